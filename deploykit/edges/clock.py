@@ -1,0 +1,55 @@
+"""Time, from outside: every wait takes a Clock, so that a simulator can own it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What deploykit knows of time."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware, in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start that never go backwards."""
+
+    def sleep(self, seconds: float) -> None:
+        """Return after ``seconds``."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(max(0.0, seconds))
+
+
+class Deadline:
+    """A moment by which a wait must end, in the time of ``clock``."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self.clock = clock
+        self.seconds = seconds
+        self._end = clock.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left, never below zero."""
+        return max(0.0, self._end - self.clock.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        return self.left <= 0
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, but not past the deadline."""
+        self.clock.sleep(min(seconds, self.left))

@@ -1,0 +1,85 @@
+"""Every way a command can end, and the exit code of each: by what the human does next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The process exit codes; once something that runs was touched, never 3, 4 or 5."""
+
+    OK = 0
+    BUG = 1
+    USAGE = 2
+    OUT_OF_REACH = 3
+    REFUSED = 4
+    FAILED_BEFORE = 5
+    MIGRATION = 6
+    ROLLED_BACK = 10
+    UNHEALTHY = 11
+    INCONCLUSIVE = 12
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in a file: where it stands and what would mend it."""
+
+    message: str
+    file: str | None = None
+    line: int | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
+        return f"{where}{self.message}"
+
+
+class DeploykitError(Exception):
+    """A command cannot go on, for a reason its user can act on. ``hint`` is what to type or change next."""
+
+    code = ExitCode.BUG
+
+    def __init__(self, message: str, hint: str = "", problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.problems = tuple(problems)
+
+
+class UsageError(DeploykitError):
+    """The command line asks for something that cannot be meant."""
+
+    code = ExitCode.USAGE
+
+
+class ConfigError(DeploykitError):
+    """The configuration file is missing or wrong; ``problems`` lists everything wrong with it at once."""
+
+    code = ExitCode.USAGE
+
+
+class OutOfReach(DeploykitError):
+    """Credentials, a permission, the network, Docker or a registry is missing; nothing that runs was touched."""
+
+    code = ExitCode.OUT_OF_REACH
+
+
+class Refused(DeploykitError):
+    """Refused to protect the user: wrong account, uncommitted changes, an older or withdrawn commit."""
+
+    code = ExitCode.REFUSED
+
+
+class FailedBefore(DeploykitError):
+    """Something missing or wrong stopped the run before anything that runs was touched."""
+
+    code = ExitCode.FAILED_BEFORE
+
+
+class Interrupted(DeploykitError):
+    """Stopped by a signal, or another run took over; the message says what was left and what continues."""
+
+    code = ExitCode.INTERRUPTED
