@@ -1,0 +1,54 @@
+"""The ledger entry: what was released, by whom, and the evidence of its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from deploykit.model.finding import Finding
+from deploykit.model.probe import EndpointResult, Samples
+from deploykit.model.release import Outcome, ReleasedService, Verdict
+from deploykit.model.report import StepReport
+
+
+@dataclass(frozen=True)
+class InvalidationRecord:
+    """One CloudFront invalidation, written down before it is asked for."""
+
+    cdn: str
+    distribution: str
+    purpose: Literal["release", "undo", "stale", "step"]
+    number: int
+    reference: str  # CloudFront's CallerReference
+    paths: tuple[str, ...]
+    id: str | None = None  # CloudFront's, once it answered
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One run that changed the environment. ``extra`` keeps fields that a newer deploykit wrote."""
+
+    id: str  # 20261121T062000Z-1a2b3c4: sorts by time
+    kind: Literal["deploy", "rollback", "step"]
+    command: str
+    environment: str
+    sha: str | None
+    previous_sha: str | None
+    started: str  # RFC 3339, UTC
+    by: str
+    host: str = ""
+    run_url: str | None = None
+    seconds: float | None = None
+    verdict: Verdict | None = None
+    outcome: Outcome | None = None
+    reason: str | None = None
+    services: Mapping[str, ReleasedService] = field(default_factory=dict)
+    baseline: Mapping[str, Samples] | None = None
+    checks: Mapping[str, EndpointResult] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    steps: tuple[StepReport, ...] = ()
+    invalidations: tuple[InvalidationRecord, ...] = ()
+    target: str | None = None  # a rollback's: the id of the release gone back to
+    withdrawn_by: str | None = None  # the id of the rollback that left this release
+    extra: Mapping[str, Any] = field(default_factory=dict)

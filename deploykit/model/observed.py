@@ -1,0 +1,126 @@
+"""What runs now: ECS's word on each service, as read at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+TAG_RELEASE = "deploykit:release"
+TAG_SHA = "deploykit:sha"
+TAG_ENVIRONMENT = "deploykit:environment"
+TAG_VERDICT = "deploykit:verdict"
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One ECS deployment of a service, in ECS's own words.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html
+    """
+
+    id: str
+    status: str  # PRIMARY, ACTIVE, INACTIVE
+    task_definition: str
+    state: str | None  # IN_PROGRESS, COMPLETED, FAILED; None where the service has no circuit breaker state
+    reason: str
+    desired: int
+    running: int
+    pending: int
+    failed: int
+    created: datetime | None
+
+
+@dataclass(frozen=True)
+class TargetGroup:
+    """Where the load balancer sends requests of one container."""
+
+    arn: str
+    container: str
+    port: int
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """One service in one DescribeServices answer."""
+
+    key: str  # in deploykit.toml
+    name: str  # in ECS
+    cluster: str
+    arn: str
+    controller: str  # ECS, CODE_DEPLOY, EXTERNAL
+    status: str  # ACTIVE, DRAINING, INACTIVE
+    task_definition: str
+    desired: int
+    running: int
+    pending: int
+    rollouts: tuple[Rollout, ...]
+    target_groups: tuple[TargetGroup, ...]
+    events: tuple[tuple[str, datetime, str], ...]  # id, when, message: newest first
+
+    @property
+    def primary(self) -> Rollout | None:
+        return next((rollout for rollout in self.rollouts if rollout.status == "PRIMARY"), None)
+
+    def rollout(self, identifier: str) -> Rollout | None:
+        return next((rollout for rollout in self.rollouts if rollout.id == identifier), None)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A task definition revision with its tags, as DescribeTaskDefinition answers."""
+
+    arn: str
+    content: Mapping[str, Any]
+    tags: Mapping[str, str]
+
+    @property
+    def family(self) -> str:
+        return str(self.content["family"])
+
+    @property
+    def active(self) -> bool:
+        return self.content.get("status", "ACTIVE") == "ACTIVE"
+
+    def container(self, name: str) -> Mapping[str, Any] | None:
+        return next((c for c in self.content.get("containerDefinitions", ()) if c.get("name") == name), None)
+
+    @property
+    def release(self) -> str | None:
+        return self.tags.get(TAG_RELEASE)
+
+    @property
+    def sha(self) -> str | None:
+        return self.tags.get(TAG_SHA)
+
+    @property
+    def verdict(self) -> str | None:
+        return self.tags.get(TAG_VERDICT)
+
+
+@dataclass(frozen=True)
+class ObservedService:
+    """A service and the revision it is set to run."""
+
+    state: ServiceState
+    definition: Definition
+    container: str
+
+    @property
+    def key(self) -> str:
+        return self.state.key
+
+    @property
+    def image(self) -> str | None:
+        container = self.definition.container(self.container)
+        return None if container is None else str(container.get("image", ""))
+
+    @property
+    def digest(self) -> str | None:
+        _, at, digest = (self.image or "").partition("@")
+        return digest if at else None
+
+    @property
+    def sha(self) -> str | None:
+        return self.definition.sha
