@@ -81,7 +81,7 @@ class Definition:
 
     @property
     def active(self) -> bool:
-        return self.content.get("status", "ACTIVE") == "ACTIVE"
+        return bool(self.content.get("status", "ACTIVE") == "ACTIVE")
 
     def container(self, name: str) -> Mapping[str, Any] | None:
         return next((c for c in self.content.get("containerDefinitions", ()) if c.get("name") == name), None)

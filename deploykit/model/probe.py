@@ -8,7 +8,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True)
 class Failure:
-    """One expectation that did not hold. ``expectation`` and ``kind`` together say whether two failures are the same."""
+    """One expectation that did not hold; two failures are the same when ``expectation`` and ``kind`` are."""
 
     expectation: str  # "connect", "status", "json.database", "contains", "header.etag", "max_latency" …
     kind: str  # "refused", "timeout", "dns", "unreachable", "tls", "500", "missing", "different", "slow" …

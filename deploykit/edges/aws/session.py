@@ -1,0 +1,201 @@
+"""The one way to AWS: every call is counted, and every refusal becomes an error that says what to do."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import boto3
+import botocore
+import botocore.config
+import botocore.exceptions as boto
+
+from deploykit.errors import FailedBefore, OutOfReach
+
+_DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "Client.UnauthorizedOperation",
+    "UnauthorizedOperation",
+    "NotAuthorized",
+    "AllAccessDisabled",
+}
+_BAD_CREDENTIALS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_THROTTLED = {
+    "PriorRequestNotComplete",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+}
+
+
+class AwsRefused(FailedBefore):
+    """AWS understood and said no. ``error`` is its error code; callers turn the ones they expect into their own words."""
+
+    def __init__(self, service: str, operation: str, error: str, text: str) -> None:
+        super().__init__(f"{service}:{operation} was refused by AWS with {error}: {text}")
+        self.service = service
+        self.operation = operation
+        self.error = error
+        self.text = text
+
+
+class NotAllowed(OutOfReach):
+    """The credentials in use lack a permission; ``action`` is the IAM action to allow."""
+
+    def __init__(self, action: str, text: str) -> None:
+        super().__init__(
+            f"not allowed: {action} ({text})",
+            f"allow the IAM action {action} for the identity that runs deploykit, then run the command again",
+        )
+        self.action = action
+
+
+class Throttled(OutOfReach):
+    """AWS asked to slow down, and still did after the retries of this call."""
+
+
+class AwsUnreachable(OutOfReach):
+    """No answer: the network, a proxy, or an endpoint that is down."""
+
+
+class Aws:
+    """Calls to AWS in one region, through one boto3 session made when it is first needed.
+
+    ``calls`` counts the requests sent, by operation (``ecs:UpdateService``); every retry is a request of its own.
+    """
+
+    def __init__(self, region: str, profile: str | None = None) -> None:
+        self.region = region
+        self.calls: Counter[str] = Counter()
+        self._profile = profile
+        self._session: boto3.Session | None = None
+        self._clients: dict[tuple[str, bool], Any] = {}
+        self._lock = threading.RLock()
+
+    def call(self, service: str, operation: str, /, *, retry: bool = True, **parameters: Any) -> dict[str, Any]:
+        """Send one request: ``aws.call("ecs", "DescribeServices", cluster=…)`` → the parsed answer.
+
+        ``retry=False`` is for polls that do their own waiting.
+        Raises: NotAllowed, Throttled, AwsUnreachable, OutOfReach (credentials), AwsRefused (any other error code).
+        """
+        try:
+            method = getattr(self._client(service, retry), _snake(operation))
+            answer: dict[str, Any] = method(**parameters)
+        except boto.ClientError as error:
+            raise self._refusal(service, operation, error) from error
+        except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError) as error:
+            raise OutOfReach(
+                f"no AWS credentials: {error}",
+                "set AWS_PROFILE, or run `aws configure` or `aws sso login`, and check with `aws sts get-caller-identity`",
+            ) from error
+        except (boto.ProfileNotFound, boto.TokenRetrievalError, boto.SSOError) as error:
+            raise OutOfReach(
+                f"AWS credentials cannot be read: {error}", "run `aws sso login`, or set AWS_PROFILE"
+            ) from error
+        except (boto.ConnectionError, boto.HTTPClientError, boto.EndpointConnectionError) as error:
+            raise AwsUnreachable(
+                f"{service}:{operation} could not be reached: {error}",
+                "check the network, proxies and AWS_ENDPOINT_URL",
+            ) from error
+        except boto.ParamValidationError as error:
+            raise AwsRefused(service, operation, "ParamValidation", str(error)) from error
+        except boto.BotoCoreError as error:
+            raise OutOfReach(f"{service}:{operation} could not be called: {error}") from error
+        return answer
+
+    def pages(self, service: str, operation: str, /, items: str, **parameters: Any) -> Iterator[Any]:
+        """Every item named ``items`` of a paged list, asking for the next page only when it is needed."""
+        pairs = {"s3": ("ContinuationToken", "NextContinuationToken"), "elbv2": ("Marker", "NextMarker")}
+        token, following = pairs.get(service, ("nextToken", "nextToken"))
+        while True:
+            answer = self.call(service, operation, **parameters)
+            yield from answer.get(items) or ()
+            if not answer.get(following):
+                return
+            parameters[token] = answer[following]
+
+    @property
+    def total_calls(self) -> int:
+        return sum(self.calls.values())
+
+    def _client(self, service: str, retry: bool) -> Any:
+        with self._lock:  # creating clients is not thread-safe; using them is
+            found = self._clients.get((service, retry))
+            if found is None:
+                if self._session is None:
+                    self._session = boto3.Session(region_name=self.region, profile_name=self._profile)
+                found = self._session.client(
+                    service,
+                    config=botocore.config.Config(
+                        connect_timeout=5,
+                        read_timeout=30,
+                        max_pool_connections=32,
+                        retries={"mode": "standard", "total_max_attempts": 4 if retry else 1},
+                        user_agent_extra="deploykit",
+                    ),
+                )
+                found.meta.events.register("before-send.*.*", self._count)
+                self._clients[service, retry] = found
+            return found
+
+    def _count(self, event_name: str, **_: Any) -> None:
+        _, service, operation = event_name.split(".")[:3]
+        with self._lock:
+            self.calls[f"{service}:{operation}"] += 1
+
+    def _refusal(self, service: str, operation: str, error: boto.ClientError) -> Exception:
+        details: Mapping[str, Any] = error.response.get("Error", {})
+        code, text = str(details.get("Code", "Unknown")), str(details.get("Message", error))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if code in _DENIED or (status == 403 and code in ("403", "Forbidden")):
+            named = re.search(r"not authorized to perform:? ([\w-]+:\w+)", text)
+            return NotAllowed(named[1] if named else f"{_IAM_PREFIX.get(service, service)}:{operation}", text)
+        if code in _BAD_CREDENTIALS:
+            return OutOfReach(
+                f"AWS does not accept these credentials ({code}: {text})",
+                "log in again (`aws sso login`), or check AWS_PROFILE and the keys with `aws sts get-caller-identity`",
+            )
+        if code in _THROTTLED or status == 429:
+            return Throttled(f"{service}:{operation} was throttled by AWS ({text})", "wait a minute and run it again")
+        if status is not None and status >= 500:
+            return AwsUnreachable(
+                f"{service}:{operation} failed inside AWS ({code}: {text})", "run it again in a minute"
+            )
+        return AwsRefused(service, operation, code, text)
+
+
+_IAM_PREFIX = {"elbv2": "elasticloadbalancing"}
+
+
+def _snake(operation: str) -> str:
+    name: str = botocore.xform_name(operation)
+    return name
+
+
+def caller_account(aws: Aws) -> str:
+    """The account of the credentials in use, 12 digits.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+    """
+    return str(aws.call("sts", "GetCallerIdentity")["Account"])
