@@ -14,6 +14,15 @@ TAG_VERDICT = "deploykit:verdict"
 
 
 @dataclass(frozen=True)
+class ServiceName:
+    """Where a service of deploykit.toml lives in ECS."""
+
+    key: str  # in deploykit.toml
+    cluster: str
+    service: str  # in ECS
+
+
+@dataclass(frozen=True)
 class Rollout:
     """One ECS deployment of a service, in ECS's own words.
 

@@ -16,7 +16,7 @@ class Progress(Protocol):
         """A lasting line, about one service or endpoint when ``subject`` names it."""
 
     def live(self, subject: str, text: str) -> None:
-        """The state of ``subject`` now: replaces its last line on a terminal, a line of its own when it changes elsewhere."""
+        """The state of ``subject`` now: replaces its last line on a terminal, elsewhere a line when it changes."""
 
     def warn(self, text: str, subject: str = "") -> None:
         """Something people should look at that does not stop the run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from collections import Counter
@@ -50,7 +51,7 @@ _THROTTLED = {
 
 
 class AwsRefused(FailedBefore):
-    """AWS understood and said no. ``error`` is its error code; callers turn the ones they expect into their own words."""
+    """AWS understood and said no. ``error`` is its code; callers turn the ones they expect into their own words."""
 
     def __init__(self, service: str, operation: str, error: str, text: str) -> None:
         super().__init__(f"{service}:{operation} was refused by AWS with {error}: {text}")
@@ -89,7 +90,7 @@ class Aws:
         self.region = region
         self.calls: Counter[str] = Counter()
         self._profile = profile
-        self._session: boto3.Session | None = None
+        self._session: Any = None  # boto3.Session, whose typed overloads know literal service names only
         self._clients: dict[tuple[str, bool], Any] = {}
         self._lock = threading.RLock()
 
@@ -107,7 +108,7 @@ class Aws:
         except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError) as error:
             raise OutOfReach(
                 f"no AWS credentials: {error}",
-                "set AWS_PROFILE, or run `aws configure` or `aws sso login`, and check with `aws sts get-caller-identity`",
+                "set AWS_PROFILE, or log in (`aws configure`, `aws sso login`); check: `aws sts get-caller-identity`",
             ) from error
         except (boto.ProfileNotFound, boto.TokenRetrievalError, boto.SSOError) as error:
             raise OutOfReach(
@@ -127,13 +128,13 @@ class Aws:
     def pages(self, service: str, operation: str, /, items: str, **parameters: Any) -> Iterator[Any]:
         """Every item named ``items`` of a paged list, asking for the next page only when it is needed."""
         pairs = {"s3": ("ContinuationToken", "NextContinuationToken"), "elbv2": ("Marker", "NextMarker")}
-        token, following = pairs.get(service, ("nextToken", "nextToken"))
+        (token, following) = pairs.get(service, ("nextToken", "nextToken"))
         while True:
             answer = self.call(service, operation, **parameters)
             yield from answer.get(items) or ()
             if not answer.get(following):
                 return
-            parameters[token] = answer[following]
+            parameters |= {token: answer[following]}
 
     @property
     def total_calls(self) -> int:
@@ -155,17 +156,17 @@ class Aws:
                         user_agent_extra="deploykit",
                     ),
                 )
-                found.meta.events.register("before-send.*.*", self._count)
+                found.meta.events.register("before-send", functools.partial(self._count, service))
                 self._clients[service, retry] = found
             return found
 
-    def _count(self, event_name: str, **_: Any) -> None:
-        _, service, operation = event_name.split(".")[:3]
+    def _count(self, service: str, event_name: str, **_: Any) -> None:
+        operation = event_name.rsplit(".", 1)[-1]
         with self._lock:
             self.calls[f"{service}:{operation}"] += 1
 
     def _refusal(self, service: str, operation: str, error: boto.ClientError) -> Exception:
-        details: Mapping[str, Any] = error.response.get("Error", {})
+        details: Mapping[str, Any] = dict(error.response.get("Error", {}))
         code, text = str(details.get("Code", "Unknown")), str(details.get("Message", error))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         if code in _DENIED or (status == 403 and code in ("403", "Forbidden")):

@@ -1,0 +1,49 @@
+"""What a command asks of the flow, and the world the flow acts in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deploykit.config.schema import Configuration
+from deploykit.edges.aws.session import Aws
+from deploykit.edges.clock import Clock
+from deploykit.model.progress import Progress
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Everything that touches the world, handed in by the command line (or by a test)."""
+
+    clock: Clock
+    aws: Aws
+    progress: Progress
+    environ: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class DeployOrder:
+    """``deploykit deploy`` and the single steps: what to release and what to insist on."""
+
+    configuration: Configuration
+    services: tuple[str, ...] = ()  # none: all
+    revision: str | None = None  # --sha; None: HEAD, with the work tree checked
+    allow_dirty: bool = False
+    allow_older: bool = False
+    allow_withdrawn: bool = False
+    rebuild: bool = False
+    undo: bool = True  # --no-rollback makes it False
+    deadline: float = 1800.0  # seconds for everything after the push
+    command: str = "deploy"
+
+
+@dataclass(frozen=True)
+class RollbackOrder:
+    """``deploykit rollback``: where to go back to, and why."""
+
+    configuration: Configuration
+    services: tuple[str, ...] = ()  # none: all
+    to: str | None = None  # a SHA or its unambiguous beginning
+    reason: str | None = None
+    deadline: float = 1800.0
+    confirm: object = field(default=None, repr=False)  # asks on a terminal: Callable[[str], bool]; None: go on
