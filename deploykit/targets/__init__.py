@@ -1,1 +1,1 @@
-
+"""What can be released, one slice each."""

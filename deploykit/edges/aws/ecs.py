@@ -49,14 +49,17 @@ def describe_definition(aws: Aws, name: str) -> Definition:
 
     Raises: AwsRefused (ClientException) where there is none.
     """
-    answer = aws.call("ecs", "DescribeTaskDefinition", taskDefinition=name, include=["TAGS"])
-    return _definition(answer)
+    body = {"taskDefinition": name, "include": ["TAGS"]}
+    return _definition(aws.call_json("ecs", "DescribeTaskDefinition", body, taskDefinition=name))
 
 
 def register_definition(aws: Aws, request: Mapping[str, Any], tags: Mapping[str, str]) -> Definition:
     """A new revision of the family that ``request`` names."""
     listed = [{"key": key, "value": value} for key, value in tags.items()]
-    return _definition(aws.call("ecs", "RegisterTaskDefinition", **request, tags=listed))
+    body = {**request, "tags": listed}
+    return _definition(
+        aws.call_json("ecs", "RegisterTaskDefinition", body, family=request["family"], containerDefinitions=[])
+    )
 
 
 def tag_definition(aws: Aws, arn: str, tags: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 import threading
 from collections import Counter
@@ -93,6 +94,7 @@ class Aws:
         self._session: Any = None  # boto3.Session, whose typed overloads know literal service names only
         self._clients: dict[tuple[str, bool], Any] = {}
         self._lock = threading.RLock()
+        self._wire = threading.local()  # the raw request and answer of this thread's call_json
 
     def call(self, service: str, operation: str, /, *, retry: bool = True, **parameters: Any) -> dict[str, Any]:
         """Send one request: ``aws.call("ecs", "DescribeServices", cluster=…)`` → the parsed answer.
@@ -123,6 +125,20 @@ class Aws:
             raise AwsRefused(service, operation, "ParamValidation", str(error)) from error
         except boto.BotoCoreError as error:
             raise OutOfReach(f"{service}:{operation} could not be called: {error}") from error
+        return answer
+
+    def call_json(self, service: str, operation: str, body: Mapping[str, Any], /, **parameters: Any) -> dict[str, Any]:
+        """Send ``body`` and return the answer as they stand on the wire, for a service that speaks JSON.
+
+        boto3 drops fields that its model does not know, so a newer field of AWS would vanish on its way through.
+        ``parameters`` only satisfies boto3's validation. Raises what ``call`` raises.
+        """
+        self._wire.body = json.dumps(body).encode()
+        try:
+            self.call(service, operation, **parameters)
+            answer: dict[str, Any] = json.loads(self._wire.answer)
+        finally:
+            self._wire.body = self._wire.answer = None
         return answer
 
     def pages(self, service: str, operation: str, /, items: str, **parameters: Any) -> Iterator[Any]:
@@ -157,6 +173,8 @@ class Aws:
                     ),
                 )
                 found.meta.events.register("before-send", functools.partial(self._count, service))
+                found.meta.events.register("before-call", self._put_raw_body)
+                found.meta.events.register("after-call", self._keep_raw_answer)
                 self._clients[service, retry] = found
             return found
 
@@ -164,6 +182,14 @@ class Aws:
         operation = event_name.rsplit(".", 1)[-1]
         with self._lock:
             self.calls[f"{service}:{operation}"] += 1
+
+    def _put_raw_body(self, params: dict[str, Any], **_: Any) -> None:
+        if getattr(self._wire, "body", None) is not None:
+            params["body"] = self._wire.body
+
+    def _keep_raw_answer(self, http_response: Any, **_: Any) -> None:
+        if getattr(self._wire, "body", None) is not None:
+            self._wire.answer = http_response.content
 
     def _refusal(self, service: str, operation: str, error: boto.ClientError) -> Exception:
         details: Mapping[str, Any] = dict(error.response.get("Error", {}))

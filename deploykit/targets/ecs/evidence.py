@@ -1,0 +1,76 @@
+"""What a failed task leaves behind: its last log lines, and the finding that names the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deploykit.edges.aws.logs import last_lines
+from deploykit.edges.aws.session import Aws, AwsRefused
+from deploykit.errors import OutOfReach
+from deploykit.model.finding import Finding
+from deploykit.model.observed import Definition
+from deploykit.targets.ecs.crash import Cause, TaskFailure
+
+_LINES = 20
+
+# cause → what happened, and what to do about it
+_WORDS: dict[Cause, tuple[str, str]] = {
+    "image-missing": (
+        "the image cannot be pulled",
+        "check that the image exists (`aws ecr describe-images`) and that the execution role may pull it",
+    ),
+    "program-crash": (
+        "the program itself ends",
+        "read the last log lines, mend the program, and deploy again",
+    ),
+    "load-balancer-check": (
+        "the load balancer's health check fails",
+        "check that the program listens on the target group's port and answers its health check path in time",
+    ),
+    "container-check": (
+        "the container's own health check fails",
+        "run the health check's command in the image; `startPeriod` may be too short",
+    ),
+    "secret-missing": (
+        "a secret of the task definition cannot be read",
+        "check that each `valueFrom` exists and that the execution role may read it",
+    ),
+    "task-failed": ("its tasks fail", "read ECS's reason and the last log lines"),
+}
+
+
+def last_words(aws: Aws, definition: Definition, failure: TaskFailure) -> tuple[str, ...]:
+    """The failed container's newest log lines; empty where it logs elsewhere, wrote nothing, or may not be read.
+
+    The stream's name: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
+    """
+    name = failure.container.name if failure.container else ""
+    container = definition.container(name) or {}
+    logging = container.get("logConfiguration") or {}
+    options = logging.get("options") or {}
+    if logging.get("logDriver") != "awslogs" or not options.get("awslogs-stream-prefix"):
+        return ()
+    stream = f"{options['awslogs-stream-prefix']}/{name}/{failure.task.id}"
+    try:
+        return tuple(line.text for line in last_lines(aws, options["awslogs-group"], stream, _LINES))
+    except (AwsRefused, OutOfReach):
+        return ()  # the cause is named without them; a missing permission must not hide it
+
+
+def finding(service: str, failure: TaskFailure, lines: Sequence[str]) -> Finding:
+    """Why the service's rollout failed, for people and for --json."""
+    happened, hint = _WORDS[failure.cause]
+    container = f"container {failure.container.name}" if failure.container else "the task"
+    ended = failure.signature.how if failure.signature.how.startswith("exit ") else failure.reason
+    evidence = [f"{failure.task.id}: {failure.task.stop_code or 'stopped'}: {failure.reason}".rstrip(": ")]
+    if failure.container is not None and failure.container.exit_code is not None:
+        evidence.append(f"{container}: exit code {failure.container.exit_code}")
+    return Finding(
+        id=failure.cause,
+        severity="error",
+        confidence="high",
+        subject=service,
+        summary=f"{service}: {happened} ({container}: {ended})",
+        evidence=(*evidence, *(f"log: {line}" for line in lines)),
+        hint=hint,
+    )

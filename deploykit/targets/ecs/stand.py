@@ -1,0 +1,93 @@
+"""Where a rollout stands, read off ECS's answers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from deploykit.model.observed import Rollout, ServiceState
+
+
+class Stand(StrEnum):
+    """How far a rollout is; the last six are ends."""
+
+    WAITING = "waiting"
+    STEADY = "steady"  # ECS says COMPLETED; digest and targets are still to be looked at
+    COMPLETED = "completed"
+    CRASHED = "crashed"  # a crash loop, called by us; ECS still tries
+    FAILED = "failed"  # ECS gave up and left it
+    ROLLED_BACK = "rolled back"  # ECS gave up and puts the previous revision back itself
+    SUPERSEDED = "superseded"  # somebody else began another rollout
+    VANISHED = "vanished"  # ECS knows it no more and runs something else
+    OVERDUE = "overdue"  # the deadline passed
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One look at one rollout."""
+
+    stand: Stand
+    reason: str = ""
+    rollout: Rollout | None = None
+
+
+def look(state: ServiceState, rollout: str | None, wanted: str, record: str | None = None) -> Sight:
+    """Judge one DescribeServices answer.
+
+    ``rollout`` is the id that our UpdateService got; None follows whichever rollout runs ``wanted`` (after
+    StopServiceDeployment, whose answer names none). ``record`` is the status of our service deployment, where it
+    had to be asked for (``needs_record``).
+    """
+    primary = state.primary
+    ours = state.rollout(rollout) if rollout else _of(state.rollouts, wanted)
+    if ours is not None and ours.status == "PRIMARY":
+        return _primary(state, ours)
+    if ours is not None and ours.state == "FAILED":
+        return Sight(Stand.ROLLED_BACK, ours.reason, ours)
+    if record and record.startswith("ROLLBACK"):
+        return Sight(Stand.ROLLED_BACK, f"ECS reports {record}", ours)
+    if rollout is None:
+        return Sight(Stand.WAITING, "waiting for ECS to put the revision back", ours)
+    if primary is not None and primary.task_definition == wanted:
+        return _primary(state, primary)  # somebody forced a new rollout of the very same revision
+    if ours is not None or record in ("STOPPED", "STOP_REQUESTED", "SUCCESSFUL"):
+        other = f"rollout {primary.id} of {primary.task_definition.rsplit('/', 1)[-1]}" if primary else "nothing"
+        return Sight(Stand.SUPERSEDED, f"{other} runs in its place", ours)
+    return Sight(Stand.VANISHED, "ECS no longer lists the rollout", ours)
+
+
+def needs_record(state: ServiceState, rollout: str | None) -> bool:
+    """True where the service's own list cannot tell a rollback by ECS from a rollout by somebody else."""
+    if rollout is None:
+        return False
+    ours = state.rollout(rollout)
+    return ours is None or (ours.status != "PRIMARY" and ours.state != "FAILED")
+
+
+def pause(running_equals_desired: bool, since_begin: float, since_change: float) -> float:
+    """Seconds until the next DescribeServices: close where the end is near, slower while nothing can have changed.
+
+    The first tasks of most rollouts run within 20 s; afterwards only a full count, or something that just moved,
+    promises an end soon.
+    """
+    if since_begin < 20:
+        return 1.0
+    if running_equals_desired:
+        return 2.0
+    return 2.5 if since_change < 15 else 5.0
+
+
+def _primary(state: ServiceState, rollout: Rollout) -> Sight:
+    if rollout.state == "COMPLETED":
+        return Sight(Stand.STEADY, rollout.reason, rollout)
+    if rollout.state == "FAILED":
+        return Sight(Stand.FAILED, rollout.reason, rollout)
+    if rollout.state is None and rollout.running == rollout.desired and len(state.rollouts) == 1:
+        return Sight(Stand.STEADY, "", rollout)  # no rolloutState: steady is one rollout with all its tasks
+    return Sight(Stand.WAITING, rollout.reason, rollout)
+
+
+def _of(rollouts: Sequence[Rollout], task_definition: str) -> Rollout | None:
+    found = [rollout for rollout in rollouts if rollout.task_definition == task_definition]
+    return next((rollout for rollout in found if rollout.status == "PRIMARY"), None)
