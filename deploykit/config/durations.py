@@ -1,0 +1,27 @@
+"""Durations as people write them: ``30s``, ``10m``, ``1h30m``."""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+PATTERN = r"^(?=\d)(\d+h)?(\d+m(?!s))?(\d+(\.\d+)?s)?(\d+ms)?$"
+EXPECTED = 'a duration such as "30s", "10m" or "1h"'
+
+
+def parse_duration(text: str) -> float:
+    """Seconds that ``text`` stands for. Raises ValueError, with what was expected, for anything else."""
+    if not re.match(PATTERN, text):
+        raise ValueError(f"must be {EXPECTED}")
+    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)(ms|h|m|s)", text))
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest text that `parse_duration` reads as ``seconds`` (to the millisecond)."""
+    milliseconds = round(seconds * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    whole, fraction = divmod(rest, 1000)
+    parts = [f"{hours}h" * bool(hours), f"{minutes}m" * bool(minutes), f"{whole}s" * bool(whole)]
+    parts.append(f"{fraction}ms" * bool(fraction))
+    return "".join(parts) or "0s"

@@ -1,0 +1,246 @@
+"""The tables of deploykit.toml as types, and `Configuration`: the file resolved for one environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from deploykit.config.checks import Checks, Endpoint, Expect, Maintenance, Matchers, VersionCheck
+from deploykit.config.local import Local, LocalDatabase, LocalService
+from deploykit.config.scalars import (
+    Account,
+    Address,
+    Cache,
+    Count,
+    Duration,
+    EnvironmentVariable,
+    HostPort,
+    Key,
+    Name,
+    Names,
+    Platform,
+    Region,
+    RegistryHost,
+    RelativePath,
+    Repository,
+    Role,
+    State,
+    Strings,
+    Table,
+    Text,
+    Webhook,
+)
+
+__all__ = [
+    "Build",
+    "Cdn",
+    "Checks",
+    "Configuration",
+    "Endpoint",
+    "Environment",
+    "Expect",
+    "FromEnvironment",
+    "Local",
+    "LocalDatabase",
+    "LocalService",
+    "Maintenance",
+    "Matchers",
+    "Migrate",
+    "Notify",
+    "Project",
+    "Rollout",
+    "Service",
+    "Tables",
+    "VersionCheck",
+]
+
+
+class Project(Table):
+    """What is released."""
+
+    name: Key
+    """The project's name; fills {project}."""
+    region: Region
+    """AWS region; an environment may have its own."""
+    default_environment: Text | None = None
+    """The environment meant when none is named."""
+
+
+class Environment(Table):
+    """A place where the project runs."""
+
+    account: Account
+    """AWS account number, in quotes; deploykit refuses to act on any other."""
+    cluster: Name
+    """ECS cluster; a service may name its own."""
+    region: Region | None = None
+    """AWS region, where it is not the project's."""
+    url: Address | None = None
+    """Base URL of the checks, as users reach it."""
+    origin: Address | None = None
+    """The same site without the CDN."""
+    state: State | None = None
+    """Where ledger, lease and health history are kept: s3://BUCKET/PREFIX, or a folder."""
+    roles: dict[Literal["deploy", "plan", "check"], Role] = Field(default_factory=dict)
+    """IAM roles, assumed with GitHub's OIDC token."""
+    history: Literal["forward", "any"] = "forward"
+    """`any`: commits may go backwards or sideways."""
+    registry: RegistryHost | None = None
+    """Where image references point when ECR's own host name is not it."""
+    connect_to: HostPort | None = None
+    """HOST:PORT to connect to instead of the URL's host, as curl --connect-to."""
+
+
+class Migrate(Table):
+    """A command run once, in the service's new image, before anything is rolled out."""
+
+    command: Strings
+    """Program and arguments."""
+    paths: Strings = ()
+    """Files and folders whose change calls for it; none: it runs with every new image."""
+    timeout: Duration = 600.0
+    """The longest it may take (seconds)."""
+    on_rollback: Literal["allow", "stop"] = "allow"
+    """`stop`: a release with a migration is not undone by itself, and a rollback across it needs --to."""
+
+
+class Service(Table):
+    """An ECS service and its image."""
+
+    context: RelativePath | None = None
+    """Folder the image is built from, relative to the file; what is committed there counts."""
+    repository: Repository = ""
+    """ECR repository; the tag is the full git SHA."""
+    service: Name | None = None
+    """ECS service; without it the image is built and pushed only."""
+    cluster: Name | None = None
+    """ECS cluster, where it is not the environment's."""
+    container: Name = ""
+    """Container that runs the image; by default the service's key. Others are left alone."""
+    release_env: EnvironmentVariable | None = None
+    """Environment variable under which the container gets its own commit's SHA."""
+    migrate: Migrate | None = None
+    """A command run before the rollout."""
+    depends_on: Strings = ()
+    """Services that are rolled out before it."""
+    dockerfile: RelativePath = "Dockerfile"
+    """Dockerfile, relative to the context."""
+    target: Text | None = None
+    """Build stage."""
+    build_args: dict[str, str] = Field(default_factory=dict)
+    """Build arguments."""
+    build_secrets: dict[str, EnvironmentVariable] = Field(default_factory=dict)
+    """Build secret's id to the environment variable that holds it."""
+    platform: Platform | None = None
+    """Image platform; by default the live task definition's."""
+    image: Text | None = None
+    """Another service whose image it runs, instead of a context."""
+    only: Strings | None = None
+    """The environments that have it; by default all."""
+
+
+class Cdn(Table):
+    """A CloudFront distribution whose caches a release empties."""
+
+    distribution: Name
+    """CloudFront distribution id."""
+    paths: Names = ("/*",)
+    """Paths, or cache tags ("#menu") where the distribution has them enabled."""
+    after: Strings | None = None
+    """Invalidated when one of these services changed; by default any."""
+    only: Strings | None = None
+    """The environments that have it; by default all."""
+
+
+class Build(Table):
+    """How images are built."""
+
+    cache: Cache | None = None
+    """Layer cache between machines: "registry:REPOSITORY", a mutable repository of its own."""
+
+
+class Rollout(Table):
+    """How long a rollout may take."""
+
+    deadline: Duration = 900.0
+    """The longest a rollout may take (seconds)."""
+    crash_after: Count = 2
+    """Failed tasks in a row, same container and reason, that end a rollout."""
+
+
+class FromEnvironment(Table):
+    """A value that stands in an environment variable."""
+
+    env: EnvironmentVariable
+    """The variable's name."""
+
+
+def _source(value: Any) -> str:
+    return "<variable>" if isinstance(value, dict | FromEnvironment) else "<literal>"
+
+
+class Notify(Table):
+    """Whom to tell."""
+
+    github: bool | None = None
+    """Incidents as issues of the repository."""
+    webhook: (
+        Annotated[
+            Annotated[FromEnvironment, Tag("<variable>")] | Annotated[Webhook, Tag("<literal>")],
+            Discriminator(_source),
+        ]
+        | None
+    ) = None
+    """Address that gets the messages, or { env = "NAME" }."""
+
+
+class Tables(Table):
+    """The file's tables with one environment's laid over them."""
+
+    project: Project
+    environment: Environment
+    services: dict[Key, Service] = Field(default_factory=dict)
+    cdn: dict[Key, Cdn] = Field(default_factory=dict)
+    build: Build = Build()
+    rollout: Rollout = Rollout()
+    notify: Notify = Notify()
+    checks: Checks = Checks()
+    local: Local = Local()
+
+
+class Configuration(Table):
+    """The file resolved for one environment: what everything else works from.
+
+    ``services``, ``cdn`` and the endpoints are those that this environment has; placeholders are filled in; a service
+    with ``image`` carries the repository of the service it names. Durations are seconds.
+    """
+
+    path: Path
+    environment: str
+    project: Project
+    region: str
+    account: str
+    cluster: str
+    url: str | None = None
+    origin: str | None = None
+    state: str | None = None
+    roles: dict[str, str] = Field(default_factory=dict)
+    history: Literal["forward", "any"] = "forward"
+    registry: str | None = None
+    connect_to: str | None = None
+    services: dict[str, Service] = Field(default_factory=dict)
+    cdn: dict[str, Cdn] = Field(default_factory=dict)
+    build: Build = Build()
+    rollout: Rollout = Rollout()
+    notify: Notify = Notify()
+    checks: Checks = Checks()
+    local: Local = Local()
+    other_distributions: dict[str, str] = Field(default_factory=dict)
+    """CloudFront distribution id to the name of the other environment that names it."""
+
+    @property
+    def root(self) -> Path:
+        """The folder of the file, to which contexts are relative."""
+        return self.path.parent
