@@ -200,14 +200,22 @@ class Tables(Table):
     """The file's tables with one environment's laid over them."""
 
     project: Project
+    """What is released: [project] with name and region."""
     environment: Environment
     services: dict[Key, Service] = Field(default_factory=dict)
+    """ECS services and their images, by the names used on the command line."""
     cdn: dict[Key, Cdn] = Field(default_factory=dict)
+    """CloudFront distributions whose caches a release empties."""
     build: Build = Build()
+    """How images are built."""
     rollout: Rollout = Rollout()
+    """How long a rollout may take."""
     notify: Notify = Notify()
+    """Whom to tell."""
     checks: Checks = Checks()
+    """How endpoints are asked, and how sure a verdict must be."""
     local: Local = Local()
+    """What only a local platform has to be told; ignored on AWS."""
 
 
 class Configuration(Table):

@@ -1,0 +1,191 @@
+"""Find deploykit.toml, read it, and resolve it for one environment."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from deploykit.config.locate import locate
+from deploykit.config.scalars import Address, HostPort, RegistryHost
+from deploykit.config.schema import Cdn, Checks, Configuration, Local, Service, Tables
+from deploykit.config.validate import judge
+from deploykit.config.wording import nearest, shown
+from deploykit.errors import ConfigError, Problem
+
+FILE_NAME = "deploykit.toml"
+_FROM_OUTSIDE: dict[str, tuple[str, Any]] = {
+    "DEPLOYKIT_URL": ("url", Address),
+    "DEPLOYKIT_REGISTRY": ("registry", RegistryHost),
+    "DEPLOYKIT_CONNECT_TO": ("connect_to", HostPort),
+}
+
+
+def find(explicit: Path | None, env: Mapping[str, str], cwd: Path) -> Path:
+    """The configuration file: ``explicit``, else $DEPLOYKIT_CONFIG, else deploykit.toml in ``cwd`` or above it.
+
+    Raises ConfigError where there is none.
+    """
+    named = explicit or (Path(env["DEPLOYKIT_CONFIG"]) if env.get("DEPLOYKIT_CONFIG") else None)
+    if named is not None:
+        path = cwd / named.expanduser()
+        if not path.is_file():
+            source = "--config" if explicit else "DEPLOYKIT_CONFIG"
+            raise ConfigError(f"there is no configuration file {named} (from {source})", "name an existing file")
+        return path
+    for folder in (cwd, *cwd.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    raise ConfigError(
+        f"there is no {FILE_NAME} in {cwd} or in a folder above it",
+        "write one with: deploykit init, or name it with --config FILE",
+    )
+
+
+def load(path: Path, environment: str | None, env: Mapping[str, str]) -> Configuration:
+    """The file at ``path``, resolved for ``environment`` (else $DEPLOYKIT_ENV, the file's default, its only one).
+
+    Raises ConfigError: with every problem of the file at once, whichever environment it is in; or because the file
+    cannot be read, or the environment is not in it or not named.
+    """
+    path = path.absolute()
+    shown_path = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    text = _read(path, shown_path)
+    try:
+        file = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(error, text, shown_path) from None
+    outside, wrong = _from_outside(env)
+    judgement = judge(file, locate(text), shown_path, url_given="url" in outside)
+    problems = [*judgement.problems, *wrong]
+    if problems:
+        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise ConfigError(
+            f"{shown_path} has {count}" if judgement.problems else "wrong environment variable",
+            "nothing was done; mend the file and repeat the command",
+            problems,
+        )
+    name = _choose(judgement.tables, environment, env, shown_path)
+    return _resolve(path, name, judgement.tables, outside)
+
+
+def _read(path: Path, shown_path: str) -> str:
+    try:
+        return path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+    except OSError as error:
+        raise ConfigError(f"{shown_path} cannot be read: {error.strerror}", "name another with --config FILE") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        problem = Problem("not UTF-8 text", shown_path, line)
+        raise ConfigError(f"{shown_path} has one problem", "save the file as UTF-8", [problem]) from None
+
+
+def _syntax_error(error: tomllib.TOMLDecodeError, text: str, shown_path: str) -> ConfigError:
+    where = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
+    line = int(where[1]) if where else max(1, len(text.splitlines()))
+    said = str(error)[: where.start()] if where else str(error).removesuffix(" (at end of document)")
+    place = f"at column {where[2]}" if where else "at the end of the file"
+    problem = Problem(f"not TOML {place}: {said}", shown_path, line)
+    return ConfigError(f"{shown_path} is not TOML", "see https://toml.io; mend this line first", [problem])
+
+
+def _from_outside(env: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
+    """The keys that environment variables win over, and what is wrong with them."""
+    values: dict[str, str] = {}
+    problems: list[Problem] = []
+    for variable, (key, kind) in _FROM_OUTSIDE.items():
+        if value := env.get(variable):
+            try:
+                values[key] = TypeAdapter(kind).validate_python(value, strict=True)
+            except ValidationError as error:
+                said = error.errors()[0]["msg"]
+                problems.append(Problem(f"{variable} = {shown(value)}: {said}", key=variable))
+    return values, problems
+
+
+def _choose(tables: dict[str, Tables], flag: str | None, env: Mapping[str, str], shown_path: str) -> str:
+    default = next(iter(tables.values())).project.default_environment
+    wanted = flag or env.get("DEPLOYKIT_ENV") or default
+    names = ", ".join(tables)
+    if wanted is None and len(tables) == 1:
+        return next(iter(tables))
+    if wanted is None:
+        raise ConfigError(
+            f"{shown_path} has several environments ({names}) and no default_environment",
+            f"pick one: --env {next(iter(tables))}",
+        )
+    if wanted not in tables:
+        source = "--env" if flag else "DEPLOYKIT_ENV"
+        near = nearest(wanted, tables)
+        raise ConfigError(
+            f'there is no environment "{wanted}" (from {source}) in {shown_path}; it has {names}',
+            f"did you mean --env {near}?" if near else f"pick one: --env {next(iter(tables))}",
+        )
+    return wanted
+
+
+def _resolve(path: Path, name: str, tables: dict[str, Tables], outside: dict[str, str]) -> Configuration:
+    own = tables[name]
+    environment = own.environment.model_copy(update=outside)
+    services = {key: _service(key, service, own.services) for key, service in own.services.items()}
+    return Configuration(
+        path=path,
+        environment=name,
+        project=own.project,
+        region=environment.region or own.project.region,
+        account=environment.account,
+        cluster=environment.cluster,
+        url=environment.url,
+        origin=environment.origin,
+        state=environment.state,
+        roles={str(verb): role for verb, role in environment.roles.items()},
+        history=environment.history,
+        registry=environment.registry,
+        connect_to=environment.connect_to,
+        services=services,
+        cdn={key: _cdn(cdn, services) for key, cdn in own.cdn.items()},
+        build=own.build,
+        rollout=own.rollout,
+        notify=own.notify,
+        checks=_checks(own.checks, services),
+        local=_local(own.local, services),
+        other_distributions={
+            cdn.distribution: other for other in tables if other != name for cdn in tables[other].cdn.values()
+        },
+    )
+
+
+def _service(key: str, service: Service, services: dict[str, Service]) -> Service:
+    """With its defaults filled in, and without dependencies on what this environment does not have."""
+    return service.model_copy(
+        update={
+            "container": service.container or key,
+            "repository": services[service.image].repository if service.image else service.repository,
+            "depends_on": tuple(other for other in service.depends_on if other in services),
+        }
+    )
+
+
+def _cdn(cdn: Cdn, services: dict[str, Service]) -> Cdn:
+    if cdn.after is None:
+        return cdn
+    return cdn.model_copy(update={"after": tuple(other for other in cdn.after if other in services)})
+
+
+def _checks(checks: Checks, services: dict[str, Service]) -> Checks:
+    """With the only service named where an endpoint has a version and says no service."""
+    endpoints = tuple(
+        endpoint.model_copy(update={"service": next(iter(services))})
+        if endpoint.version and endpoint.service is None and services
+        else endpoint
+        for endpoint in checks.endpoints
+    )
+    return checks.model_copy(update={"endpoints": endpoints})
+
+
+def _local(local: Local, services: dict[str, Service]) -> Local:
+    return local.model_copy(update={"services": {key: one for key, one in local.services.items() if key in services}})

@@ -1,0 +1,191 @@
+"""pydantic's errors, said for people: the key, the value, what is expected, and what to write instead."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from datetime import date, time
+from difflib import get_close_matches
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from deploykit.config.checks import Matchers
+from deploykit.config.locate import KeyPath
+from deploykit.config.overlay import OVERLAYS
+from deploykit.config.scalars import Table
+from deploykit.config.schema import Environment
+
+
+def shown(value: Any) -> str:
+    """``value`` about as the file has it, on one line, shortened."""
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, dict):
+        text = "{ " + ", ".join(f"{key} = {shown(item)}" for key, item in value.items()) + " }" if value else "{}"
+    elif isinstance(value, list | tuple):
+        text = "[" + ", ".join(shown(item) for item in value) + "]"
+    else:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "…" + text[-1]
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The one of ``known`` that ``word`` was probably meant to be."""
+    plain = {name.lower().replace("-", "_"): name for name in known}
+    matches = get_close_matches(word.lower().replace("-", "_"), plain, n=1, cutoff=0.6)
+    return plain[matches[0]] if matches else None
+
+
+def suggestion(word: str, known: Iterable[str], none: str = "there is none") -> str:
+    """The end of a sentence about an unknown ``word``: the nearest known one, or all of them."""
+    names = list(known)
+    if near := nearest(word, names):
+        return f'did you mean "{near}"?'
+    return f"there {'are' if len(names) > 1 else 'is'} {', '.join(names)}" if names else none
+
+
+def key_text(path: KeyPath, file: dict[str, Any]) -> str:
+    """``path`` as a dotted key; endpoints by their id instead of their number."""
+    text = ""
+    node: Any = file
+    for part in path:
+        try:
+            node = node[part]
+        except (KeyError, IndexError, TypeError):
+            node = None
+        if isinstance(part, int):
+            identifier = node.get("id") if isinstance(node, dict) else None
+            text += f"[{identifier if isinstance(identifier, str) else part}]"
+        else:
+            quoted = (
+                part if part.replace("-", "a").replace("_", "a").isalnum() else json.dumps(part, ensure_ascii=False)
+            )
+            text += f".{quoted}" if text else quoted
+    return text
+
+
+def clean_path(location: tuple[int | str, ...]) -> KeyPath:
+    """pydantic's location without what is not in the file: its marks for union members and for keys."""
+    return tuple(part for part in location if not (isinstance(part, str) and (part[:1] == "<" or part == "[key]")))
+
+
+def expectation(error: ErrorDetails) -> str:
+    """What should stand there instead of the value, as the end of a sentence."""
+    say = _SAY.get(error["type"])
+    return say(error) if say else error["msg"]
+
+
+def unknown_key(model: type[Table], path: KeyPath, key: str) -> tuple[str, str | None]:
+    """The sentence about the unknown ``key`` (written ``path``-like in the caller's words), and the key it suggests."""
+    table = table_at(model, path)
+    if table is Matchers:
+        dotted = f"{path[-1]}.{key}"
+        return f'is not a matcher (matches, gt, lt, exists); the path to a value is one key in quotes: "{dotted}"', None
+    known = known_keys(table)
+    return f"is not a key here; {suggestion(key, known)}", nearest(key, known)
+
+
+def known_keys(table: type[BaseModel]) -> list[str]:
+    """The keys of ``table`` as the file names them."""
+    known = [field.alias or name for name, field in table.model_fields.items()]
+    return [*known, *OVERLAYS] if table is Environment else known
+
+
+def description(model: type[Table], path: KeyPath) -> str:
+    """What the schema says about the key ``path``, its first sentence, without the full stop."""
+    table = table_at(model, path[:-1])
+    for name, field in table.model_fields.items():
+        if (field.alias or name) == path[-1]:
+            return (field.description or "").split(";")[0].split(". ")[0].rstrip(".")
+    return ""
+
+
+def table_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel]:
+    """The model of the table at ``path``."""
+    inside = False  # the next part is a key of a dict or a number in a list, not a field
+    for part in path:
+        if inside:
+            inside = False
+            continue
+        annotation = next(
+            (field.annotation for name, field in model.model_fields.items() if (field.alias or name) == part), None
+        )
+        found = _table_in(annotation)
+        if found is not None:
+            model, inside = found
+    return model
+
+
+def _table_in(annotation: Any) -> tuple[type[BaseModel], bool] | None:
+    """The model inside ``annotation``, and whether a dict or a list holds it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    for part in get_args(annotation):
+        if found := _table_in(part):
+            return found[0], found[1] or get_origin(annotation) in (dict, tuple)
+    return None
+
+
+def _text(error: ErrorDetails) -> str:
+    value = error["input"]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f'must be text: write "{value}"'
+    return "must be text, in quotes"
+
+
+def _number(kind: str, read: Callable[[str], object]) -> Callable[[ErrorDetails], str]:
+    def say(error: ErrorDetails) -> str:
+        value = error["input"]
+        if isinstance(value, str):
+            try:
+                read(value)
+            except ValueError:
+                return f"must be {kind}"
+            return f"must be {kind}: write {value.strip()}, without quotes"
+        return f"must be {kind}"
+
+    return say
+
+
+def _boolean(error: ErrorDetails) -> str:
+    value = error["input"]
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return f"must be true or false: write {value.lower()}, without quotes"
+    return "must be true or false"
+
+
+def _list(error: ErrorDetails) -> str:
+    value = error["input"]
+    return f"must be a list: write [{shown(value)}]" if isinstance(value, str) else "must be a list"
+
+
+def _choice(error: ErrorDetails) -> str:
+    words = error.get("ctx", {}).get("expected", "").replace("' or '", "', '").strip("'").split("', '")
+    if error["loc"][-1] == "[key]":
+        return f"is not a key here; {suggestion(str(error['input']), words)}"
+    value = error["input"]
+    near = nearest(value, words) if isinstance(value, str) else None
+    choices = ", ".join(json.dumps(word) for word in words[:-1]) + f" or {json.dumps(words[-1])}"
+    return f"must be {choices}" + (f'; did you mean "{near}"?' if near else "")
+
+
+def _moment(error: ErrorDetails) -> str:
+    quoted = ", without quotes" if isinstance(error["input"], str) else ""
+    return f"must be a date and time, such as 2026-11-21T22:00:00Z{quoted}"
+
+
+_SAY: dict[str, Callable[[ErrorDetails], str]] = {
+    "string_type": _text,
+    "int_type": _number("a whole number", int),
+    "float_type": _number("a number", float),
+    "bool_type": _boolean,
+    "tuple_type": _list,
+    "dict_type": lambda _: "must be a table",
+    "model_type": lambda _: "must be a table",
+    "model_attributes_type": lambda _: "must be a table",
+    "literal_error": _choice,
+    "datetime_type": _moment,
+    "datetime_from_date_parsing": _moment,
+}
