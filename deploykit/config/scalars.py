@@ -109,6 +109,12 @@ def between(low: float, high: float | None, text: str) -> Callable[[float], floa
     return check
 
 
+def _any(value: tuple[object, ...]) -> tuple[object, ...]:
+    if not value:
+        raise expected("must not be empty")
+    return value
+
+
 def _one_or_many(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value,)
 
@@ -116,7 +122,8 @@ def _one_or_many(value: Any) -> Any:
 Text = Annotated[str, AfterValidator(_not_empty)]
 Name = Annotated[str, AfterValidator(_not_empty), AfterValidator(_fill)]
 Strings = Annotated[tuple[Text, ...], Field(strict=False)]
-Names = Annotated[tuple[Name, ...], Field(strict=False)]
+SomeStrings = Annotated[tuple[Text, ...], Field(strict=False), AfterValidator(_any)]
+SomeNames = Annotated[tuple[Name, ...], Field(strict=False), AfterValidator(_any)]
 Regex = Annotated[str, AfterValidator(_regex), WithJsonSchema({"type": "string", "format": "regex"})]
 
 _SECONDS = WithJsonSchema({"type": "string", "pattern": PATTERN})
@@ -129,10 +136,9 @@ Status = Annotated[int, AfterValidator(between(100, 599, "must be an HTTP status
 Statuses = Annotated[
     tuple[Status, ...],
     Field(strict=False),
+    AfterValidator(_any),
     BeforeValidator(_one_or_many),
-    WithJsonSchema(
-        {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}, "minItems": 1}], "default": 200}
-    ),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}, "minItems": 1}]}),
 ]
 
 Key = Annotated[str, _shaped(r"[A-Za-z0-9][A-Za-z0-9._-]*", "must be letters, digits, and - _ . between them")]

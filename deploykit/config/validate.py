@@ -8,11 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from deploykit.config.check_rules import CHECK_RULES
 from deploykit.config.locate import KeyPath
 from deploykit.config.overlay import Layered, endpoints_of, layer
-from deploykit.config.references import ANYWHERE, RULES, Scene, faults
 from deploykit.config.scalars import FromFile
+from deploykit.config.scene import Scene, faults
 from deploykit.config.schema import Tables
+from deploykit.config.service_rules import ANYWHERE, SERVICE_RULES
 from deploykit.config.wording import clean_path, description, expectation, key_text, shown, suggestion, unknown_key
 from deploykit.errors import Problem
 
@@ -71,7 +73,7 @@ def judge(file: dict[str, Any], lines: dict[KeyPath, int], shown_path: str, url_
         present = Scene(admitted.tables, name, tuple(environments), tuple(sorted(services)), url_given)
         for path, rest in faults(everything, ANYWHERE):
             judgement.add(*layered.source(path), rest)
-        for path, rest in faults(present, RULES):
+        for path, rest in faults(present, SERVICE_RULES + CHECK_RULES):
             if path not in meant:
                 judgement.add(*admitted.source(path), rest)
     return judgement

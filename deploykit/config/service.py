@@ -1,0 +1,68 @@
+"""The table of a service: its image, where it runs, and the migration before it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from deploykit.config.scalars import (
+    Duration,
+    EnvironmentVariable,
+    Name,
+    Platform,
+    RelativePath,
+    Repository,
+    SomeStrings,
+    Strings,
+    Table,
+    Text,
+)
+
+
+class Migrate(Table):
+    """A command run once, in the service's new image, before anything is rolled out."""
+
+    command: SomeStrings
+    """Program and arguments."""
+    paths: Strings = ()
+    """Files and folders whose change calls for it; none: it runs with every new image."""
+    timeout: Duration = 600.0
+    """The longest it may take (seconds)."""
+    on_rollback: Literal["allow", "stop"] = "allow"
+    """`stop`: a release with a migration is not undone by itself, and a rollback across it needs --to."""
+
+
+class Service(Table):
+    """An ECS service and its image."""
+
+    context: RelativePath | None = None
+    """Folder the image is built from, relative to the file; what is committed there counts."""
+    repository: Repository = ""
+    """ECR repository; the tag is the full git SHA."""
+    service: Name | None = None
+    """ECS service; without it the image is built and pushed only."""
+    cluster: Name | None = None
+    """ECS cluster, where it is not the environment's."""
+    container: Name = ""
+    """Container that runs the image; by default the service's key. Others are left alone."""
+    release_env: EnvironmentVariable | None = None
+    """Environment variable under which the container gets its own commit's SHA."""
+    migrate: Migrate | None = None
+    """A command run before the rollout."""
+    depends_on: Strings = ()
+    """Services that are rolled out before it."""
+    dockerfile: RelativePath = "Dockerfile"
+    """Dockerfile, relative to the context."""
+    target: Text | None = None
+    """Build stage."""
+    build_args: dict[str, str] = Field(default_factory=dict)
+    """Build arguments."""
+    build_secrets: dict[str, EnvironmentVariable] = Field(default_factory=dict)
+    """Build secret's id to the environment variable that holds it."""
+    platform: Platform | None = None
+    """Image platform; by default the live task definition's."""
+    image: Text | None = None
+    """Another service whose image it runs, instead of a context."""
+    only: Strings | None = None
+    """The environments that have it; by default all."""
