@@ -1,0 +1,134 @@
+"""Connections whose every wait ends at one moment, however slowly the other side drips."""
+
+from __future__ import annotations
+
+import io
+import socket
+import ssl
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import certifi
+
+from deploykit.edges.clock import Deadline
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+Address = tuple[socket.AddressFamily, Any]
+
+
+class Unresolved(OSError):
+    """The host's name led to no address: the name service refused, knew nothing, or did not answer in time."""
+
+
+def left(deadline: Deadline) -> float:
+    """Seconds left of a request. Raises TimeoutError when there are none."""
+    if deadline.passed:
+        raise TimeoutError(f"no whole answer within {deadline.seconds:g} s")
+    return max(deadline.left, 0.001)  # 0 would make a socket non-blocking
+
+
+@dataclass
+class Resolver:
+    """Name look-ups of one round: each host once, in a thread that nobody has to wait for.
+
+    `socket.getaddrinfo` knows no timeout, and a machine without network can keep it for half a minute.
+    """
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _answers: dict[tuple[str, int], Future[list[Address]]] = field(default_factory=dict)
+
+    def addresses(self, host: str, port: int, deadline: Deadline) -> list[Address]:
+        """The host's addresses in the system's order. Raises Unresolved."""
+        with self._lock:
+            answer = self._answers.get((host, port))
+            if answer is None:
+                answer = self._answers[host, port] = Future()
+                threading.Thread(target=_resolve, args=(host, port, answer), daemon=True).start()
+        try:
+            return answer.result(timeout=left(deadline))
+        except TimeoutError:
+            raise Unresolved(f"the name service did not answer within {deadline.seconds:g} s") from None
+
+
+def _resolve(host: str, port: int, answer: Future[list[Address]]) -> None:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:  # UnicodeError: no host name at all, such as a label of 64 letters
+        answer.set_exception(Unresolved(getattr(error, "strerror", None) or str(error)))
+    else:
+        answer.set_result([(family, address) for family, _, _, _, address in found])
+
+
+def dial(addresses: list[Address], turn: int, deadline: Deadline) -> socket.socket:
+    """A connection to one of ``addresses``, from number ``turn`` on, so that samples reach every node behind a name.
+
+    Raises the OSError of the first address that says something of the other side, else of the first.
+    """
+    first = turn % len(addresses)
+    order = addresses[first:] + addresses[:first]
+    errors: list[OSError] = []
+    for position, (family, address) in enumerate(order):
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            # A share of the time each: one address that swallows packets must not use up the others' time.
+            connection.settimeout(left(deadline) / (len(order) - position))
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            errors.append(error)
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
+    raise next((error for error in errors if isinstance(error, ConnectionError | TimeoutError)), errors[0])
+
+
+@cache
+def default_tls() -> ssl.SSLContext:
+    """The one TLS context of the process: reading the certificates takes 60 ms, far too long for every connection.
+
+    Trusted are the system's authorities (``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` included) and certifi's, because slim
+    images come without any.
+    """
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+class Wire:
+    """A connected socket as `http.client` wants it, every read and write bounded by ``deadline``."""
+
+    def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
+        self._connection = connection
+        self._deadline = deadline
+
+    def sendall(self, data: ReadableBuffer) -> None:
+        self._connection.settimeout(left(self._deadline))
+        self._connection.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """A reader of the connection (http.client always asks for "rb")."""
+        return io.BufferedReader(_Stream(self._connection, self._deadline), 64 * 1024)
+
+    def close(self) -> None:
+        """Leaves the socket open: `http.client` closes its end before the body is read; whoever dialled closes it."""
+
+
+class _Stream(io.RawIOBase):
+    def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
+        self._connection = connection
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        self._connection.settimeout(left(self._deadline))
+        return self._connection.recv_into(buffer)
