@@ -119,7 +119,7 @@ class Rollouts:
         if sight.stand is Stand.STEADY:
             self._verify(item, state)
         elif sight.stand is Stand.WAITING:
-            if item.may_have_failed(state, sight, now) and (crash := self._crash(begun, sight, self.crash_after)):
+            if item.may_have_failed(sight, now) and (crash := self._crash(begun, sight, self.crash_after)):
                 words = last_words(self.aws, begun.definition, crash)
                 self._end(item, RolloutEnd(begun, Stand.CRASHED, crash.reason, crash, words, state.desired))
         else:
@@ -201,7 +201,7 @@ class _Watched:
         draining = f", {older} of other revisions" if older else ""
         self.last = f"{rollout.running} of {rollout.desired} running, {rollout.pending} pending{failed}{draining}"
 
-    def may_have_failed(self, state: ServiceState, sight: Sight, now: float) -> bool:
+    def may_have_failed(self, sight: Sight, now: float) -> bool:
         """True where stopped tasks are worth a look: a count rose, ECS spoke, or nothing moves for ten seconds.
 
         Services without a circuit breaker do not always count their failed tasks at once, so the count alone

@@ -1,0 +1,118 @@
+"""From what happened to an outcome, an exit code and the last line. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deploykit.errors import ExitCode
+from deploykit.model.release import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from deploykit.deploy.execute import Execution
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ends."""
+
+    outcome: Outcome
+    code: ExitCode
+    verdict: Verdict | None
+    message: str
+    hint: str = ""
+
+
+def conclude(run: Execution) -> Ending:
+    """What the run comes to; the exit code says what the human does next."""
+    if run.rolling.superseded:
+        return _superseded(run)
+    if run.plan.kind == "rollback":
+        return _rollback(run)
+    if not run.rolled_out:
+        return _failed(run, "the rollout failed" if run.trouble is None else run.trouble.message)
+    judgement = run.judgement
+    if judgement is None:
+        return _stepped(run)
+    if judgement.verdict is Verdict.UNHEALTHY:
+        return _failed(run, "the release is unhealthy: " + judgement.reason)
+    if judgement.verdict is Verdict.INCONCLUSIVE or any(f.id == "not-invalidated" for f in run.findings):
+        reason = judgement.reason if judgement.verdict is Verdict.INCONCLUSIVE else "a CDN could not be invalidated"
+        return Ending(
+            Outcome.INCONCLUSIVE,
+            ExitCode.INCONCLUSIVE,
+            Verdict.INCONCLUSIVE,
+            f"rolled out, but not proven: {reason}",
+            "`deploykit deploy` again judges it once more; `deploykit rollback` goes back",
+        )
+    words = "released and healthy" if judgement.verdict is Verdict.HEALTHY else "released; no endpoints to check"
+    return Ending(Outcome.DEPLOYED, ExitCode.OK, judgement.verdict, f"{_what(run)} {words}")
+
+
+def _failed(run: Execution, why: str) -> Ending:
+    verdict = None if run.plan.kind == "step" else Verdict.UNHEALTHY
+    if run.put_back is None:
+        hint = "`deploykit rollback` goes back to the last verified release"
+        return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, f"{why}; left as it is ({run.rolling.left()})", hint)
+    after = run.after_undo.verdict if run.after_undo else Verdict.UNCHECKED
+    if run.put_back and after in (Verdict.HEALTHY, Verdict.UNCHECKED):
+        previous = f" to {run.plan.previous_sha[:7]}" if run.plan.previous_sha else ""
+        return Ending(
+            Outcome.ROLLED_BACK,
+            ExitCode.ROLLED_BACK,
+            verdict,
+            f"{why}; put back{previous}: what runs is as healthy as before",
+        )
+    reason = run.after_undo.reason if run.put_back and run.after_undo else "not every service could be put back"
+    return Ending(
+        Outcome.FAILED,
+        ExitCode.UNHEALTHY,
+        verdict,
+        f"{why}; and what runs now is not healthy: {reason}",
+        "`deploykit status` shows what runs; `deploykit rollback --to SHA` goes to a release you name",
+    )
+
+
+def _rollback(run: Execution) -> Ending:
+    if not run.rolled_out:
+        why = run.trouble.message if run.trouble else "the rollout failed"
+        return Ending(
+            Outcome.FAILED,
+            ExitCode.UNHEALTHY,
+            Verdict.UNHEALTHY,
+            f"the rollback failed: {why} ({run.rolling.left()})",
+            "`deploykit status` shows what runs; `deploykit rollback --to SHA` goes to a release you name",
+        )
+    verdict = run.judgement.verdict if run.judgement else Verdict.UNCHECKED
+    reason = run.judgement.reason if run.judgement else ""
+    code, words = {
+        Verdict.HEALTHY: (ExitCode.OK, "healthy"),
+        Verdict.UNCHECKED: (ExitCode.OK, "running; no endpoints to check"),
+        Verdict.UNHEALTHY: (ExitCode.UNHEALTHY, f"not healthy: {reason}"),
+    }.get(verdict or Verdict.INCONCLUSIVE, (ExitCode.INCONCLUSIVE, f"not proven: {reason}"))
+    if code is ExitCode.OK and any(finding.id == "not-invalidated" for finding in run.findings):
+        code, words = ExitCode.INCONCLUSIVE, "running, but a CDN could not be invalidated"
+    return Ending(Outcome.ROLLED_BACK, code, verdict, f"{_what(run)} is back and {words}")
+
+
+def _stepped(run: Execution) -> Ending:
+    if any(finding.id == "not-invalidated" for finding in run.findings):
+        return Ending(
+            Outcome.INCONCLUSIVE, ExitCode.INCONCLUSIVE, None, "rolled out, but a CDN could not be invalidated"
+        )
+    return Ending(Outcome.DEPLOYED, ExitCode.OK, None, f"{_what(run)} rolled out; `deploykit check` looks at it")
+
+
+def _superseded(run: Execution) -> Ending:
+    taken = ", ".join(run.rolling.superseded)
+    return Ending(
+        Outcome.INTERRUPTED,
+        ExitCode.INTERRUPTED,
+        None,
+        f"another rollout took over {taken} ({run.rolling.left()}); nothing was undone, since it is theirs now",
+        "`deploykit status` shows what runs; `deploykit deploy` continues once it is over",
+    )
+
+
+def _what(run: Execution) -> str:
+    return f"{run.plan.sha[:7]}" if run.plan.sha else "the release"

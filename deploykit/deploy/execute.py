@@ -1,0 +1,238 @@
+"""Carry a plan out: the only writer. Sense, act, judge, put back where asked, and write down what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deploykit.config.schema import Configuration
+from deploykit.deploy.caches import Purpose, empty
+from deploykit.deploy.conclude import Ending, conclude
+from deploykit.deploy.judge import Judgement
+from deploykit.deploy.orders import Edges
+from deploykit.deploy.proving import Prover
+from deploykit.deploy.record import Record
+from deploykit.deploy.rolling import Rolling
+from deploykit.deploy.verdicts import write_verdicts
+from deploykit.edges.clock import Deadline
+from deploykit.errors import DeploykitError, Interrupted
+from deploykit.model.finding import Finding
+from deploykit.model.observed import ObservedService
+from deploykit.model.plan import Plan, released_service
+from deploykit.model.probe import Samples
+from deploykit.model.release import ReleasedService, ReleaseSummary, Verdict
+from deploykit.model.report import RunReport
+from deploykit.targets.ecs.evidence import finding
+from deploykit.targets.ecs.rollouts import Rollouts
+
+
+@dataclass(frozen=True)
+class Intent:
+    """How far a command goes with a plan."""
+
+    invalidate: bool = True
+    check: bool = True
+    undo: bool = True  # put back what fails
+    baseline: bool = True  # False: judged absolutely (a rollback)
+    deadline: float = 1800.0  # seconds
+
+
+@dataclass
+class Execution:
+    """One plan being carried out; the attributes are what is known so far."""
+
+    plan: Plan
+    intent: Intent
+    configuration: Configuration
+    edges: Edges
+    record: Record
+    deadline: Deadline = field(init=False)
+    rolling: Rolling = field(init=False)
+    prover: Prover = field(init=False)
+    baseline: Mapping[str, Samples] | None = None
+    rolled_out: bool = False
+    trouble: DeploykitError | None = None  # an error of AWS's on the way
+    judgement: Judgement | None = None
+    put_back: bool | None = None  # None: nothing had to be
+    after_undo: Judgement | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.deadline = Deadline(self.edges.clock, self.intent.deadline)
+        self.rolling = Rolling(self.edges.aws, self.plan, self._rollouts())
+        self.prover = Prover(self.configuration, self.edges)
+
+    def run(self) -> RunReport:
+        """The whole way; whatever happens, the ledger entry is closed and tells it."""
+        try:
+            self._look_before()
+            self._roll_out()
+            self._empty_caches("release")
+            self._prove()
+            self._undo_if_asked()
+            return self._close(conclude(self))
+        except KeyboardInterrupt as interrupt:
+            self.record.close(outcome="interrupted")
+            raise self._interrupted() from interrupt
+        except BaseException:
+            self.record.close(outcome="failed")
+            raise
+
+    def _look_before(self) -> None:
+        if not (self.intent.check and self.intent.baseline):
+            self.record.open()
+            return
+        known = self.record.entry.baseline
+        if known is None:
+            with self.record.step("baseline"):
+                known = self.prover.baseline()
+        self.baseline = known
+        self.record.note(baseline=known, services=self.plan.released())
+        self.record.open()
+
+    def _roll_out(self) -> None:
+        try:
+            with self.record.step("rollout"):
+                self.rolled_out = self.rolling.roll_out()
+        except DeploykitError as error:
+            if not self.rolling.touched:
+                raise
+            self.trouble = error
+        if not self.rolled_out:
+            self.record.mark("rollout", "failed")
+        for key, end in self.rolling.forward.ended.items():
+            self.findings += [finding(key, end.failure, end.last_words)] if end.failure else []
+            if end.good and end.desired == 0:
+                self.findings.append(_nothing_runs(key))
+
+    def _empty_caches(self, purpose: Purpose) -> None:
+        if not self.rolled_out or not self.intent.invalidate or not self.plan.invalidations:
+            self.record.skip("invalidate")
+            return
+        self._invalidate(purpose)
+
+    def _invalidate(self, purpose: Purpose) -> bool:
+        edges = self.edges
+        try:
+            with self.record.step("invalidate"):
+                empty(self.plan.invalidations, purpose, self.record, edges.aws, self.deadline, edges.progress)
+        except DeploykitError as error:
+            edges.progress.warn(error.message)
+            self.findings.append(_not_invalidated(error))
+            return False
+        return True
+
+    def _prove(self) -> None:
+        if not self.rolled_out or not self.intent.check:
+            self.record.skip("check")
+            return
+        with self.record.step("check"):
+            self.judgement = self.prover.prove(
+                self.running(), self.baseline, restoring=False, repair=lambda: self._invalidate("stale")
+            )
+        self.findings += self.judgement.findings
+        if self.judgement.verdict is Verdict.UNHEALTHY:
+            self.record.mark("check", "failed")
+
+    def _undo_if_asked(self) -> None:
+        failed = not self.rolled_out or (self.judgement and self.judgement.verdict is Verdict.UNHEALTHY)
+        if not failed or not self.intent.undo or self.rolling.superseded:
+            return
+        edges, cdn_too = self.edges, self.rolled_out and bool(self.plan.invalidations)
+        try:
+            with self.record.step("undo"):
+                # an undo gets the time of a release of its own: it must not fail because the release took long
+                self.deadline = Deadline(edges.clock, self.intent.deadline)
+                crash_after = self.configuration.rollout.crash_after
+                self.put_back = self.rolling.undo(self._rollout_deadline(), crash_after, edges.progress)
+                if cdn_too and self.intent.invalidate:
+                    self._invalidate("undo")
+                if self.intent.check:
+                    self.after_undo = self.prover.prove(
+                        self.running(), self.baseline, restoring=True, repair=lambda: self._invalidate("stale")
+                    )
+        except DeploykitError as error:
+            self.put_back = False
+            self.trouble = self.trouble or error
+            self.findings.append(_not_put_back(error))
+        if self.put_back:
+            self.record.mark("rollout", "undone")
+        else:
+            self.record.mark("undo", "failed")
+
+    def released(self) -> dict[str, ReleasedService]:
+        """Every service of the environment in the release as it was tried: what the ledger keeps."""
+        services = self.plan.released()
+        for key, begun in self.rolling.forward.begun.items():
+            change = self.plan.changes[key]
+            before = change.before.arn if change.before else None
+            services[key] = ReleasedService(
+                key, change.sha, change.image, change.digest, begun.definition.arn, before, changed=True
+            )
+        return services
+
+    def running(self) -> dict[str, ReleasedService]:
+        """Every service as it runs by now, as far as this run knows."""
+        services = self.released()
+        for key, begun in self.rolling.back.begun.items() if self.rolling.back else ():
+            observed = ObservedService(begun.state, begun.definition, begun.container)
+            services[key] = released_service(observed)
+        return services
+
+    def _rollouts(self) -> Rollouts:
+        return Rollouts(
+            self.edges.aws, self._rollout_deadline(), self.configuration.rollout.crash_after, self.edges.progress
+        )
+
+    def _rollout_deadline(self) -> Deadline:
+        return Deadline(self.edges.clock, min(self.deadline.left, self.configuration.rollout.deadline))
+
+    def _close(self, ending: Ending) -> RunReport:
+        """Write the verdict down, in the ledger and as tags, and report."""
+        plan, verdict = self.plan, ending.verdict
+        results = self.judgement.endpoints if self.judgement else self.after_undo.endpoints if self.after_undo else {}
+        self.record.close(
+            services=self.released(),
+            verdict=verdict,
+            outcome=ending.outcome,
+            checks=results,
+            findings=tuple(self.findings),
+        )
+        write_verdicts(plan, self.rolling, verdict, self.record, self.edges)
+        return RunReport(
+            outcome=ending.outcome,
+            exit_code=ending.code,
+            release=ReleaseSummary(plan.release, plan.sha, plan.previous_sha, verdict),
+            services=self.running(),
+            checks=results,
+            findings=tuple(self.findings),
+            steps=tuple(self.record.steps),
+            message=ending.message,
+            hint=ending.hint,
+        )
+
+    def _interrupted(self) -> Interrupted:
+        continues = "deploykit rollback" if self.plan.kind == "rollback" else f"deploykit {self.record.entry.command}"
+        return Interrupted(
+            f"interrupted; {self.rolling.left() or 'nothing was changed'}",
+            f"`{continues}` continues; `deploykit status` shows what runs",
+        )
+
+
+def _nothing_runs(key: str) -> Finding:
+    return Finding(
+        "nothing-runs",
+        "warning",
+        "high",
+        key,
+        f"{key}: its desired count is 0, so its rollout proves nothing",
+        hint="set a desired count of at least 1, then deploy again",
+    )
+
+
+def _not_invalidated(error: DeploykitError) -> Finding:
+    return Finding("not-invalidated", "error", "high", "cdn", error.message, hint=error.hint)
+
+
+def _not_put_back(error: DeploykitError) -> Finding:
+    return Finding("not-put-back", "error", "high", "release", error.message, hint=error.hint)

@@ -1,0 +1,88 @@
+"""Look at what runs: every service of the environment with its task definition, before anything is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import partial
+
+from deploykit.config.schema import Configuration
+from deploykit.edges.aws.ecs import describe_definition, describe_services
+from deploykit.edges.aws.session import Aws
+from deploykit.edges.parallel import side_by_side
+from deploykit.errors import FailedBefore, Problem, Refused
+from deploykit.model.observed import TAG_ENVIRONMENT, ObservedService, ServiceName
+
+
+def service_names(configuration: Configuration) -> dict[str, ServiceName]:
+    """Where each service of the configuration that runs on ECS lives; images without a service are left out."""
+    return {
+        key: ServiceName(key, service.cluster or configuration.cluster, service.service)
+        for key, service in configuration.services.items()
+        if service.service
+    }
+
+
+def observe(configuration: Configuration, aws: Aws) -> dict[str, ObservedService]:
+    """Every service of the environment as ECS describes it now.
+
+    Raises: FailedBefore naming every service that does not exist; NotAllowed, AwsUnreachable.
+    """
+    names = service_names(configuration)
+    states = describe_services(aws, list(names.values()))
+    missing = [name for key, name in names.items() if key not in states]
+    if missing:
+        raise FailedBefore(
+            f"{len(missing)} of {len(names)} services do not exist in ECS",
+            "check `service` and `cluster` in deploykit.toml; `aws ecs list-services --cluster "
+            f"{missing[0].cluster}` shows what is there",
+            problems=[
+                Problem(
+                    f"service {name.service} does not exist in cluster {name.cluster}",
+                    key=f"services.{name.key}.service",
+                )
+                for name in missing
+            ],
+        )
+    # under the EXTERNAL controller the service itself has no task definition
+    refuse_controllers({key: state.controller for key, state in states.items() if not state.task_definition})
+    arns = sorted({state.task_definition for state in states.values()})
+    definitions = side_by_side({arn: partial(describe_definition, aws, arn) for arn in arns})
+    return {
+        key: ObservedService(state, definitions[state.task_definition], configuration.services[key].container or key)
+        for key, state in states.items()
+    }
+
+
+def refuse_controllers(controllers: Mapping[str, str]) -> None:
+    """Raises: FailedBefore for services whose rollouts ECS itself does not make.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentController.html
+    """
+    others = {key: controller for key, controller in controllers.items() if controller != "ECS"}
+    if others:
+        raise FailedBefore(
+            "; ".join(f"service {key} is under the {controller} controller" for key, controller in others.items()),
+            "deploykit rolls out services of the ECS controller; leave these out, or recreate them with "
+            "`deploymentController = { type = ECS }`",
+        )
+
+
+def refuse_other_environments(
+    configuration: Configuration, observed: Mapping[str, ObservedService], keys: Collection[str]
+) -> None:
+    """Raises: Refused where a service or a distribution belongs to another environment."""
+    for key in keys:
+        other = observed[key].definition.tags.get(TAG_ENVIRONMENT) if key in observed else None
+        if other and other != configuration.environment:
+            raise Refused(
+                f"service {observed[key].state.name} belongs to environment {other}, not {configuration.environment} "
+                f"(tag {TAG_ENVIRONMENT} of {observed[key].definition.arn})",
+                f"check `service` and `cluster` of [services.{key}] for {configuration.environment}",
+            )
+    for key, cdn in configuration.cdn.items():
+        other = configuration.other_distributions.get(cdn.distribution)
+        if other:
+            raise Refused(
+                f"distribution {cdn.distribution} of [cdn.{key}] is also named by environment {other}",
+                "give each environment its own distribution",
+            )

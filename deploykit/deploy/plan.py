@@ -1,0 +1,114 @@
+"""Decide what a deploy does: values in, a Plan out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from deploykit.config.schema import Configuration
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.observed import Definition, ObservedService, ServiceName
+from deploykit.model.plan import Change, Plan
+from deploykit.model.release import Commit, Image
+from deploykit.targets.cdn import needed, refuse_beyond_limits
+from deploykit.targets.ecs.definition import next_registration, release_tags, same_content
+
+
+def plan_deploy(
+    configuration: Configuration,
+    observed: Mapping[str, ObservedService],
+    commit: Commit,
+    images: Mapping[str, Image],
+    chosen: Collection[str],
+    release: str,
+    command: str = "deploy",
+) -> Plan:
+    """The way from ``observed`` to ``commit`` for the ``chosen`` services whose ``images`` are in the registry.
+
+    A service whose next definition would equal its live one is not in the plan's changes.
+    Raises: FailedBefore (container not in the definition, paths beyond CloudFront's limits).
+    """
+    changes = {
+        key: change
+        for key in chosen
+        if key in observed and key in images
+        if (change := _change(configuration, observed[key], commit, images[key], release))
+    }
+    invalidations = needed(configuration.cdn, changes)
+    refuse_beyond_limits(invalidations)
+    return Plan(
+        kind="deploy" if command == "deploy" else "step",
+        environment=configuration.environment,
+        release=release,
+        sha=commit.tag,
+        previous_sha=running_sha(observed),
+        observed=observed,
+        changes=changes,
+        order=order_of(configuration, changes),
+        invalidations=invalidations,
+    )
+
+
+def resume(plan: Plan, configuration: Configuration, unfinished: LedgerEntry, before: Mapping[str, Definition]) -> Plan:
+    """The same release once more, in its own ledger entry, after it was killed or could not be judged.
+
+    What it had rolled out already stays a change of the release, whose undo goes to what ran ``before`` the entry
+    began. ``before`` holds those revisions by service, as far as they are still described.
+    """
+    changes = dict(plan.changes)
+    for key, service in plan.observed.items():
+        ours = service.definition.release == unfinished.id
+        if key in changes:
+            changes[key] = replace(changes[key], before=before.get(key) or changes[key].before)
+        elif ours:
+            name = ServiceName(key, service.state.cluster, service.state.name)
+            changes[key] = Change(
+                name, service.container, before.get(key), service.sha, service.image, to=service.definition
+            )
+    return replace(
+        plan,
+        release=unfinished.id,
+        previous_sha=unfinished.previous_sha,
+        changes=changes,
+        order=order_of(configuration, changes),
+        invalidations=needed(configuration.cdn, changes),
+    )
+
+
+def order_of(configuration: Configuration, changed: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Each changed service with the changed ones that must be rolled out before it, through unchanged ones too."""
+
+    def before(key: str) -> set[str]:
+        direct = set(configuration.services[key].depends_on)
+        return direct.union(*(before(other) for other in direct if other in configuration.services))
+
+    return {key: tuple(sorted(before(key) & set(changed))) for key in changed}
+
+
+def reversed_order(order: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The order of an undo: what was rolled out last goes back first."""
+    return {key: tuple(other for other, before in order.items() if key in before) for key in reversed(list(order))}
+
+
+def running_sha(observed: Mapping[str, ObservedService]) -> str | None:
+    """The commit of the newest release among the services that run, by deploykit's own tags."""
+    released = [(s.definition.release or "", s.sha) for s in observed.values() if s.sha]
+    return max(released)[1] if released else None
+
+
+def _change(
+    configuration: Configuration, observed: ObservedService, commit: Commit, image: Image, release: str
+) -> Change | None:
+    service = configuration.services[observed.key]
+    request = next_registration(observed, image.reference, commit.tag, service.release_env)
+    if same_content(observed.definition, request):
+        return None
+    return Change(
+        name=ServiceName(observed.key, observed.state.cluster, observed.state.name),
+        container=observed.container,
+        before=observed.definition,
+        sha=commit.tag,
+        image=image.reference,
+        registration=request,
+        tags=release_tags(observed.definition, release, commit.tag, configuration.environment),
+    )

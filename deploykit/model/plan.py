@@ -1,0 +1,73 @@
+"""A plan: which services go to which revision, in which order, and which caches follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from deploykit.model.observed import Definition, ObservedService, ServiceName
+from deploykit.model.release import ReleasedService
+
+
+@dataclass(frozen=True)
+class Change:
+    """One service's way from the revision it runs to another.
+
+    ``registration`` is registered first, where it is given; else ``to`` exists. ``before`` is what an undo puts back,
+    None where that is not known any more.
+    """
+
+    name: ServiceName
+    container: str
+    before: Definition | None
+    sha: str | None
+    image: str | None  # by digest
+    registration: Mapping[str, Any] | None = None
+    to: Definition | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str | None:
+        return (self.image or "").partition("@")[2] or None
+
+
+@dataclass(frozen=True)
+class CdnInvalidation:
+    """One distribution whose caches must be emptied."""
+
+    cdn: str
+    distribution: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do to an environment."""
+
+    kind: Literal["deploy", "rollback", "step"]
+    environment: str
+    release: str  # the ledger entry's id
+    sha: str | None
+    previous_sha: str | None
+    observed: Mapping[str, ObservedService]  # every service of the environment
+    changes: Mapping[str, Change]
+    order: Mapping[str, tuple[str, ...]]  # each change, and those of the others that come before it
+    invalidations: tuple[CdnInvalidation, ...]
+    target: str | None = None  # a rollback's: the release gone back to
+    withdraws: tuple[str, ...] = ()  # releases that a rollback leaves
+
+    @property
+    def empty(self) -> bool:
+        return not self.changes
+
+    def released(self) -> dict[str, ReleasedService]:
+        """Every service as it runs before anything is done."""
+        return {key: released_service(service) for key, service in self.observed.items()}
+
+
+def released_service(service: ObservedService) -> ReleasedService:
+    """A service as it runs, unchanged by this release."""
+    return ReleasedService(
+        service.key, service.sha, service.image, service.digest, service.definition.arn, None, changed=False
+    )
