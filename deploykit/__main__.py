@@ -1,0 +1,159 @@
+"""The program: one command line in, one exit code out. The only place that ends the process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from deploykit.errors import DeploykitError, ExitCode
+
+if TYPE_CHECKING:
+    from deploykit.cli.run import Result, Run
+    from deploykit.edges.clock import Clock
+
+
+def main(
+    argv: Sequence[str],
+    *,
+    clock: Clock | None = None,
+    environ: Mapping[str, str] | None = None,
+    stdout: TextIO | None = None,
+    stderr: TextIO | None = None,
+) -> int:
+    """Run one command line (without the program's name) and return its exit code; never raises.
+
+    ``clock`` is the time of the whole run, so that a simulator can own it. ``environ`` is what deploykit itself reads;
+    boto3, git and Docker read the process's own environment.
+    """
+    from deploykit.cli import app
+
+    environ = os.environ if environ is None else environ
+    stdout = stdout or sys.stdout
+    stderr = stderr or sys.stderr
+    try:
+        parsed = app.parse(argv, stdout, stderr)
+    except DeploykitError as error:
+        return _refuse_to_parse(error, argv, environ, stdout, stderr)
+    except BrokenPipeError:
+        return ExitCode.OK
+    if isinstance(parsed, int):
+        return parsed
+    from deploykit.cli.run import Run
+
+    if clock is None:
+        from deploykit.edges.clock import SystemClock
+
+        clock = SystemClock()
+    run = Run(parsed, clock, environ, stdout, stderr)
+    result = _result(run)
+    run.close()
+    for line in result.lines:
+        run.people.line(line)
+    if run.options.json and result.document is not None:
+        _write_document(run, result)
+    return int(result.exit_code)
+
+
+def _result(run: Run) -> Result:
+    """The command's own result, or the one that its error stands for; says the error to people."""
+    from deploykit.cli.run import Result
+    from deploykit.report import json as documents
+
+    def failed(code: int, message: str, hint: str, error: DeploykitError | None = None) -> Result:
+        run.close()
+        _say_error(run.stderr, message, hint, error)
+        part = documents.empty_part(run.command, code)
+        return Result(code, {**part, "error": documents.error_part(message, hint, error)})
+
+    try:
+        result: Result = run.invocation.act(run)
+    except DeploykitError as error:
+        return failed(error.code, error.message, error.hint, error)
+    except KeyboardInterrupt:
+        continues = run.invocation.continues
+        left = "nothing was changed"
+        if continues:
+            left = f"`deploykit status` shows what was left; `{continues}` continues"
+        return failed(ExitCode.INTERRUPTED, f"interrupted: {left}", "")
+    except BrokenPipeError:  # who read our stdout has seen enough
+        return Result(ExitCode.OK, None)
+    except Exception as error:  # noqa: BLE001 (the last place that can still say something)
+        run.close()
+        run.stderr.write(traceback.format_exc())
+        return failed(ExitCode.BUG, f"{type(error).__name__}: {error}", "this is a bug in deploykit: please report it")
+    return result
+
+
+def _write_document(run: Run, result: Result) -> None:
+    from deploykit.report import json as documents
+
+    document = documents.envelope(run.command, run.environment, result.exit_code, run.seconds, run.calls)
+    _write(run.stdout, documents.write({**document, **(result.document or {})}))
+
+
+def _refuse_to_parse(
+    error: DeploykitError, argv: Sequence[str], environ: Mapping[str, str], stdout: TextIO, stderr: TextIO
+) -> int:
+    """A command line that cannot be parsed may still ask for a document."""
+    from deploykit.cli import app
+
+    _say_error(stderr, error.message, error.hint, error)
+    if "--json" in app.before_dashes(argv):
+        from deploykit.report import json as documents
+
+        command = app.name_in(argv)
+        document: dict[str, Any] = documents.envelope(
+            command, environ.get("DEPLOYKIT_ENV") or None, error.code, 0.0, {}
+        )
+        document |= documents.empty_part(command, error.code)
+        document["error"] = documents.error_part(error.message, error.hint, error)
+        _write(stdout, documents.write(document))
+    return int(error.code)
+
+
+def _say_error(stderr: TextIO, message: str, hint: str, error: DeploykitError | None) -> None:
+    from deploykit.report.stream import PeopleStream
+
+    stream = PeopleStream(stderr)
+    if error is not None and error.code == ExitCode.INTERRUPTED and hint:
+        message, hint = f"{message}; {hint}", ""  # one last line: what was left and which command continues
+    stream.line(f"error: {message}")
+    for problem in error.problems if error is not None else ():
+        stream.line(f"  {problem}")
+    if hint:
+        stream.line(f"  → {hint}")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        pass
+
+
+def _terminated(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def run() -> None:
+    """The console script: SIGTERM ends a run as Ctrl-C does; a reader that left early is no error."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        code = main(sys.argv[1:])
+    except KeyboardInterrupt:  # before or after the command itself
+        code = int(ExitCode.INTERRUPTED)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (BrokenPipeError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

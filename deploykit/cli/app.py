@@ -1,0 +1,123 @@
+"""The command line as a whole: the table of commands, and parsing it into an `Invocation`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Annotated, TextIO
+
+import typer
+
+from deploykit import __version__
+from deploykit.cli import (
+    build,
+    check,
+    demo,
+    deploy,
+    history,
+    init,
+    invalidate,
+    logs,
+    push,
+    rollback,
+    rollout,
+    sandbox,
+    schema,
+    status,
+)
+from deploykit.cli.options import Invocation, callback
+from deploykit.errors import ExitCode, UsageError
+
+PROGRAM = "deploykit"
+
+app = typer.Typer(
+    name=PROGRAM,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@callback(app)
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Takes the commit you are on to what users see, proves it, and puts the last good release back when it is not.
+
+    Exit codes: 0 done; 2 fix the command or the file; 3 out of reach; 4 refused; 5 failed before anything that runs
+    was touched; 10 failed and put back; 11 not healthy; 12 inconclusive; 130 interrupted.
+    """
+
+
+for _verb in (init, deploy, build, push, rollout, invalidate, check, rollback, status, history, logs):
+    _verb.add_to(app)
+app.add_typer(sandbox.app)
+for _verb in (demo, schema):
+    _verb.add_to(app)
+
+
+def parse(argv: Sequence[str], stdout: TextIO, stderr: TextIO) -> Invocation | int:
+    """What ``argv`` asks for; an exit code where it was answered at once (``--help``, ``--version``, completion).
+
+    Raises: UsageError.
+    """
+    if not argv:
+        stderr.write(_help([]))
+        return int(ExitCode.USAGE)
+    path = _path_in(argv)
+    if path and not {"-h", "--help"}.isdisjoint(before_dashes(argv)):
+        stdout.write(_help(path))  # not left to Typer, which would load pydantic first, for the options before it
+        return int(ExitCode.OK)
+    try:
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            answer = app(args=list(argv), prog_name=PROGRAM, standalone_mode=False)
+    except SystemExit as end:  # completion ends so
+        return end.code if isinstance(end.code, int) else 0
+    except typer.TyperException as error:
+        raise _usage(error) from None
+    return answer if isinstance(answer, Invocation) else int(answer or 0)
+
+
+def before_dashes(argv: Sequence[str]) -> Sequence[str]:
+    """The part of a command line in which words with a dash are options."""
+    return argv[: argv.index("--")] if "--" in argv else argv
+
+
+def name_in(argv: Sequence[str]) -> str:
+    """The command that a command line names which could not be parsed; empty where it names none."""
+    return " ".join(_path_in(argv))
+
+
+def _path_in(argv: Sequence[str]) -> list[str]:
+    node = typer.main.get_command(app)
+    path: list[str] = []
+    for word in before_dashes(argv):
+        child = getattr(node, "commands", {}).get(word)
+        if child is not None:
+            path.append(word)
+            node = child
+    return path
+
+
+def _help(path: Sequence[str]) -> str:
+    node = typer.main.get_command(app)
+    context = node.context_class(node, info_name=PROGRAM, **node.context_settings)
+    for name in path:
+        node = getattr(node, "commands")[name]  # noqa: B009 (groups only; Typer does not export their class)
+        context = node.context_class(node, info_name=name, parent=context, **node.context_settings)
+    return f"{node.get_help(context)}\n"
+
+
+def _usage(error: typer.TyperException) -> UsageError:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else PROGRAM
+    message = error.format_message().rstrip(".")
+    return UsageError(message, f"`{path} --help` lists what it takes")

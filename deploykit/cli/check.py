@@ -1,0 +1,65 @@
+"""``deploykit check``: is it healthy now?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploykit.cli.options import command, known
+from deploykit.cli.run import Result, Run
+from deploykit.errors import OutOfReach, UsageError
+
+if TYPE_CHECKING:
+    from deploykit.deploy.orders import Edges
+
+
+def add_to(app: typer.Typer) -> None:
+    @command(app, "check")
+    def check(
+        run: Run,
+        endpoints: Annotated[
+            list[str] | None, typer.Argument(metavar="ENDPOINT", help="By default all.", show_default=False)
+        ] = None,
+        rounds: Annotated[
+            int | None, typer.Option("--rounds", metavar="N", help="The sequential test over N rounds.")
+        ] = None,
+        watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    ) -> Result:
+        """Is it healthy now?
+
+        Asks every endpoint once, and one that fails twice more. Exit 0: healthy; 11: down; 12: could not be judged.
+        """
+        if rounds is not None and rounds < 1:
+            raise UsageError(f"--rounds {rounds} must be 1 or more", "leave it out to ask once")
+        configuration = run.configuration()
+        names = known("endpoint", endpoints or (), [endpoint.id for endpoint in configuration.checks.endpoints])
+        from deploykit.deploy import flow
+        from deploykit.report import views
+        from deploykit.report.json import plain
+
+        edges = _edges(run)
+        while True:
+            result = flow.check(configuration, names, rounds, edges)
+            fields = ("healthy", "endpoints", "reason")
+            document = {name: plain(getattr(result, name)) for name in fields}
+            lines = views.of_check(document, run.style)
+            if not watch:
+                return Result(result.exit_code, document, lines)
+            for line in lines:
+                run.people.line(line)
+            if run.options.json:
+                run.emit(document, result.exit_code)
+            run.clock.sleep(configuration.checks.interval)
+
+
+def _edges(run: Run) -> Edges:
+    """The world; without credentials too, since then versions are only reported, not compared."""
+    from deploykit.deploy.account import verify_account
+
+    edges = run.edges(account=False)
+    try:
+        verify_account(run.configuration(), edges.aws)
+    except OutOfReach as error:
+        run.screen.warn(f"versions are not compared with what ECS runs: {error.message}")
+    return edges

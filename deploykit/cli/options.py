@@ -1,0 +1,142 @@
+"""What commands share on the command line: the options of all of them, durations, names with the nearest known one."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from deploykit.errors import UsageError
+
+EnvOption = Annotated[str | None, typer.Option("--env", "-e", metavar="NAME", help="The environment to act on.")]
+ConfigOption = Annotated[str | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Answer every question with yes.")]
+Services = Annotated[list[str] | None, typer.Argument(metavar="SERVICE", help="By default all.", show_default=False)]
+
+_SHARED: dict[str, tuple[Any, Any]] = {
+    "env": (EnvOption, None),
+    "config": (ConfigOption, None),
+    "json": (JsonOption, False),
+    "yes": (YesOption, False),
+}
+
+
+@dataclass(frozen=True)
+class GlobalOptions:
+    """The options that stand before or after any command."""
+
+    env: str | None = None
+    config: str | None = None
+    json: bool = False
+    yes: bool = False
+
+    def under(self, outer: GlobalOptions) -> GlobalOptions:
+        """These, with what only ``outer`` (the options before the command) says."""
+        return GlobalOptions(
+            self.env or outer.env, self.config or outer.config, self.json or outer.json, self.yes or outer.yes
+        )
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """A parsed command line: which command, the options of all commands, and the command bound to its own options."""
+
+    command: str  # "deploy", "sandbox up"
+    options: GlobalOptions
+    act: Callable[..., Any]  # takes the Run
+    own_format: bool  # stdout carries something other than text for people: that goes to stderr
+    continues: str  # what to type after an interruption; empty where nothing can have been left half done
+
+
+def command(
+    app: typer.Typer, name: str, *, group: str = "", own_format: bool = False, continues: str = ""
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Put a function on the command line as ``name``, with the shared options.
+
+    Its first parameter is the `Run`; the others are its own arguments and options. Parsing only makes an `Invocation`:
+    running it is the caller's, so that errors, signals and the document are handled in one place.
+    """
+    full_name = f"{group} {name}".strip()
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        def parsed(ctx: typer.Context, **values: Any) -> Invocation:
+            options = _taken_from(values).under(ctx.obj or GlobalOptions())
+            return Invocation(full_name, options, functools.partial(function, **values), own_format, continues)
+
+        _share_options(parsed, function, skip=1)
+        app.command(name)(parsed)
+        return function
+
+    return register
+
+
+def callback(app: typer.Typer) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a group of commands take the shared options before its command."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        def parsed(ctx: typer.Context, **values: Any) -> None:
+            ctx.obj = _taken_from(values).under(ctx.obj or GlobalOptions())
+            function(**values)
+
+        _share_options(parsed, function, skip=0)
+        app.callback()(parsed)
+        return function
+
+    return register
+
+
+def _taken_from(values: dict[str, Any]) -> GlobalOptions:
+    return GlobalOptions(**{name: values.pop(name) for name in _SHARED})
+
+
+def _share_options(parsed: Callable[..., Any], function: Callable[..., Any], skip: int) -> None:
+    """Give ``parsed`` the signature that Typer reads: the context, ``function``'s own parameters, the shared ones."""
+    hints = get_type_hints(function, include_extras=True)
+    own = list(inspect.signature(function).parameters.values())[skip:]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter("ctx", kind, annotation=typer.Context)]
+    parameters += [p.replace(kind=kind, annotation=hints[p.name]) for p in own]
+    parameters += [
+        inspect.Parameter(name, kind, annotation=annotation, default=default)
+        for name, (annotation, default) in _SHARED.items()
+    ]
+    parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    parsed.__annotations__ = {p.name: p.annotation for p in parameters}
+    parsed.__doc__ = function.__doc__
+    parsed.__name__ = function.__name__
+    parsed.__module__ = function.__module__
+
+
+def duration(option: str, text: str) -> float:
+    """Seconds that the value of ``option`` stands for. Raises UsageError, with what was expected."""
+    from deploykit.config.durations import parse_duration
+
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r} {error}", f"write for example {option} 10m") from None
+    if seconds <= 0:
+        raise UsageError(f"{option} {text!r} must be more than nothing", f"write for example {option} 10m")
+    return seconds
+
+
+def known(kind: str, names: Sequence[str], among: Iterable[str]) -> tuple[str, ...]:
+    """``names``, each once, all of them known. Raises UsageError naming every unknown one and the nearest known."""
+    there = list(among)
+    unknown = [name for name in dict.fromkeys(names) if name not in there]
+    if unknown:
+        said = "; ".join(f"no {kind} {name!r}{_nearest(name, there)}" for name in unknown)
+        listed = ", ".join(there) or "none"
+        raise UsageError(said, f"this environment's {kind}s: {listed}")
+    return tuple(dict.fromkeys(names))
+
+
+def _nearest(name: str, there: Sequence[str]) -> str:
+    close = get_close_matches(name, there, n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""

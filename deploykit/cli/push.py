@@ -1,0 +1,26 @@
+"""``deploykit push``: one step of the runbook, by itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from deploykit.cli.options import Services, command
+from deploykit.cli.run import Result, Run
+
+
+def add_to(app: typer.Typer) -> None:
+    @command(app, "push", continues="deploykit push")
+    def push(
+        run: Run,
+        services: Services = None,
+        sha: Annotated[str | None, typer.Option("--sha", metavar="COMMIT", help="Instead of HEAD.")] = None,
+        allow_dirty: Annotated[
+            bool, typer.Option("--allow-dirty", help="Take the work tree as it is, uncommitted changes included.")
+        ] = False,
+    ) -> Result:
+        """Build what is missing and push it to the registry."""
+        from deploykit.cli.steps import run_one
+
+        return run_one(run, "push", services, sha, allow_dirty)

@@ -1,0 +1,45 @@
+"""``deploykit rollback``: back to what was proven."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from deploykit.cli.options import Services, command, duration, known
+from deploykit.cli.run import Result, Run
+
+
+def add_to(app: typer.Typer) -> None:
+    @command(app, "rollback", continues="deploykit rollback")
+    def rollback(
+        run: Run,
+        services: Services = None,
+        to: Annotated[
+            str | None, typer.Option("--to", metavar="SHA", help="A release's commit, or the beginning of it.")
+        ] = None,
+        reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the ledger.")] = None,
+        deadline: Annotated[
+            str, typer.Option("--deadline", metavar="TIME", help="The longest the whole run may take.")
+        ] = "30m",
+    ) -> Result:
+        """Go back to the last verified release.
+
+        The newest verified one before that which runs, or --to SHA. Needs no git, no Docker and no registry login.
+        """
+        seconds = duration("--deadline", deadline)
+        configuration = run.configuration()
+        names = known("service", services or (), configuration.services)
+        from deploykit.cli.steps import shown
+        from deploykit.deploy import flow
+        from deploykit.deploy.orders import RollbackOrder
+
+        order = RollbackOrder(
+            configuration=configuration,
+            services=names,
+            to=to,
+            reason=reason,
+            deadline=seconds,
+            confirm=run.confirm if run.asks else None,
+        )
+        return shown(run, flow.rollback(order, run.edges()))

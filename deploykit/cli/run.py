@@ -1,0 +1,131 @@
+"""One run of one command: what was asked, the world it acts in, and the way its result is shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from deploykit.cli.options import GlobalOptions, Invocation
+from deploykit.report import json as documents
+from deploykit.report.stream import PeopleStream
+from deploykit.report.style import Style, wants_colour
+from deploykit.report.terminal import Screen, screen_for
+
+if TYPE_CHECKING:
+    from deploykit.config.schema import Configuration
+    from deploykit.deploy.orders import Edges
+    from deploykit.edges.aws.session import Aws
+    from deploykit.edges.clock import Clock
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended: its exit code, its own keys of the document, and the closing lines for people.
+
+    ``document`` None: the command has written its own format to stdout.
+    """
+
+    exit_code: int = 0
+    document: Mapping[str, Any] | None = field(default_factory=dict)
+    lines: Sequence[str] = ()
+
+
+class Run:
+    """What a command function gets. Nothing is loaded, drawn or called before it is asked for."""
+
+    def __init__(
+        self, invocation: Invocation, clock: Clock, environ: Mapping[str, str], stdout: TextIO, stderr: TextIO
+    ) -> None:
+        self.invocation = invocation
+        self.command = invocation.command
+        self.options: GlobalOptions = invocation.options
+        self.clock = clock
+        self.environ = environ
+        self.stdout = stdout
+        self.stderr = stderr
+        self.began = clock.monotonic()
+        self._people = stderr if self.options.json or invocation.own_format else stdout
+        self.people = PeopleStream(self._people)
+        self.style = Style(wants_colour(self._people, environ))
+        self._screen: Screen | None = None
+        self._aws: Aws | None = None
+        self._configuration: Configuration | None = None
+
+    @property
+    def environment(self) -> str | None:
+        """The environment's name as far as it is known."""
+        if self._configuration is not None:
+            return self._configuration.environment
+        return self.options.env or self.environ.get("DEPLOYKIT_ENV") or None
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """Requests sent to AWS so far, by operation."""
+        return dict(self._aws.calls) if self._aws is not None else {}
+
+    @property
+    def seconds(self) -> float:
+        return self.clock.monotonic() - self.began
+
+    @property
+    def screen(self) -> Screen:
+        if self._screen is None:
+            self._screen = screen_for(self._people, self.environ, self.clock.now)
+        return self._screen
+
+    @property
+    def asks(self) -> bool:
+        """True where there is somebody to ask: a terminal on both sides, and no --yes."""
+        there = sys.stdin is not None and sys.stdin.isatty() and self._people.isatty()
+        return there and not self.options.yes and not self.environ.get("CI")
+
+    def confirm(self, question: str) -> bool:
+        """Ask on the terminal; only where `asks`."""
+        return self.screen.ask(f"{question} [y/N]", sys.stdin.readline)
+
+    def configuration(self) -> Configuration:
+        """The configuration of this command's environment, read once; says where the command acts."""
+        if self._configuration is None:
+            from deploykit.config import load
+
+            named = Path(self.options.config) if self.options.config else None
+            path = load.find(named, self.environ, Path.cwd())
+            self._configuration = load.load(path, self.options.env, self.environ)
+            self.people.line(self.style.bold(self._where(self._configuration)))
+        return self._configuration
+
+    def edges(self, *, account: bool = True) -> Edges:
+        """The world for the flow. ``account``: refuse to go on with the credentials of another account.
+
+        Raises: Refused (wrong account), OutOfReach (no credentials, no network).
+        """
+        from deploykit.deploy.account import verify_account
+        from deploykit.deploy.orders import Edges
+        from deploykit.edges.aws.session import Aws
+
+        configuration = self.configuration()
+        if self._aws is None:
+            self._aws = Aws(configuration.region)
+            if account:
+                verify_account(configuration, self._aws)
+        return Edges(self.clock, self._aws, self.screen, self.environ)
+
+    def emit(self, part: Mapping[str, Any], exit_code: int = 0) -> None:
+        """One document of a stream (``--watch``, ``--follow``), on a line of its own."""
+        document = documents.envelope(self.command, self.environment, exit_code, self.seconds, self.calls) | dict(part)
+        self.stdout.write(documents.write(document, line=True))
+        self.stdout.flush()
+
+    def close(self) -> None:
+        """Take live lines off the terminal."""
+        if self._screen is not None:
+            self._screen.close()
+
+    def _where(self, configuration: Configuration) -> str:
+        name = f"{configuration.project.name} {configuration.environment}"
+        if self.environ.get("DEPLOYKIT_SANDBOX"):
+            return f"{name} · sandbox"
+        return f"{name} · account {configuration.account} · {configuration.region}"

@@ -1,0 +1,44 @@
+"""What the single runbook steps and the whole run share: the order, the report, the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from deploykit.cli.options import known
+from deploykit.cli.run import Result, Run
+from deploykit.model.report import RunReport
+from deploykit.report import json as documents
+from deploykit.report import summary
+
+if TYPE_CHECKING:
+    from deploykit.deploy.orders import DeployOrder
+
+
+def deploy_order(run: Run, services: Sequence[str] | None, **insisted: Any) -> DeployOrder:
+    """The order for the flow. Raises UsageError for a service that this environment does not have."""
+    configuration = run.configuration()
+    from deploykit.deploy.orders import DeployOrder
+
+    names = known("service", services or (), configuration.services)
+    return DeployOrder(configuration=configuration, services=names, command=run.command, **insisted)
+
+
+def run_one(
+    run: Run,
+    step: Literal["build", "push", "rollout", "invalidate"],
+    services: Sequence[str] | None,
+    sha: str | None,
+    allow_dirty: bool,
+) -> Result:
+    """Run one step by itself."""
+    order = deploy_order(run, services, revision=sha, allow_dirty=allow_dirty)
+    from deploykit.deploy import flow
+
+    return shown(run, flow.run_step(step, order, run.edges()))
+
+
+def shown(run: Run, report: RunReport) -> Result:
+    """A run's report as a command's result."""
+    lines = summary.of_run(report, run.command, run.style, run.environment)
+    return Result(report.exit_code, documents.run_part(report), lines)

@@ -1,0 +1,25 @@
+"""Findings for people: what is wrong, what shows it, what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from deploykit.model.finding import Finding
+from deploykit.report.style import Style
+
+
+def lines_of(findings: Iterable[Finding], style: Style) -> list[str]:
+    """The lines of each finding; evidence is quoted as it came, behind a bar."""
+    lines: list[str] = []
+    for finding in findings:
+        paint = style.bad if finding.severity == "error" else style.warn
+        sure = "" if finding.confidence == "high" else f" ({finding.confidence} confidence)"
+        about = f"{finding.subject}: " if finding.subject else ""
+        lines += ["", f"{paint(finding.severity)} {style.bold(about + finding.summary)}{sure}"]
+        for text in finding.evidence:
+            lines += [style.dim(f"  | {line}") for line in text.splitlines() or [""]]
+        if finding.hint:
+            lines.append(f"  → {finding.hint}")
+        if finding.runbook:
+            lines.append(style.dim(f"  runbook: {finding.runbook}"))
+    return lines

@@ -1,0 +1,149 @@
+"""The one JSON document of a command, as INTERFACE.md describes it: every key there, null or empty where unknown."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from deploykit.errors import DeploykitError, ExitCode
+from deploykit.model.probe import EndpointResult, Samples
+from deploykit.model.release import ReleasedService
+from deploykit.model.report import RunReport
+
+SCHEMA = 1
+
+_RUN: dict[str, Any] = {
+    "outcome": "failed",
+    "release": {"id": None, "sha": None, "previous_sha": None, "verdict": None},
+    "services": {},
+    "checks": {},
+    "findings": [],
+    "way_back": None,
+    "steps": [],
+}
+_SANDBOX: dict[str, Any] = {
+    "running": False,
+    "endpoint_url": None,
+    "url": None,
+    "connect_to": None,
+    "load_balancer": None,
+    "registry": None,
+    "services": {},
+}
+
+EMPTY: dict[str, Mapping[str, Any]] = {
+    **dict.fromkeys(("deploy", "rollback", "build", "push", "rollout", "invalidate"), _RUN),
+    "check": {"healthy": None, "endpoints": []},
+    "status": {
+        "release": {"id": None, "sha": None, "verdict": None},
+        "services": {},
+        "lease": None,
+        "hold": None,
+        "drift": [],
+        "way_back": None,
+    },
+    "history": {"releases": []},
+    "logs": {"lines": []},
+    "init": {"file": None, "commands": []},
+    "demo": {"chapters": []},
+    **dict.fromkeys(("sandbox up", "sandbox down", "sandbox status", "sandbox reset"), _SANDBOX),
+}
+"""What each command's document holds when the command could not even begin."""
+
+_OUTCOME_OF_ERROR = {
+    ExitCode.REFUSED: "refused",
+    ExitCode.INCONCLUSIVE: "inconclusive",
+    ExitCode.INTERRUPTED: "interrupted",
+}
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON knows it: dataclasses become objects, enums their value, moments RFC 3339 in UTC."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes):
+        return [plain(item) for item in value]
+    return value
+
+
+def envelope(
+    command: str, environment: str | None, exit_code: int, seconds: float, calls: Mapping[str, int]
+) -> dict[str, Any]:
+    """What every document begins with. ``calls`` counts requests to AWS by operation."""
+    return {
+        "schema": SCHEMA,
+        "command": command,
+        "environment": environment,
+        "exit_code": int(exit_code),
+        "seconds": round(float(seconds), 3),
+        "api_calls": {"total": sum(calls.values()), "by_operation": dict(sorted(calls.items()))},
+    }
+
+
+def error_part(message: str, hint: str = "", error: DeploykitError | None = None) -> dict[str, Any]:
+    """The ``error`` object; ``error`` gives its problems."""
+    problems = error.problems if error is not None else ()
+    return {"message": message, "hint": hint, "problems": [plain(problem) for problem in problems]}
+
+
+def empty_part(command: str, code: int) -> dict[str, Any]:
+    """The command's own keys when it ended in an error before it had anything to say."""
+    fields = dict(EMPTY.get(command, {}))
+    if "outcome" in fields:
+        fields["outcome"] = _OUTCOME_OF_ERROR.get(ExitCode(code), "failed")
+    return fields
+
+
+def run_part(report: RunReport) -> dict[str, Any]:
+    """The keys of ``deploy``, ``rollback`` and the single steps. A run that did not end well says why in ``error``."""
+    part = {
+        "outcome": plain(report.outcome),
+        "release": plain(report.release),
+        "services": {name: _service(service) for name, service in report.services.items()},
+        "checks": {name: _endpoint(result) for name, result in report.checks.items()},
+        "findings": plain(report.findings),
+        "way_back": plain(report.way_back),
+        "steps": plain(report.steps),
+    }
+    if report.exit_code != ExitCode.OK and report.message:
+        part["error"] = error_part(report.message, report.hint)
+    return part
+
+
+def _service(service: ReleasedService) -> dict[str, Any]:
+    fields: dict[str, Any] = plain(service)
+    del fields["service"]  # it is the key
+    return fields
+
+
+def _endpoint(result: EndpointResult) -> dict[str, Any]:
+    return {
+        "class": plain(result.kind),
+        "before": _samples(result.before),
+        "after": _samples(result.after),
+        "stale": result.stale,
+        "version": result.version,
+    }
+
+
+def _samples(samples: Samples) -> dict[str, Any]:
+    return {"samples": samples.samples, "failed": samples.failed, "failures": plain(samples.failures)}
+
+
+def write(document: Mapping[str, Any], *, line: bool = False) -> str:
+    """The document's text, ending in a newline; on one line for streams of documents."""
+    indent = None if line else 2
+    return json.dumps(plain(document), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,117 @@
+"""The closing lines of a run: how it ended, what runs now, what the checks saw, what was found, what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from deploykit.errors import ExitCode
+from deploykit.model.probe import EndpointClass, EndpointResult
+from deploykit.model.release import Outcome, ReleasedService
+from deploykit.model.report import RunReport
+from deploykit.report import findings
+from deploykit.report.style import Style
+
+_OUTCOME = {
+    Outcome.DEPLOYED: "deployed",
+    Outcome.UNCHANGED: "nothing to do: this release runs already",
+    Outcome.ROLLED_BACK: "rolled back",
+    Outcome.FAILED: "failed",
+    Outcome.INCONCLUSIVE: "inconclusive: health could not be judged",
+    Outcome.REFUSED: "refused",
+    Outcome.INTERRUPTED: "interrupted",
+}
+_WHEN_PUT_BACK = "failed, and put back: what runs is as healthy as before"
+_NOTEWORTHY = (EndpointClass.REGRESSION, EndpointClass.PRE_EXISTING, EndpointClass.FIXED, EndpointClass.FLAKY)
+_MOST_FAILURES = 3
+
+
+def of_run(report: RunReport, command: str, style: Style, environment: str | None) -> list[str]:
+    """What people read last, best fit for narrow terminals: short lines, the most important one at the end."""
+    lines = [""]
+    lines += _services(report.services, style)
+    lines += _checks(report.checks, style)
+    lines += findings.lines_of(report.findings, style)
+    if len(lines) > 1:
+        lines.append("")
+    hint = report.hint or _next(report, environment)
+    ending = _ending(report, command, style)
+    if report.exit_code == ExitCode.INTERRUPTED and hint:
+        return [*lines, f"{ending}; {hint}"]  # one last line: what was left and which command continues
+    lines.append(ending)
+    if hint:
+        lines.append(f"  → {hint}")
+    return lines
+
+
+def _ending(report: RunReport, command: str, style: Style) -> str:
+    said = report.message or (_WHEN_PUT_BACK if report.exit_code == ExitCode.ROLLED_BACK else _OUTCOME[report.outcome])
+    if not report.message and report.release.verdict is not None and report.exit_code == ExitCode.OK:
+        said += f", {report.release.verdict.value}"
+    took = sum(step.seconds for step in report.steps)
+    took_text = f" ({spoken(took)})" if took >= 1 else ""
+    return f"{_paint(report.exit_code, style)(command)}: {said}{took_text}"
+
+
+def _paint(code: int, style: Style) -> Callable[[str], str]:
+    return {ExitCode.OK: style.good, ExitCode.ROLLED_BACK: style.warn, ExitCode.INCONCLUSIVE: style.warn}.get(
+        ExitCode(code), style.bad
+    )
+
+
+def _next(report: RunReport, environment: str | None) -> str:
+    env = f" --env {environment}" if environment else ""
+    return {
+        ExitCode.UNHEALTHY: f"deploykit rollback{env} goes back to the last verified release",
+        ExitCode.INCONCLUSIVE: f"deploykit check{env} looks again; deploykit rollback{env} goes back",
+    }.get(ExitCode(report.exit_code), "")
+
+
+def _services(services: Mapping[str, ReleasedService], style: Style) -> list[str]:
+    width = max((len(name) for name in services), default=0)
+    lines = []
+    for name, service in services.items():
+        commit = short(service.sha) if service.sha else "unknown commit"
+        revision = service.task_definition.rpartition("/")[2]
+        mark = style.good("changed") if service.changed else style.dim("kept")
+        lines.append(f"  {name.ljust(width)}  {commit}  {style.dim(revision)}  {mark}")
+    return lines
+
+
+def _checks(checks: Mapping[str, EndpointResult], style: Style) -> list[str]:
+    if not checks:
+        return []
+    fine = [name for name, result in checks.items() if result.kind is not None and result.kind not in _NOTEWORTHY]
+    lines = [f"  checks: {len(fine)} of {len(checks)} endpoints as they should be"]
+    width = max(len(name) for name in checks)
+    for name, result in checks.items():
+        if name not in fine:
+            lines += _noteworthy(name.ljust(width), result, style)
+    return lines
+
+
+def _noteworthy(name: str, result: EndpointResult, style: Style) -> list[str]:
+    word = result.kind.value if result.kind is not None else "not judged"
+    paint = style.bad if result.kind is EndpointClass.REGRESSION else style.warn
+    if result.kind is EndpointClass.FIXED:
+        paint = style.good
+    lines = [f"  {name}  {paint(word)}  {result.after.failed} of {result.after.samples} requests failed"]
+    lines += [f"    {failure.message}" for failure in result.after.failures[:_MOST_FAILURES]]
+    return lines
+
+
+def short(sha: str) -> str:
+    """A commit as people read it; what is not committed keeps its mark."""
+    commit, _, rest = sha.partition("-")
+    return commit[:7] + ("-dirty" if rest.startswith("dirty") else "")
+
+
+def spoken(seconds: float) -> str:
+    """``95`` → ``1 min 35 s``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -1,0 +1,122 @@
+"""`status`, `history` and `check` for people, read from the same documents that --json prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from deploykit.report.style import Style
+from deploykit.report.summary import short, spoken
+
+Document = Mapping[str, Any]
+
+
+def of_status(document: Document, style: Style, now: datetime) -> list[str]:
+    """What runs where, since when, how healthy, and whether the way back is ready."""
+    release = document["release"]
+    lines = [_release_line(release, style)]
+    width = max((len(name) for name in document["services"]), default=0)
+    for name, service in document["services"].items():
+        desired, running = service["desired"], service["running"]
+        count = f"{_known(running)}/{_known(desired)} tasks"
+        paint = style.good if desired and running == desired else style.warn
+        since = f"since {ago(service['since'], now)}" if service["since"] else ""
+        by = f"by {service['by']}" if service["by"] else ""
+        rollout = (service["rollout"] or "").lower().replace("_", " ")
+        words = [short(service["sha"]) if service["sha"] else "unknown commit", paint(count), rollout, since, by]
+        lines.append(f"  {name.ljust(width)}  " + "  ".join(word for word in words if word))
+    for drift in document["drift"]:
+        what = f"{drift['service']}: {drift['path']} is {drift['running']!r}, released was {drift['released']!r}"
+        lines.append(style.warn(f"  drift  {what}"))
+    lines += _lock_lines(document, style)
+    lines += _way_back_lines(document["way_back"], style)
+    return lines
+
+
+def _release_line(release: Document, style: Style) -> str:
+    if release["sha"] is None and release["id"] is None:
+        return "release  unknown: nothing here was released by deploykit yet"
+    verdict = release["verdict"] or "no verdict"
+    paint = {"healthy": style.good, "unhealthy": style.bad}.get(verdict, style.warn)
+    commit = short(release["sha"]) if release["sha"] else "unknown commit"
+    return f"release  {style.bold(commit)}  {release['id'] or ''}  {paint(verdict)}"
+
+
+def _lock_lines(document: Document, style: Style) -> list[str]:
+    lines = []
+    if lease := document["lease"]:
+        lines.append(style.warn(f"  locked by {lease['holder']} ({lease['command']}) since {lease['since']}"))
+    if hold := document["hold"]:
+        lines.append(style.warn(f"  frozen by {hold['by']} since {hold['since']}: {hold['reason']}"))
+    return lines
+
+
+def _way_back_lines(way_back: Document | None, style: Style) -> list[str]:
+    if way_back is None:
+        return []
+    if way_back["ready"]:
+        return [f"way back  {style.good('ready')}: {way_back['release']}"]
+    return [f"way back  {style.bad('not ready')}", *(f"  {problem}" for problem in way_back["problems"])]
+
+
+def of_history(document: Document, style: Style) -> list[str]:
+    """One line a release, newest first."""
+    releases: Sequence[Document] = document["releases"]
+    if not releases:
+        return ["no release yet"]
+    lines = []
+    for entry in releases:
+        verdict = entry["verdict"] or entry["outcome"] or "not finished"
+        paint = {"healthy": style.good, "unhealthy": style.bad}.get(verdict, style.warn)
+        sha = short(entry["sha"]) if entry["sha"] else "-"
+        took = spoken(entry["seconds"]) if entry["seconds"] is not None else ""
+        started = (entry["started"] or "")[:19].replace("T", " ")
+        words = [started, sha.ljust(7), entry["kind"].ljust(8), paint(verdict.ljust(12)), took, entry["by"] or ""]
+        lines.append("  ".join(word for word in words if word).rstrip())
+        if entry["reason"]:
+            lines.append(style.dim(f"    {entry['reason']}"))
+    return lines
+
+
+def of_check(document: Document, style: Style) -> list[str]:
+    """A line for each endpoint, the failures of those that have some, and the verdict at the end."""
+    endpoints: Sequence[Document] = document["endpoints"]
+    width = max((len(endpoint["id"]) for endpoint in endpoints), default=0)
+    lines = []
+    for endpoint in endpoints:
+        lines.append(_endpoint_line(endpoint, width, style))
+        lines += [f"    {_message(failure)}" for failure in endpoint["failures"]]
+    word = {True: style.good("healthy"), False: style.bad("not healthy"), None: style.warn("could not be judged")}
+    lines.append(f"check: {word[document['healthy']]}" if endpoints else "check: no endpoint is configured")
+    return lines
+
+
+def _endpoint_line(endpoint: Document, width: int, style: Style) -> str:
+    warn_only = endpoint["severity"] == "warn"
+    bad = style.warn("warn") if warn_only else style.bad("down")
+    mark = {True: style.good("ok  "), False: bad, None: style.warn("?   ")}[endpoint["ok"]]
+    latency = f"{endpoint['latency_ms']:.0f} ms" if endpoint["latency_ms"] is not None else ""
+    version = short(endpoint["version"]) if endpoint["version"] else ""
+    words = [mark, endpoint["id"].ljust(width), _known(endpoint["status"]), latency, style.dim(version)]
+    return "  " + "  ".join(word for word in words if word).rstrip()
+
+
+def _message(failure: Any) -> str:
+    return str(failure.get("message", failure)) if isinstance(failure, Mapping) else str(failure)
+
+
+def _known(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
+def ago(stamp: str, now: datetime) -> str:
+    """``2026-11-21T06:20:00Z`` → ``3 min ago``; the stamp itself where it cannot be read."""
+    try:
+        seconds = (now - datetime.fromisoformat(stamp.replace("Z", "+00:00"))).total_seconds()
+    except (TypeError, ValueError):
+        return stamp
+    if seconds < 60:
+        return "just now"
+    days = int(seconds // 86400)
+    return f"{days} d ago" if days else f"{spoken(seconds - seconds % 60)} ago"
