@@ -56,7 +56,19 @@ def _header_text(value: Any) -> Any:
     return value
 
 
-Matched = Annotated[Matchers, Tag("<matchers>")]
+def _some_matcher(value: Matchers) -> Matchers:
+    if not value.model_fields_set:
+        raise expected("must hold a matcher: matches, gt, lt or exists")
+    return value
+
+
+def _sendable(value: Any) -> Any:
+    if not isinstance(value, str | dict | list):
+        raise expected("must be text, or a table sent as JSON")
+    return value
+
+
+Matched = Annotated[Matchers, AfterValidator(_some_matcher), Tag("<matchers>")]
 Literally = Annotated[
     Any,
     AfterValidator(_json_literal),
@@ -113,7 +125,7 @@ class Endpoint(Table):
     """The request's method."""
     headers: dict[str, str] = Field(default_factory=dict)
     """Headers to send."""
-    body: Annotated[Any, WithJsonSchema({"type": ["string", "object", "array"]})] = None
+    body: Annotated[Any, AfterValidator(_sendable), WithJsonSchema({"type": ["string", "object", "array"]})] = None
     """What to send: text, or a table sent as JSON."""
     follow_redirects: bool = False
     """Follow redirects instead of judging the first answer."""

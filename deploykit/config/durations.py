@@ -11,7 +11,7 @@ EXPECTED = 'a duration such as "30s", "10m" or "1h"'
 
 def parse_duration(text: str) -> float:
     """Seconds that ``text`` stands for. Raises ValueError, with what was expected, for anything else."""
-    if not re.match(PATTERN, text):
+    if not re.fullmatch(PATTERN, text, re.ASCII) or text.endswith("\n"):
         raise ValueError(f"must be {EXPECTED}")
     return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)(ms|h|m|s)", text))
 

@@ -75,7 +75,7 @@ def load(path: Path, environment: str | None, env: Mapping[str, str]) -> Configu
 
 def _read(path: Path, shown_path: str) -> str:
     try:
-        return path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
         raise ConfigError(f"{shown_path} cannot be read: {error.strerror}", "name another with --config FILE") from None
     except UnicodeDecodeError as error:
@@ -88,6 +88,8 @@ def _syntax_error(error: tomllib.TOMLDecodeError, text: str, shown_path: str) ->
     where = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
     line = int(where[1]) if where else max(1, len(text.splitlines()))
     said = str(error)[: where.start()] if where else str(error).removesuffix(" (at end of document)")
+    if said.startswith("Cannot mutate immutable namespace"):
+        said = f"{said}: a table in braces is complete, so write the key between its braces"
     place = f"at column {where[2]}" if where else "at the end of the file"
     problem = Problem(f"not TOML {place}: {said}", shown_path, line)
     return ConfigError(f"{shown_path} is not TOML", "see https://toml.io; mend this line first", [problem])

@@ -50,7 +50,7 @@ def _not_empty(value: str) -> str:
 
 
 def _shaped(pattern: str, text: str) -> AfterValidator:
-    shape = re.compile(pattern)
+    shape = re.compile(pattern, re.ASCII)
 
     def check(value: str) -> str:
         if not shape.fullmatch(value):

@@ -159,7 +159,7 @@ class Tables(Table):
     build: Build = Build()
     """How images are built."""
     rollout: Rollout = Rollout()
-    """How long a rollout may take."""
+    """How long a rollout may take, and when it is given up."""
     notify: Notify = Notify()
     """Whom to tell."""
     checks: Checks = Checks()

@@ -22,7 +22,7 @@ def _image_or_context(scene: Scene) -> Iterator[Fault]:
         if "repository" not in service and "image" not in service:
             yield ("services", name, "repository"), "is missing: the ECR repository of its image"
         image = service.get("image")
-        if not isinstance(image, str):
+        if not isinstance(image, str) or "context" in service:
             continue
         path = ("services", name, "image")
         other = scene.services.get(image)

@@ -34,7 +34,10 @@ def shown(value: Any) -> str:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of ``known`` that ``word`` was probably meant to be."""
     plain = {name.lower().replace("-", "_"): name for name in known}
-    matches = get_close_matches(word.lower().replace("-", "_"), plain, n=1, cutoff=0.6)
+    word = word.lower().replace("-", "_")
+    matches = get_close_matches(word, plain, n=1, cutoff=0.6)
+    if not matches and len(word) >= 3:  # "production" for "prod", and the other way round
+        matches = [name for name in plain if name.startswith(word) or word.startswith(name)]
     return plain[matches[0]] if matches else None
 
 
@@ -94,11 +97,13 @@ def known_keys(table: type[BaseModel]) -> list[str]:
 
 
 def description(model: type[Table], path: KeyPath) -> str:
-    """What the schema says about the key ``path``, its first sentence, without the full stop."""
+    """What the schema says about the key ``path``, its first sentence, to go on after a colon."""
     table = table_at(model, path[:-1])
     for name, field in table.model_fields.items():
         if (field.alias or name) == path[-1]:
-            return (field.description or "").split(";")[0].split(". ")[0].rstrip(".")
+            text = (field.description or "").split(";")[0].split(". ")[0].rstrip(".")
+            plain = text.split(" ")[0][1:].islower()  # not a name, such as CloudFront or ECS
+            return text[:1].lower() + text[1:] if plain else text
     return ""
 
 
