@@ -1,0 +1,147 @@
+"""The container registry: repositories, images by tag, the login of a push."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deploykit.edges.aws.session import Aws, AwsRefused
+from deploykit.errors import FailedBefore
+from deploykit.model.release import Image
+
+_INDEXES = (
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.index.v1+json",
+)
+# All of them: without, ECR translates the manifest or leaves the image out.
+# https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetImage.html
+_ACCEPTED = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    *_INDEXES,
+)
+# https://docs.aws.amazon.com/general/latest/gr/ecr.html
+_SUFFIXES = {"cn-": "amazonaws.com.cn", "us-iso-": "c2s.ic.gov", "us-isob-": "sc2s.sgov.gov"}
+_TAKEN = ("ImageAlreadyExistsException", "ImageTagAlreadyExistsException")
+
+
+@dataclass(frozen=True)
+class Login:
+    """What a push logs in with, good for twelve hours. The password never shows in a ``repr``."""
+
+    username: str
+    password: str = field(repr=False)
+    endpoint: str  # "https://108581769167.dkr.ecr.us-east-1.amazonaws.com"
+
+
+def image_uri(account: str, region: str, repository: str, registry: str | None = None) -> str:
+    """Where images of ``repository`` are, without a tag; ``registry`` stands in for ECR's own host."""
+    suffix = next((text for prefix, text in _SUFFIXES.items() if region.startswith(prefix)), "amazonaws.com")
+    return f"{registry or f'{account}.dkr.ecr.{region}.{suffix}'}/{repository}"
+
+
+def missing_repository(name: str, region: str) -> FailedBefore:
+    """The error of a repository that does not exist."""
+    return FailedBefore(
+        f"the ECR repository {name} does not exist in {region}",
+        "create it (or mend `repository` in deploykit.toml): "
+        f"`aws ecr create-repository --repository-name {name} --image-tag-mutability IMMUTABLE --region {region}`",
+    )
+
+
+def immutable(aws: Aws, repository: str) -> bool:
+    """Whether a tag of ``repository`` stays with its first image. Raises: FailedBefore (no such repository)."""
+    try:
+        answer = aws.call("ecr", "DescribeRepositories", repositoryNames=[repository])
+    except AwsRefused as error:
+        raise _in_our_words(error, repository, aws.region) from error
+    return str(answer["repositories"][0].get("imageTagMutability", "MUTABLE")).startswith("IMMUTABLE")
+
+
+def find_image(aws: Aws, repository: str, tag: str, uri: str) -> Image | None:
+    """The image under ``tag``; None where there is none. ``config_digest`` is None for an index of images.
+
+    Raises: FailedBefore (no such repository), NotAllowed, AwsUnreachable.
+    """
+    found = _manifest(aws, repository, {"imageTag": tag})
+    return _image(found, repository, tag, uri) if found else None
+
+
+def retag(aws: Aws, image: Image, tag: str) -> Image:
+    """Give ``image`` one more tag. Repeating it is no error; a tag that another image holds for good is.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-retag.html
+    Raises: FailedBefore (no such repository or image; an immutable tag that is another image's).
+    """
+    found = _manifest(aws, image.repository, {"imageDigest": image.digest})
+    if found is None:
+        raise FailedBefore(f"{image.reference} is no longer in ECR", "build and push it again: `deploykit deploy`")
+    try:
+        aws.call(
+            "ecr",
+            "PutImage",
+            repositoryName=image.repository,
+            imageManifest=found["imageManifest"],
+            imageManifestMediaType=_media_type(found),
+            imageTag=tag,
+        )
+    except AwsRefused as error:
+        # Either code means "already there", also for this very image: what counts is whose the tag is.
+        # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html
+        if error.error not in _TAKEN:
+            raise
+        holder = find_image(aws, image.repository, tag, image.uri)
+        if holder is None or holder.digest != image.digest:
+            owner = holder.digest if holder else "another image"
+            raise FailedBefore(
+                f"the tag {tag} of {image.repository} belongs to {owner}, and the repository is immutable",
+                "commit again for a SHA of its own, or delete that image from ECR",
+            ) from error
+    return _image(found, image.repository, tag, image.uri)
+
+
+def login(aws: Aws) -> Login:
+    """A user name and password for ``docker push``.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
+    """
+    granted = aws.call("ecr", "GetAuthorizationToken")["authorizationData"][0]
+    username, _, password = base64.b64decode(granted["authorizationToken"]).decode().partition(":")
+    return Login(username, password, str(granted["proxyEndpoint"]))
+
+
+def _manifest(aws: Aws, repository: str, identifier: Mapping[str, str]) -> dict[str, Any] | None:
+    asked: dict[str, Any] = {"repositoryName": repository, "imageIds": [dict(identifier)]}
+    try:
+        answer = aws.call("ecr", "BatchGetImage", acceptedMediaTypes=list(_ACCEPTED), **asked)
+    except AwsRefused as error:
+        raise _in_our_words(error, repository, aws.region) from error
+    images = answer.get("images") or []
+    if images:
+        found: dict[str, Any] = images[0]
+        return found
+    for failure in answer.get("failures") or []:
+        if failure.get("failureCode") != "ImageNotFound":
+            text = f"{failure.get('failureCode')}: {failure.get('failureReason')}"
+            raise FailedBefore(f"ECR cannot show {repository} {dict(identifier)}: {text}")
+    return None
+
+
+def _in_our_words(error: AwsRefused, repository: str, region: str) -> FailedBefore:
+    return missing_repository(repository, region) if error.error == "RepositoryNotFoundException" else error
+
+
+def _media_type(found: Mapping[str, Any]) -> str:
+    return str(
+        found.get("imageManifestMediaType") or json.loads(found["imageManifest"]).get("mediaType") or _ACCEPTED[0]
+    )
+
+
+def _image(found: Mapping[str, Any], repository: str, tag: str, uri: str) -> Image:
+    config = None
+    if _media_type(found) not in _INDEXES:
+        config = json.loads(found["imageManifest"]).get("config", {}).get("digest")
+    return Image(repository, uri, tag, str(found["imageId"]["imageDigest"]), config)
