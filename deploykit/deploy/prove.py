@@ -48,7 +48,7 @@ def prove(
     progress: Progress,
     on_stale: OnStale | None = None,
 ) -> Judgement:
-    """Rounds, ``checks.interval`` seconds from start to start, until ``judge`` has decided or ``checks.deadline`` is near.
+    """Rounds, ``checks.interval`` seconds from start to start, until ``judge`` has decided or at ``checks.deadline``.
 
     ``on_stale`` gets the endpoints that keep an old version, with the readings that showed it, once for each endpoint.
     It returns True where it emptied the caches before them and waited for that: their versions are then tested anew,

@@ -46,10 +46,11 @@ class SequentialTest:
     def after_round(self, good: int, bad: int) -> SequentialTest:
         """The test with the samples of one round, which share their second and their causes.
 
-        However many there are, a round alone never condemns: it moves the score to one bad sample short of that at
-        most, or half the way where two bad samples are enough.
+        However many there are, a round alone never condemns: it moves the score by one bad sample less than that
+        takes at most, or by half of it where one would do.
         """
-        most = max(self.upper - self.bad, self.upper / 2)
+        fewer = math.ceil(self.upper / self.bad) - 1
+        most = fewer * self.bad if fewer else self.upper / 2
         return self._moved(min(good * self.good + bad * self.bad, most))
 
     @property
