@@ -23,4 +23,4 @@ def add_to(app: typer.Typer) -> None:
         """Build the images that the registry lacks."""
         from deploykit.cli.steps import run_one
 
-        return run_one(run, "build", services, sha, allow_dirty)
+        return run_one(run, "build", services, revision=sha, allow_dirty=allow_dirty)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from deploykit.cli.options import Services, command
@@ -15,12 +13,8 @@ def add_to(app: typer.Typer) -> None:
     def invalidate(
         run: Run,
         services: Services = None,
-        sha: Annotated[str | None, typer.Option("--sha", metavar="COMMIT", help="Instead of HEAD.")] = None,
-        allow_dirty: Annotated[
-            bool, typer.Option("--allow-dirty", help="Take the work tree as it is, uncommitted changes included.")
-        ] = False,
     ) -> Result:
         """Empty the CDN's caches in front of the services."""
         from deploykit.cli.steps import run_one
 
-        return run_one(run, "invalidate", services, sha, allow_dirty)
+        return run_one(run, "invalidate", services)

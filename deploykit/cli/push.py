@@ -23,4 +23,4 @@ def add_to(app: typer.Typer) -> None:
         """Build what is missing and push it to the registry."""
         from deploykit.cli.steps import run_one
 
-        return run_one(run, "push", services, sha, allow_dirty)
+        return run_one(run, "push", services, revision=sha, allow_dirty=allow_dirty)

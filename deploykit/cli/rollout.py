@@ -19,8 +19,22 @@ def add_to(app: typer.Typer) -> None:
         allow_dirty: Annotated[
             bool, typer.Option("--allow-dirty", help="Take the work tree as it is, uncommitted changes included.")
         ] = False,
+        allow_older: Annotated[
+            bool, typer.Option("--allow-older", help="Roll out a commit that does not contain the running one.")
+        ] = False,
+        allow_withdrawn: Annotated[
+            bool, typer.Option("--allow-withdrawn", help="Roll out a commit that a rollback has left.")
+        ] = False,
     ) -> Result:
         """Roll out pushed images, without a verdict."""
         from deploykit.cli.steps import run_one
 
-        return run_one(run, "rollout", services, sha, allow_dirty)
+        return run_one(
+            run,
+            "rollout",
+            services,
+            revision=sha,
+            allow_dirty=allow_dirty,
+            allow_older=allow_older,
+            allow_withdrawn=allow_withdrawn,
+        )

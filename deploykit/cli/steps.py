@@ -25,14 +25,10 @@ def deploy_order(run: Run, services: Sequence[str] | None, **insisted: Any) -> D
 
 
 def run_one(
-    run: Run,
-    step: Literal["build", "push", "rollout", "invalidate"],
-    services: Sequence[str] | None,
-    sha: str | None,
-    allow_dirty: bool,
+    run: Run, step: Literal["build", "push", "rollout", "invalidate"], services: Sequence[str] | None, **insisted: Any
 ) -> Result:
     """Run one step by itself."""
-    order = deploy_order(run, services, revision=sha, allow_dirty=allow_dirty)
+    order = deploy_order(run, services, **insisted)
     from deploykit.deploy import flow
 
     return shown(run, flow.run_step(step, order, run.edges()))

@@ -1,0 +1,176 @@
+"""The first deploykit.toml of a repository: the annotated example, with what can be seen there filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploykit.config.example import example_text
+from deploykit.config.load import FILE_NAME
+from deploykit.errors import UsageError
+
+_EXAMPLE_NAME = "davidshaevel"
+_EXAMPLE_ACCOUNT = "108581769167"
+_PLACEHOLDER_ACCOUNT = "123456789012"
+_CATCH_ALL = ("frontend", "web", "www", "site", "app", "ui")  # services that usually take the rest of the paths
+_SKIPPED = {"node_modules", "vendor", "target", "dist", "build"}
+_DEPTH = 2
+
+
+@dataclass(frozen=True)
+class FoundService:
+    """A folder with a Dockerfile."""
+
+    key: str
+    context: str  # relative to the repository
+    port: int | None  # the Dockerfile's first EXPOSE
+
+
+@dataclass(frozen=True)
+class Starter:
+    """What was written, and the commands that make the state bucket it speaks of."""
+
+    file: Path
+    services: tuple[str, ...]
+    commands: tuple[str, ...]
+
+
+def write_starter(root: Path, file: Path | None) -> Starter:
+    """Write the first configuration of the repository in ``root`` (to ``file``, else to its usual name there).
+
+    Raises UsageError where the file exists or cannot be written.
+    """
+    path = root / file if file is not None else root / FILE_NAME
+    name = project_name(root)
+    services = find_services(root, name)
+    try:
+        with path.open("x", encoding="utf-8") as target:
+            target.write(starter_text(name, services))
+    except FileExistsError:
+        raise UsageError(
+            f"{path} exists already and is left as it is", "name another file with --config FILE"
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}", "name another file with --config FILE"
+        ) from None
+    return Starter(path, tuple(service.key for service in services), bucket_commands(f"{name}-deploykit"))
+
+
+def project_name(root: Path) -> str:
+    """From the remote called origin, else from the folder's name."""
+    try:
+        text = (root / ".git" / "config").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    remote = re.search(r'^\[remote "origin"\][^\[]*?^\s*url\s*=\s*(\S+)', text, re.MULTILINE | re.DOTALL)
+    last = re.split(r"[/:]", remote[1].rstrip("/"))[-1].removesuffix(".git") if remote else root.resolve().name
+    return _key(last) or "project"
+
+
+def find_services(root: Path, name: str) -> list[FoundService]:
+    """The folders with a Dockerfile, at most two deep; the repository itself where it has one, or where none has."""
+    found: list[FoundService] = []
+    for depth in range(_DEPTH + 1):
+        for dockerfile in sorted(root.glob("*/" * depth + "Dockerfile")):
+            folder = dockerfile.parent.relative_to(root)
+            if any(part in _SKIPPED or part.startswith(".") for part in folder.parts):
+                continue
+            key = _key(folder.name) or name
+            if key not in {service.key for service in found}:
+                found.append(FoundService(key, folder.as_posix(), _port(dockerfile)))
+    return found or [FoundService(name, ".", None)]
+
+
+def starter_text(name: str, services: Sequence[FoundService]) -> str:
+    """The example's text for ``services``, the first of them with all its comments; what is unknown is commented out."""
+    parts = {_header(part): part for part in example_text().split("\n\n")}
+    first, *others = services
+    blocks = [_service(parts["services.backend"], "backend", first)]
+    for service in others:
+        block = _service(parts["services.frontend"], "frontend", service)
+        blocks.append(block.replace('depends_on = ["backend"]', f'# depends_on = ["{first.key}"]'))
+    replaced = {
+        "services.backend": "\n\n".join(blocks),
+        "services.frontend": "",
+        "cdn.site": _commented(parts["cdn.site"].replace('"frontend"', f'"{services[-1].key}"')),
+        "local.services.backend": _local(parts["local.services.backend"], services),
+        "local.services.frontend": "",
+        "local.database": _commented(parts["local.database"]),
+    }
+    text = []
+    kept_home = False
+    for part in example_text().rstrip("\n").split("\n\n"):
+        header = _header(part)
+        if header == "checks.endpoints":
+            part = _commented(_for(part, services)) if kept_home else part.replace(', contains = "<html"', "")
+            kept_home = True
+        text.append(replaced.get(header, part))
+    whole = "\n\n".join(part for part in text if part) + "\n"
+    return whole.replace(_EXAMPLE_NAME, name).replace(_EXAMPLE_ACCOUNT, _PLACEHOLDER_ACCOUNT)
+
+
+def bucket_commands(bucket: str, region: str = "us-east-1") -> tuple[str, ...]:
+    """The commands that make a private, versioned state bucket."""
+    return (
+        f"aws s3api create-bucket --bucket {bucket} --region {region}",
+        f"aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration Status=Enabled",
+        f"aws s3api put-public-access-block --bucket {bucket} --public-access-block-configuration "
+        "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true",
+    )
+
+
+def _header(part: str) -> str:
+    found = re.search(r"^\[+([^\]]+)\]", part, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def _service(part: str, example: str, service: FoundService) -> str:
+    part = part.replace(f'context = "{example}"', f'context = "{service.context}"')
+    part = re.sub(rf'(?<=[./"-]){example}(?=["\]])', service.key, part)
+    return part.replace('image = "frontend"', 'image = "another"')
+
+
+def _for(part: str, services: Sequence[FoundService]) -> str:
+    part = part.replace('service = "backend"', f'service = "{services[0].key}"')
+    return part.replace('service = "frontend"', f'service = "{services[-1].key}"')
+
+
+def _local(part: str, services: Sequence[FoundService]) -> str:
+    with_port = [service for service in services if service.port is not None]
+    rest = next((service for service in with_port if service.key in _CATCH_ALL), with_port[-1] if with_port else None)
+    comment = part.split("\n", 1)[0]
+    blocks = []
+    for service in services:
+        lines = [f"[local.services.{service.key}]"]
+        if service.port is None:
+            lines.append(
+                "# port = 8080                              # without a port: a worker behind no load balancer"
+            )
+        else:
+            lines.append(f"port = {service.port}")
+            if service is not rest:
+                lines.append(f'routes = ["/{service.key}/*"]')
+            lines.append('# health_check = "/"                       # the load balancer\'s')
+        lines.append("# count = 2                                  # desired tasks")
+        blocks.append("\n".join(lines))
+    return f"{comment}\n" + "\n\n".join(blocks)
+
+
+def _commented(part: str) -> str:
+    return "\n".join(line if line.startswith("#") or not line else f"# {line}" for line in part.split("\n"))
+
+
+def _port(dockerfile: Path) -> int | None:
+    try:
+        text = dockerfile.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    found = re.search(r"^\s*EXPOSE\s+(\d{1,5})\b", text, re.MULTILINE | re.IGNORECASE)
+    return int(found[1]) if found and 0 < int(found[1]) < 65536 else None
+
+
+def _key(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -1,0 +1,197 @@
+"""The rules of DESIGN.md as functions: a tree of modules in, sentences about what breaks the rule out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from tests.architecture.tree import Module
+
+Rule = Callable[[Sequence[Module]], list[str]]
+ROOT = "deploykit"
+MOST_LINES = 400
+
+_BASE = {"errors", "config", "model"}
+_WORLD = _BASE | {"edges"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "": set(),
+    "errors": set(),
+    "model": set(),
+    "config": {"errors"},
+    "report": {"model", "errors"},
+    "edges": _BASE,
+    "targets": _WORLD,
+    "probes": _WORLD,
+    "build": _WORLD,
+    "ledger": _WORLD,
+    "deploy": _WORLD | {"targets", "probes", "build", "ledger"},
+    "sandbox": _BASE,
+    "demo": _BASE | {"sandbox", "report"},
+    "cli": _WORLD | {"deploy", "targets", "probes", "build", "ledger", "report", "sandbox", "demo"},
+    "__main__": {"cli", "errors", "report", "edges"},
+}
+"""Package to the other packages it may import; every package must stand here. Imports point one way."""
+
+AWS_LIBRARIES = {"boto3", "botocore", "s3transfer"}
+TIME = {
+    "time.sleep",
+    "time.time",
+    "time.monotonic",
+    "datetime.datetime.now",
+    "datetime.datetime.utcnow",
+    "datetime.datetime.today",
+    "datetime.date.today",
+}
+ENDS = {"sys.exit", "os._exit", "os.abort", "exit", "quit", "SystemExit"}
+PROGRAMS_OF_THEIR_OWN = ("deploykit/sandbox/", "deploykit/demo/")
+"""What runs in processes of its own: the local AWS, the containers of the small platform."""
+TAKEN_WORDS = {"Deployment", "Manager", "Helper", "Util", "Utils", "Context", "Data"}
+
+
+def imports_point_one_way(tree: Sequence[Module]) -> list[str]:
+    found = []
+    for module in tree:
+        if module.package not in MAY_IMPORT:
+            found.append(f"{module.path}: package {module.package!r} has no line in MAY_IMPORT")
+            continue
+        may = MAY_IMPORT[module.package] | {module.package, "__version__"}
+        found += [
+            f"{module.path}:{line}: {module.package} imports {package}"
+            for package, line in _packages(module)
+            if package not in may
+        ]
+    return found
+
+
+def packages_have_no_cycles(tree: Sequence[Module]) -> list[str]:
+    edges: dict[str, set[str]] = {}
+    for module in tree:
+        others = {package for package, _ in _packages(module)} - {module.package, "__version__"}
+        edges.setdefault(module.package, set()).update(others)
+    return [" → ".join(cycle) for cycle in _cycles(edges)]
+
+
+def only_the_aws_edges_and_the_sandbox_know_boto3(tree: Sequence[Module]) -> list[str]:
+    return _imported(tree, AWS_LIBRARIES, ("deploykit/edges/aws/", "deploykit/sandbox/"))
+
+
+def only_config_knows_pydantic(tree: Sequence[Module]) -> list[str]:
+    return _imported(tree, {"pydantic", "pydantic_core"}, ("deploykit/config/",))
+
+
+def only_report_knows_rich(tree: Sequence[Module]) -> list[str]:
+    return _imported(tree, {"rich"}, ("deploykit/report/",))
+
+
+def nothing_depends_on_being_in_the_sandbox(tree: Sequence[Module]) -> list[str]:
+    own = ("deploykit/sandbox/", "deploykit/demo/", "deploykit/cli/sandbox.py", "deploykit/cli/demo.py")
+    return [
+        f"{module.path}:{line}: imports {package}"
+        for module in _outside(tree, own)
+        for package, line in _packages(module)
+        if package in ("sandbox", "demo")
+    ]
+
+
+def the_sandbox_shares_no_code_with_the_edges(tree: Sequence[Module]) -> list[str]:
+    return [
+        f"{module.path}:{line}: imports {package}"
+        for module in tree
+        if module.package == "sandbox"
+        for package, line in _packages(module)
+        if package in ("edges", "targets", "deploy", "ledger", "build", "probes")
+    ]
+
+
+def only_main_ends_the_process(tree: Sequence[Module]) -> list[str]:
+    return _used(_outside(tree, ("deploykit/__main__.py", *PROGRAMS_OF_THEIR_OWN)), ENDS, catching=True)
+
+
+def only_the_clock_knows_the_time(tree: Sequence[Module]) -> list[str]:
+    return _used(_outside(tree, ("deploykit/edges/clock.py", *PROGRAMS_OF_THEIR_OWN)), TIME)
+
+
+def files_stay_short(tree: Sequence[Module]) -> list[str]:
+    counted = [(module.path, len(module.text.splitlines())) for module in tree]
+    return [f"{path}: {lines} lines" for path, lines in counted if lines > MOST_LINES]
+
+
+def words_that_others_own_name_no_class(tree: Sequence[Module]) -> list[str]:
+    return [
+        f"{module.path}:{use.line}: class {use.name}"
+        for module in tree
+        for use in module.classes()
+        if any(use.name.strip("_") == word or use.name.endswith(word) for word in TAKEN_WORDS - {"Data"})
+        or use.name.strip("_") == "Data"
+    ]
+
+
+def the_simulator_imports_nothing_of_deploykit(tree: Sequence[Module]) -> list[str]:
+    return _imported(tree, {ROOT}, ())
+
+
+RULES: tuple[Rule, ...] = (
+    imports_point_one_way,
+    packages_have_no_cycles,
+    only_the_aws_edges_and_the_sandbox_know_boto3,
+    only_config_knows_pydantic,
+    only_report_knows_rich,
+    nothing_depends_on_being_in_the_sandbox,
+    the_sandbox_shares_no_code_with_the_edges,
+    only_main_ends_the_process,
+    only_the_clock_knows_the_time,
+    files_stay_short,
+    words_that_others_own_name_no_class,
+)
+"""What holds for the package itself."""
+
+
+def _packages(module: Module) -> Iterator[tuple[str, int]]:
+    """The packages of ours that ``module`` imports, with the line."""
+    for use in module.imports():
+        if use.name == ROOT or use.name.startswith(f"{ROOT}."):
+            yield ([*use.name.split("."), ""])[1], use.line
+
+
+def _outside(tree: Iterable[Module], own: tuple[str, ...]) -> list[Module]:
+    return [module for module in tree if not module.path.startswith(own)]
+
+
+def _imported(tree: Iterable[Module], libraries: set[str], own: tuple[str, ...]) -> list[str]:
+    modules = _outside(tree, own) if own else list(tree)
+    return [
+        f"{module.path}:{use.line}: imports {use.name}"
+        for module in modules
+        for use in module.imports()
+        if use.name.split(".")[0] in libraries
+    ]
+
+
+def _used(tree: Iterable[Module], names: set[str], *, catching: bool = False) -> list[str]:
+    found = []
+    for module in tree:
+        caught = module.caught_lines() if catching else set()
+        found += [
+            f"{module.path}:{use.line}: uses {use.name}"
+            for use in module.uses()
+            if use.name in names and use.line not in caught
+        ]
+    return found
+
+
+def _cycles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """One way round for each package that can be reached from itself."""
+    found = []
+    for start in sorted(edges):
+        ways = [[start]]
+        seen: set[str] = set()
+        while ways:
+            way = ways.pop()
+            for following in sorted(edges.get(way[-1], ())):
+                if following == start:
+                    found.append([*way, start])
+                    ways.clear()
+                    break
+                if following not in seen:
+                    seen.add(following)
+                    ways.append([*way, following])
+    return found
