@@ -17,6 +17,8 @@ _PLACEHOLDER_ACCOUNT = "123456789012"
 _CATCH_ALL = ("frontend", "web", "www", "site", "app", "ui")  # services that usually take the rest of the paths
 _SKIPPED = {"node_modules", "vendor", "target", "dist", "build"}
 _DEPTH = 2
+_KEPT_AS_COMMENTS = ("contact", "backend-health", "api-projects")  # endpoints that show most of the keys
+_COMMENT_COLUMN = 45
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,8 @@ def find_services(root: Path, name: str) -> list[FoundService]:
     return found or [FoundService(name, ".", None)]
 
 
-def starter_text(name: str, services: Sequence[FoundService]) -> str:
-    """The example's text for ``services``, the first of them with all its comments; what is unknown is commented out."""
+def starter_text(project: str, services: Sequence[FoundService]) -> str:
+    """The example's text for ``services``, the first of them with all its comments; the unknown is commented out."""
     parts = {_header(part): part for part in example_text().split("\n\n")}
     first, *others = services
     blocks = [_service(parts["services.backend"], "backend", first)]
@@ -105,11 +107,15 @@ def starter_text(name: str, services: Sequence[FoundService]) -> str:
     for part in example_text().rstrip("\n").split("\n\n"):
         header = _header(part)
         if header == "checks.endpoints":
+            if kept_home and not any(f'id = "{shown}"' in part for shown in _KEPT_AS_COMMENTS):
+                continue
             part = _commented(_for(part, services)) if kept_home else part.replace(', contains = "<html"', "")
             kept_home = True
         text.append(replaced.get(header, part))
-    whole = "\n\n".join(part for part in text if part) + "\n"
-    return whole.replace(_EXAMPLE_NAME, name).replace(_EXAMPLE_ACCOUNT, _PLACEHOLDER_ACCOUNT)
+    whole = "\n\n".join(part for part in text if part)
+    whole = whole.replace(f"{_EXAMPLE_NAME}.com", f"{project}.example.com").replace(_EXAMPLE_NAME, project)
+    whole = whole.replace(_EXAMPLE_ACCOUNT, _PLACEHOLDER_ACCOUNT)
+    return "".join(f"{_aligned(line)}\n" for line in whole.split("\n"))
 
 
 def bucket_commands(bucket: str, region: str = "us-east-1") -> tuple[str, ...]:
@@ -146,21 +152,25 @@ def _local(part: str, services: Sequence[FoundService]) -> str:
     for service in services:
         lines = [f"[local.services.{service.key}]"]
         if service.port is None:
-            lines.append(
-                "# port = 8080                              # without a port: a worker behind no load balancer"
-            )
+            lines.append("# port = 8080  # without a port: a worker behind no load balancer")
         else:
             lines.append(f"port = {service.port}")
             if service is not rest:
                 lines.append(f'routes = ["/{service.key}/*"]')
-            lines.append('# health_check = "/"                       # the load balancer\'s')
-        lines.append("# count = 2                                  # desired tasks")
+            lines.append('# health_check = "/"  # the load balancer\'s')
+        lines.append("# count = 2  # desired tasks")
         blocks.append("\n".join(lines))
     return f"{comment}\n" + "\n\n".join(blocks)
 
 
 def _commented(part: str) -> str:
     return "\n".join(line if line.startswith("#") or not line else f"# {line}" for line in part.split("\n"))
+
+
+def _aligned(line: str) -> str:
+    """``line`` with the comment after its value back in the column of the others."""
+    parts = re.fullmatch(r"(.*?\S)  +(# .*)", line)
+    return f"{parts[1].ljust(_COMMENT_COLUMN - 2)}  {parts[2]}" if parts else line
 
 
 def _port(dockerfile: Path) -> int | None:

@@ -45,7 +45,7 @@ class Module:
             elif isinstance(node, ast.ImportFrom):
                 origin = self._origin(node)
                 yield from (Use(f"{origin}.{alias.name}", node.lineno) for alias in node.names)
-            elif isinstance(node, ast.Call) and _dotted(node.func).endswith("import_module"):
+            elif isinstance(node, ast.Call) and _dotted(node.func).rpartition(".")[2] == "import_module":
                 yield from (
                     Use(str(word.value), node.lineno) for word in node.args[:1] if isinstance(word, ast.Constant)
                 )
