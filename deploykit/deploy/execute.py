@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deploykit.config.schema import Configuration
@@ -10,18 +10,19 @@ from deploykit.deploy.caches import Purpose, empty
 from deploykit.deploy.conclude import Ending, conclude
 from deploykit.deploy.judge import Judgement
 from deploykit.deploy.orders import Edges
-from deploykit.deploy.proving import Prover
-from deploykit.deploy.record import Record
+from deploykit.deploy.proving import Proof
+from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.rolling import Rolling
 from deploykit.deploy.verdicts import write_verdicts
 from deploykit.edges.clock import Deadline
 from deploykit.errors import DeploykitError, Interrupted
 from deploykit.model.finding import Finding
 from deploykit.model.observed import ObservedService
-from deploykit.model.plan import Plan, released_service
+from deploykit.model.plan import CdnInvalidation, Plan, released_service
 from deploykit.model.probe import Samples
-from deploykit.model.release import ReleasedService, ReleaseSummary, Verdict
+from deploykit.model.release import Outcome, ReleasedService, ReleaseSummary, Verdict
 from deploykit.model.report import RunReport
+from deploykit.targets.cdn import needed
 from deploykit.targets.ecs.evidence import finding
 from deploykit.targets.ecs.rollouts import Rollouts
 
@@ -46,9 +47,10 @@ class Execution:
     configuration: Configuration
     edges: Edges
     record: Record
+    steps: Steps
     deadline: Deadline = field(init=False)
     rolling: Rolling = field(init=False)
-    prover: Prover = field(init=False)
+    proof: Proof = field(init=False)
     baseline: Mapping[str, Samples] | None = None
     rolled_out: bool = False
     trouble: DeploykitError | None = None  # an error of AWS's on the way
@@ -60,22 +62,22 @@ class Execution:
     def __post_init__(self) -> None:
         self.deadline = Deadline(self.edges.clock, self.intent.deadline)
         self.rolling = Rolling(self.edges.aws, self.plan, self._rollouts())
-        self.prover = Prover(self.configuration, self.edges)
+        self.proof = Proof(self.configuration, self.edges)
 
     def run(self) -> RunReport:
         """The whole way; whatever happens, the ledger entry is closed and tells it."""
         try:
             self._look_before()
             self._roll_out()
-            self._empty_caches("release")
+            self._empty_caches()
             self._prove()
             self._undo_if_asked()
             return self._close(conclude(self))
         except KeyboardInterrupt as interrupt:
-            self.record.close(outcome="interrupted")
+            self.record.close(outcome=Outcome.INTERRUPTED)
             raise self._interrupted() from interrupt
         except BaseException:
-            self.record.close(outcome="failed")
+            self.record.close(outcome=Outcome.FAILED)
             raise
 
     def _look_before(self) -> None:
@@ -84,38 +86,40 @@ class Execution:
             return
         known = self.record.entry.baseline
         if known is None:
-            with self.record.step("baseline"):
-                known = self.prover.baseline()
+            with self.steps.step("baseline"):
+                known = self.proof.baseline()
         self.baseline = known
         self.record.note(baseline=known, services=self.plan.released())
         self.record.open()
 
     def _roll_out(self) -> None:
         try:
-            with self.record.step("rollout"):
+            with self.steps.step("rollout"):
                 self.rolled_out = self.rolling.roll_out()
         except DeploykitError as error:
             if not self.rolling.touched:
                 raise
             self.trouble = error
         if not self.rolled_out:
-            self.record.mark("rollout", "failed")
+            self.steps.mark("rollout", "failed")
         for key, end in self.rolling.forward.ended.items():
             self.findings += [finding(key, end.failure, end.last_words)] if end.failure else []
             if end.good and end.desired == 0:
                 self.findings.append(_nothing_runs(key))
 
-    def _empty_caches(self, purpose: Purpose) -> None:
-        if not self.rolled_out or not self.intent.invalidate or not self.plan.invalidations:
-            self.record.skip("invalidate")
-            return
-        self._invalidate(purpose)
+    def _empty_caches(self) -> None:
+        if self.rolled_out and self.intent.invalidate and self.plan.invalidations:
+            self._invalidate("release", self.plan.invalidations)
+        else:
+            self.steps.skip("invalidate")
 
-    def _invalidate(self, purpose: Purpose) -> bool:
+    def _invalidate(self, purpose: Purpose, invalidations: Sequence[CdnInvalidation]) -> bool:
+        if not invalidations:
+            return True
         edges = self.edges
         try:
-            with self.record.step("invalidate"):
-                empty(self.plan.invalidations, purpose, self.record, edges.aws, self.deadline, edges.progress)
+            with self.steps.step("invalidate"):
+                empty(invalidations, purpose, self.record, edges.aws, self.deadline, edges.progress)
         except DeploykitError as error:
             edges.progress.warn(error.message)
             self.findings.append(_not_invalidated(error))
@@ -124,41 +128,46 @@ class Execution:
 
     def _prove(self) -> None:
         if not self.rolled_out or not self.intent.check:
-            self.record.skip("check")
+            self.steps.skip("check")
             return
-        with self.record.step("check"):
-            self.judgement = self.prover.prove(
-                self.running(), self.baseline, restoring=False, repair=lambda: self._invalidate("stale")
-            )
+        with self.steps.step("check"):
+            self.judgement = self._judge(restoring=False)
         self.findings += self.judgement.findings
         if self.judgement.verdict is Verdict.UNHEALTHY:
-            self.record.mark("check", "failed")
+            self.steps.mark("check", "failed")
+
+    def _judge(self, *, restoring: bool) -> Judgement:
+        def repair(services: Collection[str]) -> bool:
+            behind = needed(self.configuration.cdn, services)
+            return bool(behind) and self.intent.invalidate and self._invalidate("stale", behind)
+
+        return self.proof.prove(self.running(), self.baseline, restoring=restoring, repair=repair)
 
     def _undo_if_asked(self) -> None:
         failed = not self.rolled_out or (self.judgement and self.judgement.verdict is Verdict.UNHEALTHY)
         if not failed or not self.intent.undo or self.rolling.superseded:
             return
-        edges, cdn_too = self.edges, self.rolled_out and bool(self.plan.invalidations)
         try:
-            with self.record.step("undo"):
-                # an undo gets the time of a release of its own: it must not fail because the release took long
-                self.deadline = Deadline(edges.clock, self.intent.deadline)
-                crash_after = self.configuration.rollout.crash_after
-                self.put_back = self.rolling.undo(self._rollout_deadline(), crash_after, edges.progress)
-                if cdn_too and self.intent.invalidate:
-                    self._invalidate("undo")
-                if self.intent.check:
-                    self.after_undo = self.prover.prove(
-                        self.running(), self.baseline, restoring=True, repair=lambda: self._invalidate("stale")
-                    )
+            with self.steps.step("undo"):
+                self._undo()
         except DeploykitError as error:
             self.put_back = False
-            self.trouble = self.trouble or error
             self.findings.append(_not_put_back(error))
         if self.put_back:
-            self.record.mark("rollout", "undone")
+            self.steps.mark("rollout", "undone")
         else:
-            self.record.mark("undo", "failed")
+            self.steps.mark("undo", "failed")
+
+    def _undo(self) -> None:
+        edges, crash_after = self.edges, self.configuration.rollout.crash_after
+        # an undo gets a release's time of its own: it must not fail because the release took long
+        self.deadline = Deadline(edges.clock, self.intent.deadline)
+        self.put_back = self.rolling.undo(self._rollout_deadline(), crash_after, edges.progress)
+        if self.intent.invalidate:
+            # what had tasks that could answer may have filled a cache
+            self._invalidate("undo", needed(self.configuration.cdn, self.rolling.served))
+        if self.intent.check:
+            self.after_undo = self._judge(restoring=self.baseline is not None)
 
     def released(self) -> dict[str, ReleasedService]:
         """Every service of the environment in the release as it was tried: what the ledger keeps."""
@@ -197,6 +206,7 @@ class Execution:
             outcome=ending.outcome,
             checks=results,
             findings=tuple(self.findings),
+            steps=tuple(self.steps.taken),
         )
         write_verdicts(plan, self.rolling, verdict, self.record, self.edges)
         return RunReport(
@@ -206,7 +216,7 @@ class Execution:
             services=self.running(),
             checks=results,
             findings=tuple(self.findings),
-            steps=tuple(self.record.steps),
+            steps=tuple(self.steps.taken),
             message=ending.message,
             hint=ending.hint,
         )

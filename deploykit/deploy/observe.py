@@ -53,6 +53,11 @@ def observe(configuration: Configuration, aws: Aws) -> dict[str, ObservedService
     }
 
 
+def refuse_unrollable(observed: Mapping[str, ObservedService], chosen: Collection[str]) -> None:
+    """Raises: FailedBefore where one of the ``chosen`` services is not ECS's own to roll out."""
+    refuse_controllers({key: observed[key].state.controller for key in chosen if key in observed})
+
+
 def refuse_controllers(controllers: Mapping[str, str]) -> None:
     """Raises: FailedBefore for services whose rollouts ECS itself does not make.
 

@@ -20,29 +20,59 @@ from deploykit.model.progress import Progress
 from deploykit.model.report import StepReport
 
 
-class Record:
-    """Facts of a run as they become known, and the steps it took.
+class Steps:
+    """The steps a run took, timed."""
 
-    ``store`` None: no ledger is configured, and the facts live in this process and in tags only.
+    def __init__(self, clock: Clock, progress: Progress) -> None:
+        self.taken: list[StepReport] = []
+        self.began = clock.monotonic()
+        self._clock = clock
+        self._progress = progress
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time one step; ``failed`` where it raises, ``mark`` changes the word afterwards."""
+        self._progress.step(name)
+        began = self._clock.monotonic()
+        status: Literal["done", "failed"] = "failed"
+        try:
+            yield
+            status = "done"
+        finally:
+            self.taken.append(StepReport(name, status, round(self._clock.monotonic() - began, 3)))
+
+    def skip(self, name: str) -> None:
+        self.taken.append(StepReport(name, "skipped", 0.0))
+
+    def mark(self, name: str, status: Literal["failed", "undone"]) -> None:
+        """Say of the last step ``name`` how it really ended."""
+        for index in range(len(self.taken) - 1, -1, -1):
+            if self.taken[index].name == name:
+                self.taken[index] = replace(self.taken[index], status=status)
+                return
+
+
+class Record:
+    """Facts of a run as they become known.
+
+    ``store`` None: no ledger is configured, and the facts live in this process and in tags only. ``resumes``: an
+    earlier run of the same release wrote the entry already.
     """
 
-    def __init__(self, store: Store | None, entry: LedgerEntry, clock: Clock, progress: Progress) -> None:
+    def __init__(
+        self, store: Store | None, entry: LedgerEntry, clock: Clock, progress: Progress, *, resumes: bool = False
+    ) -> None:
         self.entry = entry
-        self.steps: list[StepReport] = []
         self._store = store
         self._clock = clock
         self._progress = progress
         self._began = clock.monotonic()
-        self._open = False
+        self._open = resumes
 
     def open(self) -> None:
         """Write the entry; nothing may change before. Raises what the store raises."""
         if self._store is not None and not self._open:
             self._store.create(self.entry)
-        self._open = True
-
-    def resume(self) -> None:
-        """The entry is there already: an earlier run of the same release wrote it."""
         self._open = True
 
     def note(self, **facts: Any) -> None:
@@ -71,30 +101,8 @@ class Record:
     def close(self, **facts: Any) -> None:
         """The end of the run."""
         seconds = round(self._clock.monotonic() - self._began, 3)
-        self.note(**facts, seconds=seconds, steps=tuple(self.steps))
+        self.note(**facts, seconds=seconds)
         self.save()
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Time one step; ``failed`` where it raises, ``mark`` changes the word afterwards."""
-        self._progress.step(name)
-        began = self._clock.monotonic()
-        status: Literal["done", "failed"] = "failed"
-        try:
-            yield
-            status = "done"
-        finally:
-            self.steps.append(StepReport(name, status, round(self._clock.monotonic() - began, 3)))
-
-    def skip(self, name: str) -> None:
-        self.steps.append(StepReport(name, "skipped", 0.0))
-
-    def mark(self, name: str, status: Literal["failed", "undone"]) -> None:
-        """Say of the last step ``name`` how it really ended."""
-        for index in range(len(self.steps) - 1, -1, -1):
-            if self.steps[index].name == name:
-                self.steps[index] = replace(self.steps[index], status=status)
-                return
 
 
 def author(environ: Mapping[str, str]) -> tuple[str, str, str | None]:

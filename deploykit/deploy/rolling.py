@@ -64,6 +64,15 @@ class Rolling:
         """The services that somebody else's rollout has taken over."""
         return [key for key, end in self.forward.ended.items() if end.stand is Stand.SUPERSEDED]
 
+    @property
+    def served(self) -> set[str]:
+        """The services whose new tasks may have answered requests: all that were begun, save those that crashed."""
+        return {
+            key
+            for key in self.forward.begun
+            if not (key in self.forward.ended and self.forward.ended[key].failure is not None)
+        }
+
     def left(self) -> str:
         """Who runs what, in one line: for people whose run ended in between."""
         return ", ".join(self._left(key) for key in self.plan.changes)

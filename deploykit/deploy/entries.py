@@ -1,0 +1,49 @@
+"""The ledger as a run sees it: the newest releases, and the entry of its own that it will write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deploykit.config.schema import Configuration
+from deploykit.deploy.orders import Edges
+from deploykit.deploy.record import author, timestamp
+from deploykit.edges.aws.session import Aws
+from deploykit.ledger.store import Store, open_store
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.plan import Plan
+
+_READ = 30  # releases back that a deploy looks at: withdrawn and unfinished ones are among the newest
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """``store`` None: no ``state`` is configured, and tags on task definitions are all there is."""
+
+    store: Store | None
+    entries: tuple[LedgerEntry, ...]  # newest first
+
+
+def read_ledger(configuration: Configuration, aws: Aws) -> Ledger:
+    """The newest entries. Raises what the store raises: nothing may change while the ledger cannot be read."""
+    store = open_store(configuration.state, aws, configuration.root)
+    return Ledger(store, tuple(stored.entry for stored in store.newest(_READ)) if store else ())
+
+
+def new_entry(plan: Plan, command: str, edges: Edges, reason: str | None = None) -> LedgerEntry:
+    """The run's own entry, as far as it is known before anything is done."""
+    by, host, run_url = author(edges.environ)
+    return LedgerEntry(
+        id=plan.release,
+        kind=plan.kind,
+        command=command,
+        environment=plan.environment,
+        sha=plan.sha,
+        previous_sha=plan.previous_sha,
+        started=timestamp(edges.clock.now()),
+        by=by,
+        host=host,
+        run_url=run_url,
+        reason=reason,
+        services=plan.released(),
+        target=plan.target,
+    )

@@ -1,0 +1,99 @@
+"""What is to be released: the commit, what speaks against it, and its images in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deploykit.build import sources
+from deploykit.config.schema import Configuration
+from deploykit.deploy.orders import DeployOrder
+from deploykit.deploy.plan import running_sha
+from deploykit.edges.git import Repository
+from deploykit.errors import Refused
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.observed import ObservedService
+from deploykit.model.progress import Progress
+from deploykit.model.release import Commit
+
+
+@dataclass(frozen=True)
+class Source:
+    """A commit in its repository."""
+
+    repository: Repository
+    commit: Commit
+
+
+def identify(order: DeployOrder, chosen: Sequence[str]) -> Source:
+    """The commit that the order means.
+
+    Raises: FailedBefore (no repository, unknown commit), Refused (uncommitted changes).
+    """
+    configuration = order.configuration
+    repository = Repository.find(configuration.root)
+    commit = sources.identify(repository, configuration, chosen, sha=order.revision, allow_dirty=order.allow_dirty)
+    return Source(repository, commit)
+
+
+def chosen_services(configuration: Configuration, asked: Sequence[str]) -> tuple[str, ...]:
+    """The services that the command is about: those asked for, else all, in the file's order."""
+    return tuple(key for key in configuration.services if not asked or key in asked)
+
+
+def refuse_older(
+    order: DeployOrder, source: Source, observed: Mapping[str, ObservedService], progress: Progress
+) -> None:
+    """Raises: Refused where ``source`` would not bring the running commit forward (``history = "forward"``)."""
+    target, running = source.commit.sha, running_sha(observed)
+    if order.allow_older or order.configuration.history == "any" or running is None or running[:40] == target:
+        return
+    forward = source.repository.is_ancestor(running[:40], target)
+    if forward is None:
+        progress.warn(
+            f"the running commit {running[:7]} is not in this clone, so it cannot be told whether "
+            f"{target[:7]} is newer (fetch more history to have it checked)"
+        )
+        return
+    if not forward:
+        older = source.repository.is_ancestor(target, running[:40])
+        words = "is older than" if older else "does not contain"
+        raise Refused(
+            f"commit {target[:7]} {words} the running {running[:7]}",
+            "`deploykit rollback` goes back; --allow-older releases it all the same",
+        )
+
+
+def refuse_withdrawn(order: DeployOrder, commit: Commit, entries: Sequence[LedgerEntry]) -> None:
+    """Raises: Refused where a rollback left this commit: what was wrong with it has not changed."""
+    sha = commit.tag
+    if order.allow_withdrawn:
+        return
+    withdrawn = next((e for e in entries if e.kind == "deploy" and e.sha == sha and e.withdrawn_by), None)
+    healthy_since = withdrawn and any(
+        e.kind == "deploy" and e.sha == sha and not e.withdrawn_by and e.id > withdrawn.id and e.verdict is not None
+        for e in entries
+    )
+    if withdrawn is None or healthy_since:
+        return
+    rollback = next((e for e in entries if e.id == withdrawn.withdrawn_by), None)
+    why = f" ({rollback.reason})" if rollback and rollback.reason else ""
+    by = f" by {rollback.by}" if rollback else ""
+    raise Refused(
+        f"commit {sha[:7]} was withdrawn{by} with rollback {withdrawn.withdrawn_by}{why}",
+        "deploy a commit that mends it, or --allow-withdrawn to release it all the same",
+    )
+
+
+def unfinished(entries: Sequence[LedgerEntry], sha: str, tags: Mapping[str, str | None]) -> LedgerEntry | None:
+    """The entry that the next deploy of ``sha`` goes on with: the newest release, killed or not judged.
+
+    ``tags``: the release that each live definition is tagged with.  An entry that nothing runs of any more (it was
+    killed before its first rollout) is left behind.
+    """
+    deploys = [entry for entry in entries if entry.kind in ("deploy", "rollback")]
+    newest = deploys[0] if deploys else None
+    if newest is None or newest.kind != "deploy" or newest.sha != sha or newest.withdrawn_by:
+        return None
+    judged = newest.verdict is not None and newest.verdict.final
+    return newest if not judged and newest.id in tags.values() else None

@@ -1,0 +1,209 @@
+"""A project in a git repository and an AWS that is simulated at the wire: whole commands run against both."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploykit.__main__ import main
+from tests.simulator.ecs_state import Behaviour
+from tests.simulator.setup import Served, serve
+from tests.simulator.simulator import Simulator
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Done:
+    """One command that ended: exit code, the JSON document, what people saw, and the calls it made."""
+
+    code: int
+    document: Json
+    people: str
+    calls: list[str]  # operations, in order
+    seconds: float  # virtual
+
+    def count(self, operation: str) -> int:
+        return self.calls.count(operation)
+
+    @property
+    def changing(self) -> list[str]:
+        """The calls that change something in AWS."""
+        reading = ("Describe", "List", "Get", "BatchGet", "Head", "Filter")
+        return [call for call in self.calls if not call.startswith(reading)]
+
+
+@dataclass
+class World:
+    """``deploykit`` in ``folder``, acting on ``sim``."""
+
+    sim: Simulator
+    folder: Path
+    environ: dict[str, str]
+    services: dict[str, Served] = field(default_factory=dict)
+
+    def git(self, *arguments: str) -> str:
+        identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false"]
+        done = subprocess.run(
+            ["git", *identity, *arguments], cwd=self.folder, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def commit(self, message: str, behaviour: Behaviour | None = None, **only: Behaviour) -> str:
+        """A commit whose images are in ECR already (another machine built them); returns its SHA.
+
+        ``behaviour`` is that of every service's new image, ``only`` of single ones.
+        """
+        (self.folder / "api" / "change.txt").write_text(message)
+        self.git("add", "-A")
+        self.git("commit", "-m", message)
+        sha = self.git("rev-parse", "HEAD")
+        for key, served in self.services.items():
+            digest = self.sim.push(served.repository, sha)
+            wanted = only.get(key, behaviour)
+            self.sim.image(digest, wanted or healthy())
+        return sha
+
+    def run(self, *argv: str) -> Done:
+        """``deploykit ARGV --json`` in this process, at the simulator's time."""
+        stdout, stderr = io.StringIO(), io.StringIO()
+        began = self.sim.clock.now
+        with self.sim.recording() as calls:
+            code = main([*argv, "--json"], clock=self.sim.clock.wall(), environ=self.environ, stdout=stdout, stderr=stderr)
+        return Done(
+            code,
+            json.loads(stdout.getvalue()),
+            stderr.getvalue(),
+            [call.operation for call in calls],
+            self.sim.clock.now - began,
+        )
+
+    def running(self, key: str) -> str:
+        """The task definition that a service is set to run, as ``family:revision``."""
+        served = self.services[key]
+        state = self.sim.state.services[served.cluster, served.name]
+        return str(state.task_definition).rsplit("/", 1)[-1]
+
+
+def healthy(**more: Any) -> Behaviour:
+    """An image that starts, and answers its version on every path."""
+
+    def answer(env: Mapping[str, str]) -> tuple[int, Json]:
+        return 200, {"status": "ok", "version": env.get("GIT_SHA", "none")}
+
+    return Behaviour(**{"start": 5.0, "healthy_after": 10.0, "answers": {"*": answer}, **more})
+
+
+def sick(status: int = 500, **more: Any) -> Behaviour:
+    """An image that starts, passes the load balancer's check, and answers users wrongly."""
+    return healthy(answers={"*": (status, {"status": "down"})}, **more)
+
+
+def crashing(code: int = 1, after: float = 3.0, *lines: str) -> Behaviour:
+    """An image whose program ends by itself."""
+    return healthy(exits=(after, code), log_lines=list(lines) or ["Error: DB_HOST is not set"])
+
+
+CONFIGURATION = """
+[project]
+name = "shop"
+region = "us-east-1"
+
+[environments.dev]
+account = "108581769167"
+cluster = "dev"
+url = "{url}"
+state = "{state}"
+
+[services.api]
+context = "api"
+repository = "shop/api"
+service = "dev-api"
+release_env = "GIT_SHA"
+
+[services.web]
+context = "web"
+repository = "shop/web"
+service = "dev-web"
+release_env = "GIT_SHA"
+depends_on = ["api"]
+
+[cdn.site]
+distribution = "E1SHOP"
+after = ["web"]
+
+[[checks.endpoints]]
+id = "api"
+path = "/api/health"
+service = "api"
+expect = {{ json = {{ status = "ok" }} }}
+version = {{ json = "version" }}
+
+[[checks.endpoints]]
+id = "home"
+path = "/"
+service = "web"
+version = {{ json = "version" }}
+"""
+
+
+@contextmanager
+def shop(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    configuration: str = CONFIGURATION,
+    state: str = "s3://shop-state/dev",
+    breaker: bool | None = None,
+    extra: str = "",
+    keys: Sequence[str] = ("api", "web"),
+    count: int = 2,
+) -> Iterator[World]:
+    """Two services behind a load balancer and a CDN, already running something that deploykit did not release."""
+    with Simulator() as sim:
+        environ = {
+            "AWS_ENDPOINT_URL": sim.url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "DEPLOYKIT_ENV", "DEPLOYKIT_CONFIG", "GITHUB_ACTIONS"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        world = World(sim, folder, environ)
+        for key in keys:
+            (folder / key).mkdir(parents=True)
+            (folder / key / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
+            world.services[key] = serve(
+                sim,
+                f"dev-{key}",
+                cluster="dev",
+                repository=f"shop/{key}",
+                container_name=key,
+                count=count,
+                breaker=breaker,
+                routes=("/api/*",) if key == "api" else ("/*",) if key == "web" else (),
+            )
+            sim.image(world.services[key].digest, healthy())
+        sim.cloudfront.create("E1SHOP")
+        sim.s3.buckets["shop-state"] = {}
+        (folder / "deploykit.toml").write_text(configuration.format(url=sim.url, state=state) + extra)
+        (folder / "api").mkdir(exist_ok=True)
+        (folder / ".gitignore").write_text("state/\n")
+        subprocess.run(["git", "init", "-q", "-b", "main", str(folder)], check=True)
+        monkeypatch.chdir(folder)
+        yield world
+
+
+def operations(done: Done) -> Mapping[str, int]:
+    """How often each operation was called."""
+    return {operation: done.calls.count(operation) for operation in sorted(set(done.calls))}
