@@ -1,0 +1,89 @@
+"""What a round of probes costs, as ratios: `python -m tests.benchmarks.bench_probes`.
+
+A server in a process of its own answers each request after 100 ms; printed is what a round takes next to that, and next
+to the same round with a session of requests for every probe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+
+import requests
+
+from deploykit.config.checks import Endpoint
+from deploykit.probes.http import Prober
+
+DELAY = 0.1  # seconds
+REPEATS = 5
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    await asyncio.sleep(DELAY)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\nConnection: close\r\n\r\n" + b'{"status":"ok"}')
+    await writer.drain()
+    writer.close()
+
+
+def _serve(pipe: Connection) -> None:
+    async def serve() -> None:
+        server = await asyncio.start_server(_answer, "127.0.0.1", 0, backlog=4096)
+        pipe.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(serve())
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    took = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        work()
+        took.append(time.perf_counter() - began)
+    return statistics.median(took)
+
+
+def _with_requests(url: str, count: int) -> None:
+    def one(_: int) -> int:
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.get(url, timeout=5).status_code
+
+    with ThreadPoolExecutor(min(count, 128)) as pool:
+        statuses = list(pool.map(one, range(count)))
+    if set(statuses) != {200}:
+        raise SystemExit(f"a probe failed: {set(statuses)}")
+
+
+def _with_prober(url: str, count: int, samples: int) -> None:
+    endpoints = [
+        Endpoint.model_validate({"id": f"e{number}", "path": "/", "expect": {"json": {"status": "ok"}}})
+        for number in range(count)
+    ]
+    readings = Prober(url, 5.0, samples)(endpoints)
+    bad = [reading for reading in readings if not reading.ok]
+    if bad or len(readings) != count * samples:
+        raise SystemExit(f"{len(bad)} of {len(readings)} probes failed, the first: {bad[:1]}")
+
+
+def main() -> None:
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.Process(target=_serve, args=(theirs,), daemon=True)
+    server.start()
+    url = f"http://127.0.0.1:{ours.recv()}"
+    print(f"{'probes':>8} {'seconds':>8} {'x slowest answer':>17} {'x requests':>11}")
+    for count, samples in ((7, 1), (7, 3), (1000, 1), (1000, 3)):
+        took = _seconds(lambda count=count, samples=samples: _with_prober(url, count, samples))  # type: ignore[misc]
+        other = _seconds(lambda probes=count * samples: _with_requests(url, probes))  # type: ignore[misc]
+        print(f"{count * samples:>8} {took:>8.3f} {took / DELAY:>17.2f} {took / other:>11.2f}")
+    server.terminate()
+
+
+if __name__ == "__main__":
+    main()
