@@ -1,0 +1,57 @@
+"""The request that makes a CloudFront distribution in front of the sandbox's load balancer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploykit.sandbox.platform import Distribution
+
+#: Header with which an origin names the cache tags of an answer.
+TAG_HEADER = "Cache-Tag"
+
+DAY = 86400
+YEAR = 31536000
+
+
+def create(cloudfront: Any, distribution: Distribution, origin: str) -> None:
+    """Make ``distribution`` under its own id (server/corrections/cloudfront_given_ids.py), ``origin`` behind it.
+
+    Answers are kept as their Cache-Control says, a day without one. Paths of services that never invalidate the
+    distribution are kept only as long as their own Cache-Control says: nothing would ever empty them.
+    """
+    patterns = [_behavior(default_ttl=0, PathPattern=pattern) for pattern in distribution.uncached]
+    config: dict[str, Any] = {
+        "CallerReference": f"deploykit-id:{distribution.id}",
+        "Comment": "deploykit sandbox",
+        "Enabled": True,
+        "Aliases": {"Quantity": len(distribution.names), "Items": list(distribution.names)},
+        "Origins": {"Quantity": 1, "Items": [_origin(origin)]},
+        "DefaultCacheBehavior": _behavior(default_ttl=DAY),
+        "CacheBehaviors": {"Quantity": len(patterns), "Items": patterns},
+    }
+    if distribution.tagged:
+        config["CacheTagConfig"] = {"HeaderName": TAG_HEADER}
+    cloudfront.create_distribution(DistributionConfig=config)
+
+
+def _origin(domain: str) -> dict[str, Any]:
+    return {
+        "Id": "load-balancer",
+        "DomainName": domain,
+        "CustomOriginConfig": {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only"},
+    }
+
+
+def _behavior(default_ttl: int, **more: str) -> dict[str, Any]:
+    methods = ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"]
+    cached = {"Quantity": 2, "Items": ["GET", "HEAD"]}
+    return {
+        "TargetOriginId": "load-balancer",
+        "ViewerProtocolPolicy": "allow-all",
+        "AllowedMethods": {"Quantity": len(methods), "Items": methods, "CachedMethods": cached},
+        "ForwardedValues": {"QueryString": True, "Cookies": {"Forward": "all"}},
+        "MinTTL": 0,
+        "DefaultTTL": default_ttl,
+        "MaxTTL": YEAR,
+        **more,
+    }

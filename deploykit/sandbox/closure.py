@@ -1,0 +1,161 @@
+"""An image out of this machine's files: programs with every library they are linked to, through ``docker import``."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+from deploykit.errors import FailedBefore, OutOfReach
+
+_LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x[0-9a-f]+\)")
+
+#: Where the loader looks by itself; libraries that lie elsewhere need LD_LIBRARY_PATH.
+STANDARD = ("/lib", "/usr/lib", "/lib64", "/usr/lib64")
+
+
+class Closure:
+    """Collects files, then becomes an image.
+
+    Paths in it are those of this machine; with ``root``, files from below that folder are placed as if it were /.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root
+        self.files: dict[str, Path] = {}
+        self.texts: dict[str, tuple[str, int]] = {}
+        self.links: dict[str, str] = {}
+        self.folders: dict[str, int] = {"/tmp": 0o1777, "/run": 0o755, "/root": 0o700}  # noqa: S108 (in the image)
+        self._linked: set[Path] = set()
+
+    def program(self, path: Path) -> None:
+        """Add a program or library with all it is linked to."""
+        self.files[self.inside(path)] = path
+        self._libraries_of(path)
+
+    def inside(self, path: Path) -> str:
+        """Where a file of this machine lies in the image."""
+        if self.root and path.is_relative_to(self.root):
+            return f"/{path.relative_to(self.root)}"
+        return str(path)
+
+    def tree(self, folder: Path, wanted: Callable[[Path], bool]) -> None:
+        """Add the files below a folder that are wanted, with what their compiled ones are linked to."""
+        for path in sorted(folder.rglob("*")):
+            if not path.is_file() or not wanted(path):
+                continue
+            self.files[self.inside(path)] = path
+            if ".so" in path.name:
+                self._libraries_of(path)
+
+    def text(self, path: str, content: str, mode: int = 0o644) -> None:
+        self.texts[path] = (content, mode)
+
+    def link(self, path: str, target: str) -> None:
+        if path != target:
+            self.links[path] = target
+
+    def basics(self) -> None:
+        """A shell, name lookups, users: what programs expect of any Linux."""
+        self.program(Path("/bin/sh").resolve())
+        self.link("/bin/sh", str(Path("/bin/sh").resolve()))
+        for name in ("libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2", "libgcc_s.so.1"):
+            for found in _standard_library(name):
+                self.program(found)
+        zones = Path("/usr/share/zoneinfo")
+        self.tree(zones, lambda path: not {"posix", "right"} & set(path.relative_to(zones).parts))
+        self.link("/var/run", "/run")
+        self.text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
+        self.text("/etc/group", "root:x:0:\nnogroup:x:65534:\n")
+        self.text("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
+
+    def into_image(self, name: str, environment: dict[str, str], command: list[str]) -> None:
+        """Make the image. Raises FailedBefore when docker refuses."""
+        extra = sorted({str(Path(p).parent) for p in self._outside()})
+        if extra:
+            environment = {**environment, "LD_LIBRARY_PATH": ":".join(extra)}
+        changes = [f"ENV {k}={v}" for k, v in environment.items()]
+        changes.append("CMD [" + ", ".join(f'"{part}"' for part in command) + "]")
+        arguments = ["docker", "import", *(a for c in changes for a in ("--change", c)), "-", name]
+        process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if process.stdin is None or process.stderr is None:
+            raise FailedBefore("docker import cannot be started.", "Try: docker info")
+        try:
+            with process.stdin, tarfile.open(fileobj=process.stdin, mode="w|") as archive:
+                self._write(archive)
+        except BrokenPipeError:
+            pass
+        problem = process.stderr.read().decode("utf-8", "replace").strip()
+        if process.wait():
+            raise FailedBefore(f"The image {name} cannot be made: {problem}", "Try: docker info")
+
+    def _outside(self) -> list[str]:
+        libraries = [self.inside(p) for p in self._linked]
+        return [p for p in libraries if not any(p.startswith(f"{s}/") and p.count("/") <= 4 for s in STANDARD)]
+
+    def _libraries_of(self, path: Path) -> None:
+        if not shutil.which("ldd"):
+            raise OutOfReach("ldd is missing, which finds a program's libraries.", "Install libc-bin or glibc-common.")
+        environment = dict(os.environ)
+        if self.root:
+            folders = sorted({str(p.parent) for p in self.root.rglob("*.so*")})
+            environment["LD_LIBRARY_PATH"] = ":".join(folders)
+        command = ["ldd", str(path)]
+        shown = subprocess.run(command, capture_output=True, text=True, check=False, env=environment).stdout
+        for found in _LIBRARY.findall(shown):
+            library = Path(found)
+            if library not in self._linked:
+                self._linked.add(library)
+                self.files[self.inside(library)] = library
+
+    def _write(self, archive: tarfile.TarFile) -> None:
+        made: set[str] = set()
+        for link, target in _top_links():
+            made.add(link)
+            archive.addfile(_entry(link, tarfile.SYMTYPE, target))
+        for folder, mode in self.folders.items():
+            made.add(folder)
+            archive.addfile(_entry(folder, tarfile.DIRTYPE, mode=mode))
+        for path, source in sorted(self.files.items()):
+            entry = archive.gettarinfo(str(source.resolve()), arcname=_placed(path).lstrip("/"))
+            entry.uid = entry.gid = 0
+            entry.uname = entry.gname = "root"
+            with source.open("rb") as content:
+                archive.addfile(entry, content)
+        for path, (text, mode) in self.texts.items():
+            data = text.encode()
+            entry = _entry(path, tarfile.REGTYPE, mode=mode)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+        for path, target in self.links.items():
+            if _placed(path) != _placed(target):
+                archive.addfile(_entry(_placed(path), tarfile.SYMTYPE, target))
+
+
+def _top_links() -> list[tuple[str, str]]:
+    """The links of a merged /usr (``/bin`` and the like), as this machine has them."""
+    return [(name, f"usr{name}") for name in ("/bin", "/sbin", "/lib", "/lib64") if Path(name).is_symlink()]
+
+
+def _placed(path: str) -> str:
+    """Where a file goes in the archive: through the links of a merged /usr, for docker extracts no file through one."""
+    for link, target in _top_links():
+        if path.startswith(f"{link}/"):
+            return f"/{target}{path[len(link):]}"
+    return path
+
+
+def _entry(path: str, kind: bytes, target: str = "", mode: int = 0o777) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(path.lstrip("/"))
+    entry.type, entry.linkname, entry.mode = kind, target, mode
+    return entry
+
+
+def _standard_library(name: str) -> list[Path]:
+    found = (p for s in STANDARD for p in (*Path(s).glob(name), *Path(s).glob(f"*/{name}")))
+    return list(found)[:1]

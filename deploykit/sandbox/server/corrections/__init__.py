@@ -1,0 +1,113 @@
+"""Where MiniStack differs from AWS in a way that matters to a release: one file for each correction.
+
+Each file's docstring names the behaviour it restores and links AWS's page. ``REQUIRES`` lists the inner names of
+MiniStack it builds on, with their signatures; all are compared when the server starts, so that a newer MiniStack with
+other inner names is refused at once instead of misbehaving later.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from ministack.services import ecs
+
+from deploykit.sandbox.server.parts import Parts
+
+#: What the corrections were written against.
+VERSION = "1.5.33"
+
+#: ``(module below ministack, name, signature)``; the signature of a thing that is not called is its type's name.
+Requirement = tuple[str, str, str]
+
+#: What the sandbox's own parts (not a correction of one call) build on.
+OWN: tuple[Requirement, ...] = (
+    ("services.ecs", "_tasks", "AccountRegionScopedDict"),
+    ("services.ecs", "_services", "AccountRegionScopedDict"),
+    ("services.ecs", "_clusters", "AccountRegionScopedDict"),
+    ("services.ecs", "_task_defs", "AccountRegionScopedDict"),
+    ("services.ecs", "_tags", "AccountScopedDict"),
+    ("services.ecs", "_sanitize", "(obj)"),
+    ("services.ecs", "_resolve_td_key", "(ref)"),
+    ("services.ecs", "_resolve_cluster_name", "(ref)"),
+    ("services.ecs", "_resolve_service_ref", "(ref)"),
+    ("services.ecs", "_resolve_container_secrets", "(cdef)"),
+    ("services.ecr", "_find_image", "(repo_name, image_id)"),
+    ("services.iam", "_roles", "AccountScopedDict"),
+    ("services.cloudwatch_logs", "_log_groups", "AccountRegionScopedDict"),
+    ("services.cloudwatch_logs", "_create_log_group", "(data)"),
+    ("services.cloudwatch_logs", "_create_log_stream", "(data)"),
+    ("services.cloudwatch_logs", "_put_log_events", "(data)"),
+    ("services.alb", "_tgs", "AccountRegionScopedDict"),
+    ("services.alb", "_lbs", "AccountRegionScopedDict"),
+    ("services.alb", "_rules", "AccountRegionScopedDict"),
+    ("services.alb", "_tg_attrs", "AccountScopedDict"),
+    ("services.alb", "_rule_sort_key", "(rule)"),
+    ("services.alb", "_match_condition", "(cond, method, path, headers, query_params)"),
+    ("services.cloudfront", "_distributions", "AccountScopedDict"),
+    ("services.cloudfront", "_find", "(el, tag)"),
+    ("services.cloudfront", "_text", "(el, tag, default='')"),
+    ("services.cloudfront", "_cache_policies", "AccountScopedDict"),
+    ("services.cloudfront", "_MANAGED_CACHE_POLICIES", "dict"),
+    ("services.ecs", "_ACTION_MAP", "dict"),
+    ("services.cloudfront", "_strip_namespace", "(el)"),
+)
+
+
+class Moved(Exception):
+    """MiniStack's inner names are not those a correction was written against."""
+
+
+def install(parts: Parts) -> list[str]:
+    """Check and install every correction; returns their names. Raises Moved before anything is changed."""
+    modules = [
+        importlib.import_module(f"{__name__}.{found.name}")
+        for found in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name)
+    ]
+    complaints = check("the sandbox", OWN)
+    for module in modules:
+        complaints += check(_name(module), module.REQUIRES)
+    if complaints:
+        raise Moved(f"MiniStack is not {VERSION} inside: " + "; ".join(complaints))
+    for module in modules:
+        setup: Callable[[Parts], None] = module.install
+        setup(parts)
+    for name, handler in list(ecs._ACTION_MAP.items()):
+        ecs._ACTION_MAP[name] = _one_at_a_time(parts, handler)
+    return [_name(m) for m in modules]
+
+
+def _one_at_a_time(parts: Parts, handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """ECS's records change under the tasks' lock, so every operation reads them under it, too."""
+
+    def answer(data: Any) -> Any:
+        with parts.tasks.lock:
+            return handler(data)
+
+    return answer
+
+
+def check(name: str, requires: tuple[Requirement, ...]) -> list[str]:
+    """What of ``requires`` is not there or not as expected, as sentences that name the correction."""
+    complaints = []
+    for module, attribute, expected in requires:
+        owner = importlib.import_module(f"ministack.{module}")
+        found: Any = getattr(owner, attribute, None)
+        actual = "missing" if found is None else _shape(found)
+        if actual != expected:
+            complaints.append(f"{name} needs {module}.{attribute} as {expected}, found {actual}")
+    return complaints
+
+
+def _shape(found: object) -> str:
+    if inspect.isroutine(found):
+        return str(inspect.signature(found))
+    return type(found).__name__
+
+
+def _name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]

@@ -1,0 +1,69 @@
+"""The registry lets nobody in without a token from GetAuthorizationToken.
+
+https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
+https://distribution.github.io/distribution/spec/api/#api-version-check
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+import time
+from typing import Any
+
+from ministack.core.responses import json_response
+from ministack.services import ecr
+
+from deploykit.sandbox.server.parts import Parts
+
+REQUIRES = (
+    ("services.ecr", "_get_authorization_token", "(data)"),
+    ("services.ecr", "handle_registry_request", "(method, path, headers, body, query_params)"),
+    ("services.ecr", "_registry_error", "(status, code, message, detail=None)"),
+    ("services.ecr", "set_request_account_id", "(access_key_id: str) -> None"),
+    ("services.ecr", "set_request_region", "(region: str | None) -> None"),
+)
+TOKEN_SECONDS = 12 * 3600
+
+
+def install(parts: Parts) -> None:
+    settings = parts.settings
+    serve = ecr.handle_registry_request
+
+    def token(_data: dict[str, Any]) -> Any:
+        password = secrets.token_urlsafe(48)
+        ends = time.time() + TOKEN_SECONDS
+        parts.registry_tokens[password] = ends
+        return json_response({
+            "authorizationData": [{
+                "authorizationToken": base64.b64encode(f"AWS:{password}".encode()).decode(),
+                "expiresAt": ends,
+                "proxyEndpoint": f"https://{settings.account}.dkr.ecr.{settings.region}.amazonaws.com",
+            }]
+        })  # fmt: skip
+
+    async def guarded(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
+        if parts.registry_tokens.get(_password(headers), 0.0) < time.time():
+            status, answer, text = ecr._registry_error(401, "UNAUTHORIZED", "authentication required")
+            realm = f'Basic realm="http://{settings.registry}/",service="ecr.amazonaws.com"'
+            return status, {**answer, "WWW-Authenticate": realm}, text
+        # The registry's protocol carries no AWS credentials: the request acts in the sandbox's account and region.
+        ecr.set_request_account_id(settings.account)
+        ecr.set_request_region(settings.region)
+        return await serve(method, path, headers, body, query)
+
+    ecr._get_authorization_token = token
+    ecr.handle_registry_request = guarded
+
+
+def _password(headers: dict[str, str]) -> str:
+    """The password of a Basic login as user AWS, empty when there is none."""
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return password if user == "AWS" else ""

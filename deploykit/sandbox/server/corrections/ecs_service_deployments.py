@@ -1,0 +1,72 @@
+"""Service deployments and service revisions exist, and StopServiceDeployment rolls back.
+
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopServiceDeployment.html
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stop-service-deployment.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ministack.core.responses import error_response_json, json_response
+from ministack.services import ecs
+
+from deploykit.sandbox.server.ecs.records import Record
+from deploykit.sandbox.server.parts import Parts
+
+REQUIRES = (("services.ecs", "_ACTION_MAP", "dict"),)
+STOPPABLE = ("PENDING", "IN_PROGRESS")
+STOPPING = ("STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
+
+
+def install(parts: Parts) -> None:
+    def list_deployments(data: Record) -> Any:
+        cluster = data.get("cluster") or "default"
+        statuses = list(data.get("status") or [])
+        found = parts.history.listing(data.get("service") or "", cluster, statuses)
+        return json_response({"serviceDeployments": found})
+
+    def describe(data: Record) -> Any:
+        arns = data.get("serviceDeploymentArns") or []
+        found = {arn: parts.history.find(arn) for arn in arns}
+        return json_response({
+            "serviceDeployments": [parts.history.describe(e) for e in found.values() if e],
+            "failures": [{"arn": arn, "reason": "MISSING"} for arn, e in found.items() if not e],
+        })  # fmt: skip
+
+    def revisions(data: Record) -> Any:
+        found = {arn: parts.history.revision(arn) for arn in data.get("serviceRevisionArns") or []}
+        return json_response({
+            "serviceRevisions": [r for r in found.values() if r],
+            "failures": [{"arn": arn, "reason": "MISSING"} for arn, r in found.items() if not r],
+        })  # fmt: skip
+
+    ecs._ACTION_MAP.update(
+        ListServiceDeployments=list_deployments,
+        DescribeServiceDeployments=describe,
+        DescribeServiceRevisions=revisions,
+        StopServiceDeployment=lambda data: _stop(parts, data),
+    )
+
+
+def _stop(parts: Parts, data: Record) -> Any:
+    entry = parts.history.find(data.get("serviceDeploymentArn") or "")
+    if entry is None:
+        return error_response_json("ServiceDeploymentNotFoundException", "Service deployment not found.", 400)
+    if (data.get("stopType") or "ROLLBACK") != "ROLLBACK":
+        return error_response_json("InvalidParameterException", "The only valid stopType is ROLLBACK.", 400)
+    if entry["status"] in STOPPABLE:
+        service = next(s for s in ecs._services.values() if s["serviceArn"] == entry["serviceArn"])
+        primary = service["deployments"][0]
+        if not service.get("_completed"):
+            return error_response_json(
+                "ConflictException", "There is no previous service revision to roll back to.", 400
+            )
+        entry["status"] = "ROLLBACK_REQUESTED"
+        parts.scheduler.fail(service, primary, "Service deployment rolled back: stopped by the user.", roll_back=True)
+        parts.scheduler.wake()
+    elif entry["status"] not in STOPPING:
+        return error_response_json(
+            "ConflictException", f"The service deployment is in the {entry['status']} state and cannot be stopped.", 400
+        )
+    return json_response({"serviceDeploymentArn": entry["serviceDeploymentArn"]})

@@ -1,0 +1,206 @@
+"""Services are carried by a scheduler that waits for target health and refuses what AWS refuses.
+
+Restores: a first deployment that is IN_PROGRESS until its tasks are healthy; deployments that fail and then go away;
+failed tasks counted, with and without a circuit breaker; service events in AWS's words; UpdateService that refuses an
+unknown or INACTIVE revision; a rolling update within minimumHealthyPercent and maximumPercent.
+
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ministack.core.responses import error_response_json, json_response
+from ministack.services import alb, ecs
+
+from deploykit.sandbox.server.ecs.records import LIVE, Record, new_deployment, short
+from deploykit.sandbox.server.parts import Parts
+
+REQUIRES = (
+    ("services.ecs", "_ACTION_MAP", "dict"),
+    ("services.ecs", "_describe_services", "(data)"),
+    ("services.alb", "_tgs", "AccountRegionScopedDict"),
+)
+MOST_DESCRIBED = 10
+Answer = tuple[int, dict[str, str], bytes]
+
+#: Fields of UpdateService that change the service without a new deployment.
+SETTINGS = ("healthCheckGracePeriodSeconds", "enableExecuteCommand", "deploymentConfiguration", "propagateTags",
+            "enableECSManagedTags")  # fmt: skip
+
+#: Fields whose change begins a new deployment.
+REVISED = ("networkConfiguration", "loadBalancers", "platformVersion", "capacityProviderStrategy")
+
+
+class Refused(Exception):
+    """AWS would answer with this error."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def install(parts: Parts) -> None:
+    def create(data: Record) -> Record:
+        return _create(parts, data)
+
+    def update(data: Record) -> Record:
+        return _update(parts, data)
+
+    def delete(data: Record) -> Record:
+        return _delete(parts, data)
+
+    describe = ecs._describe_services
+
+    def described(data: Record) -> Any:
+        if len(data.get("services") or []) > MOST_DESCRIBED:
+            return error_response_json("InvalidParameterException", "Services cannot have more than 10 elements.", 400)
+        return describe(data)
+
+    for name, change in (("CreateService", create), ("UpdateService", update), ("DeleteService", delete)):
+        ecs._ACTION_MAP[name] = _answering(change)
+    ecs._ACTION_MAP["DescribeServices"] = described
+
+
+def _answering(change: Any) -> Any:
+    def answer(data: Record) -> Answer:
+        try:
+            found: Answer = json_response({"service": ecs._sanitize(change(data))})
+        except Refused as refusal:
+            found = error_response_json(refusal.code, str(refusal), 400)
+        return found
+
+    return answer
+
+
+def _create(parts: Parts, data: Record) -> Record:
+    cluster = _cluster(data)
+    name = data.get("serviceName") or ""
+    key = f"{cluster['clusterName']}/{name}"
+    if not name:
+        raise Refused("InvalidParameterException", "Service name cannot be empty.")
+    if ecs._services.get(key, {}).get("status") in ("ACTIVE", "DRAINING"):
+        raise Refused("InvalidParameterException", "Creation of service was not idempotent.")
+    definition = _definition(data.get("taskDefinition") or "")
+    network = data.get("networkConfiguration") or {}
+    if definition.get("networkMode") == "awsvpc" and not (network.get("awsvpcConfiguration") or {}).get("subnets"):
+        raise Refused(
+            "InvalidParameterException",
+            "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+        )
+    for balancer in data.get("loadBalancers") or []:
+        if balancer.get("targetGroupArn") not in alb._tgs:
+            raise Refused("InvalidParameterException", f"Unable to find target group {balancer.get('targetGroupArn')}")
+    settings = parts.settings
+    service: Record = {
+        "serviceArn": f"arn:aws:ecs:{settings.region}:{settings.account}:service/{key}",
+        "serviceName": name,
+        "clusterArn": cluster["clusterArn"],
+        "loadBalancers": data.get("loadBalancers") or [],
+        "serviceRegistries": data.get("serviceRegistries") or [],
+        "status": "ACTIVE",
+        "desiredCount": int(data.get("desiredCount", 0)),
+        "runningCount": 0,
+        "pendingCount": 0,
+        "launchType": data.get("launchType") or "FARGATE",
+        "platformVersion": data.get("platformVersion") or "LATEST",
+        "platformFamily": "Linux",
+        "taskDefinition": definition["taskDefinitionArn"],
+        "deploymentConfiguration": {
+            "deploymentCircuitBreaker": {"enable": False, "rollback": False},
+            "maximumPercent": 200,
+            "minimumHealthyPercent": 100,
+            **(data.get("deploymentConfiguration") or {}),
+        },
+        "deployments": [],
+        "roleArn": f"arn:aws:iam::{settings.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
+        "events": [],
+        "createdAt": time.time(),
+        "placementConstraints": [],
+        "placementStrategy": [],
+        "networkConfiguration": network,
+        "healthCheckGracePeriodSeconds": int(data.get("healthCheckGracePeriodSeconds") or 0),
+        "schedulingStrategy": data.get("schedulingStrategy") or "REPLICA",
+        "deploymentController": data.get("deploymentController") or {"type": "ECS"},
+        "createdBy": f"arn:aws:iam::{settings.account}:root",
+        "enableECSManagedTags": bool(data.get("enableECSManagedTags")),
+        "propagateTags": data.get("propagateTags") or "NONE",
+        "enableExecuteCommand": bool(data.get("enableExecuteCommand")),
+    }
+    if data.get("tags"):
+        ecs._tags[service["serviceArn"]] = list(data["tags"])
+    ecs._services[key] = service
+    _deploy(parts, service)
+    return service
+
+
+def _update(parts: Parts, data: Record) -> Record:
+    service = _service(data)
+    if service["status"] != "ACTIVE":
+        raise Refused("ServiceNotActiveException", "Service was not ACTIVE.")
+    definition = _definition(data["taskDefinition"]) if data.get("taskDefinition") else None
+    for field in SETTINGS:
+        if data.get(field) is not None:
+            service[field] = data[field]
+    revised = [f for f in REVISED if data.get(f) is not None and data[f] != service.get(f)]
+    service.update({f: data[f] for f in revised})
+    if data.get("desiredCount") is not None:
+        service["desiredCount"] = service["deployments"][0]["desiredCount"] = int(data["desiredCount"])
+    moved = definition is not None and definition["taskDefinitionArn"] != service["taskDefinition"]
+    if definition is not None:
+        service["taskDefinition"] = definition["taskDefinitionArn"]
+    if moved or revised or data.get("forceNewDeployment"):
+        _deploy(parts, service)
+    parts.scheduler.wake()
+    return service
+
+
+def _deploy(parts: Parts, service: Record) -> None:
+    """Begin a new deployment of the service as it now is; the one before goes on as ACTIVE until it is drained."""
+    deployment = new_deployment(service, service["taskDefinition"], service["desiredCount"])
+    for earlier in service["deployments"]:
+        earlier.update(status="ACTIVE", updatedAt=time.time())
+    service["deployments"].insert(0, deployment)
+    parts.history.begin(service, deployment)
+    parts.scheduler.wake()
+
+
+def _delete(parts: Parts, data: Record) -> Record:
+    service = _service(data)
+    if service["desiredCount"] and not data.get("force"):
+        raise Refused(
+            "InvalidParameterException", "The service cannot be stopped while it is scaled above 0."
+        )  # fmt: skip
+    service.update(status="DRAINING", desiredCount=0)
+    for task in parts.scheduler.tasks_of(service):
+        if task["lastStatus"] in LIVE:
+            parts.tasks.stop(task, "Service deleted", "ServiceSchedulerInitiated")
+    parts.scheduler.wake()
+    return service
+
+
+def _cluster(data: Record) -> Record:
+    found: Record | None = ecs._clusters.get(ecs._resolve_cluster_name(data.get("cluster") or "default"))
+    if not found:
+        raise Refused("ClusterNotFoundException", "Cluster not found.")
+    return found
+
+
+def _service(data: Record) -> Record:
+    cluster = _cluster(data)
+    found: Record | None = ecs._services.get(f"{cluster['clusterName']}/{short(data.get('service') or '')}")
+    if not found:
+        raise Refused("ServiceNotFoundException", "Service not found.")
+    return found
+
+
+def _definition(reference: str) -> Record:
+    found: Record | None = ecs._task_defs.get(ecs._resolve_td_key(reference))
+    if not found:
+        raise Refused("ClientException", "TaskDefinition not found.")
+    if found["status"] != "ACTIVE":
+        raise Refused("ClientException", "TaskDefinition is inactive")
+    return found

@@ -1,0 +1,135 @@
+"""Docker, as the container agent of the sandbox's ECS uses it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+
+from deploykit.sandbox.server.settings import INSTANCE_LABEL, Settings
+
+DEFAULT_STOP_SECONDS = 30
+
+
+class CannotPull(Exception):
+    """The engine could not fetch an image; the message says why."""
+
+
+class CannotStart(Exception):
+    """The engine could not create or start a container; the message says why."""
+
+
+class Containers:
+    """The containers of one sandbox, each labelled with its instance."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.client = docker.APIClient(base_url=os.environ.get("DOCKER_HOST"), version="auto", timeout=60, num_pools=64)
+        self.closing = False
+        self.starting = 0
+        self._gate = threading.Lock()
+
+    def ensure_image(self, reference: str, login: dict[str, str] | None) -> None:
+        """Fetch ``reference`` unless the engine has it. Raises CannotPull."""
+        try:
+            self.client.inspect_image(reference)
+        except ImageNotFound:
+            try:
+                for line in self.client.pull(reference, auth_config=login, stream=True, decode=True):
+                    if "error" in line:
+                        raise CannotPull(line["error"]) from None
+            except (APIError, DockerException) as error:
+                raise CannotPull(_explanation(error)) from error
+
+    def start(self, image: str, name: str, definition: dict[str, Any], environment: dict[str, str],
+              labels: dict[str, str], share_network_of: str | None) -> str:  # fmt: skip
+        """Start one container of a task as its container definition says; returns its id. Raises CannotStart.
+
+        ``share_network_of`` is the id of the task's first container: all containers of an awsvpc task have one
+        network interface, so that they reach each other on 127.0.0.1.
+        """
+        host = self.client.create_host_config(
+            network_mode=f"container:{share_network_of}" if share_network_of else "bridge",
+            mem_limit=f"{definition['memory']}m" if definition.get("memory") else None,
+            read_only=bool(definition.get("readonlyRootFilesystem")),
+            privileged=False,
+            init=bool((definition.get("linuxParameters") or {}).get("initProcessEnabled")) or None,
+            cap_add=((definition.get("linuxParameters") or {}).get("capabilities") or {}).get("add") or None,
+            cap_drop=((definition.get("linuxParameters") or {}).get("capabilities") or {}).get("drop") or None,
+        )
+        with self._gate:
+            if self.closing:
+                raise CannotStart("the sandbox is stopping")
+            self.starting += 1
+        created = ""
+        try:
+            created = str(self.client.create_container(
+                image,
+                command=definition.get("command"),
+                entrypoint=definition.get("entryPoint"),
+                user=definition.get("user"),
+                working_dir=definition.get("workingDirectory"),
+                environment=environment,
+                labels={INSTANCE_LABEL: self.settings.instance, **(definition.get("dockerLabels") or {}), **labels},
+                name=name,
+                host_config=host,
+                stop_signal=None,
+            )["Id"])  # fmt: skip
+            self.client.start(created)
+        except (APIError, DockerException) as error:
+            if created:
+                self.remove(created)
+            raise CannotStart(_explanation(error)) from error
+        finally:
+            with self._gate:
+                self.starting -= 1
+        return created
+
+    def address(self, container: str) -> str:
+        """The container's address on Docker's bridge."""
+        settings = self.client.inspect_container(container)["NetworkSettings"]
+        networks = settings.get("Networks") or {}
+        return str(settings.get("IPAddress") or next((n["IPAddress"] for n in networks.values()), ""))
+
+    def wait(self, container: str) -> int | None:
+        """Block until the container ends; its exit code, None when somebody removed it."""
+        while True:
+            try:
+                return int(self.client.wait(container, timeout=3600)["StatusCode"])
+            except (NotFound, APIError):
+                return None
+            except DockerException:
+                return None
+            except OSError:  # the hour is over (requests' timeouts are OSErrors): ask again
+                if self.closing:
+                    return None
+
+    def follow(self, container: str, line: Callable[[str], None]) -> None:
+        """Call ``line`` with each line the container writes, until it ends."""
+        rest = b""
+        with contextlib.suppress(APIError, DockerException, OSError):
+            for chunk in self.client.attach(container, stdout=True, stderr=True, stream=True, logs=True):
+                *whole, rest = (rest + chunk).split(b"\n")
+                for text in whole:
+                    line(text.decode("utf-8", "replace").rstrip("\r"))
+        if rest:
+            line(rest.decode("utf-8", "replace"))
+
+    def stop(self, container: str, seconds: int) -> None:
+        """SIGTERM (or the image's stop signal), ``seconds`` of patience, then SIGKILL."""
+        with contextlib.suppress(APIError, DockerException, OSError):
+            self.client.stop(container, timeout=seconds)
+
+    def remove(self, container: str) -> None:
+        """Remove the container with its anonymous volumes."""
+        with contextlib.suppress(APIError, DockerException, OSError):
+            self.client.remove_container(container, force=True, v=True)
+
+
+def _explanation(error: Exception) -> str:
+    return str(getattr(error, "explanation", None) or error)

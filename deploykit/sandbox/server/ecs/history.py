@@ -1,0 +1,127 @@
+"""Service deployments and service revisions: the history ECS keeps of every rollout.
+
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any
+
+from ministack.services import ecs
+
+from deploykit.sandbox.server.ecs.records import Record, short
+from deploykit.sandbox.server.settings import Settings
+
+OPEN = ("PENDING", "IN_PROGRESS", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
+KEPT = 100
+
+
+class History:
+    """The service deployments of one sandbox, newest first. Callers hold the tasks' lock."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._entries: list[Record] = []
+
+    def begin(self, service: Record, deployment: Record) -> None:
+        """A new deployment began; one still under way ends as STOPPED."""
+        for entry in self._of(service):
+            if entry["status"] in OPEN:
+                self._end(entry, "STOPPED", f"Stopped by a newer deployment {deployment['id']}.")
+        key = f"{short(service['clusterArn'])}/{service['serviceName']}"
+        prefix = f"arn:aws:ecs:{self.settings.region}:{self.settings.account}"
+        now = time.time()
+        revision = f"{prefix}:service-revision/{key}/{secrets.randbelow(10**19):019d}"
+        completed = service.get("_completed") or {}
+        self._entries.insert(0, {
+            "serviceDeploymentArn": f"{prefix}:service-deployment/{key}/{secrets.token_urlsafe(16)}",
+            "serviceArn": service["serviceArn"],
+            "clusterArn": service["clusterArn"],
+            "createdAt": now,
+            "startedAt": now,
+            "updatedAt": now,
+            "status": "IN_PROGRESS",
+            "statusReason": None,
+            "deploymentConfiguration": service.get("deploymentConfiguration") or {},
+            "_deployment": deployment["id"],
+            "_revision": revision,
+            "_source": completed.get("_revision"),
+            "_definition": deployment["taskDefinition"],
+            "_service": {k: service.get(k) for k in ("loadBalancers", "networkConfiguration", "launchType")},
+        })  # fmt: skip
+        deployment["_revision"] = revision
+        del self._entries[KEPT:]
+
+    def completed(self, service: Record, deployment: str) -> None:
+        """A deployment is complete: its own, or the one it was rolled back to."""
+        for entry in self._of(service):
+            if entry["status"] == "ROLLBACK_IN_PROGRESS":
+                self._end(entry, "ROLLBACK_SUCCESSFUL", entry["statusReason"])
+            elif entry["_deployment"] == deployment and entry["status"] in OPEN:
+                self._end(entry, "SUCCESSFUL", None)
+
+    def failed(self, service: Record, deployment: str) -> None:
+        """A deployment failed and nothing takes over."""
+        for entry in self._of(service):
+            if entry["_deployment"] == deployment and entry["status"] in OPEN:
+                self._end(entry, "STOPPED" if entry["status"] == "ROLLBACK_REQUESTED" else "FAILED",
+                          entry["statusReason"])  # fmt: skip
+
+    def rolling_back(self, service: Record, deployment: str, target: str) -> None:
+        for entry in self._of(service):
+            if entry["_deployment"] == deployment and entry["status"] in OPEN:
+                back = next((e["_revision"] for e in self._entries if e["_deployment"] == target), None)
+                entry.update(status="ROLLBACK_IN_PROGRESS", updatedAt=time.time(),
+                             statusReason=f"Rolling back to {target}.",
+                             rollback={"startedAt": time.time(), "serviceRevisionArn": back})  # fmt: skip
+
+    def find(self, arn: str) -> Record | None:
+        return next((e for e in self._entries if e["serviceDeploymentArn"] == arn), None)
+
+    def listing(self, service: str, cluster: str, statuses: list[str]) -> list[Record]:
+        """Brief records of one service (name or ARN), newest first, only those in ``statuses`` if any are given."""
+        found = [e for e in self._entries if short(e["serviceArn"]) == short(service)
+                 and short(e["clusterArn"]) == short(cluster)]  # fmt: skip
+        return [self._brief(e) for e in found if not statuses or e["status"] in statuses]
+
+    def describe(self, entry: Record) -> Record:
+        """The full record of one service deployment."""
+        running = {d["id"]: d for s in list(ecs._services.values()) for d in s.get("deployments", [])}
+        now = running.get(entry["_deployment"], {})
+        shown = (("requestedTaskCount", "desiredCount"), ("runningTaskCount", "runningCount"),
+                 ("pendingTaskCount", "pendingCount"))  # fmt: skip
+        target = {"arn": entry["_revision"], **{name: now.get(field, 0) for name, field in shown}}
+        source = [{"arn": entry["_source"]}] if entry["_source"] else []
+        failures = {"status": "DISABLED", "failureCount": now.get("failedTasks", 0), "threshold": 3}
+        return {
+            **ecs._sanitize(entry),
+            "targetServiceRevision": target,
+            "sourceServiceRevisions": source,
+            "deploymentCircuitBreaker": failures,
+        }
+
+    def revision(self, arn: str) -> Record | None:
+        """The service revision of this ARN, as DescribeServiceRevisions shows it."""
+        entry = next((e for e in self._entries if e["_revision"] == arn), None)
+        if entry is None:
+            return None
+        return {
+            "serviceRevisionArn": arn, "serviceArn": entry["serviceArn"], "clusterArn": entry["clusterArn"],
+            "taskDefinition": entry["_definition"], "createdAt": entry["createdAt"],
+            **{k: v for k, v in entry["_service"].items() if v},
+        }  # fmt: skip
+
+    def _of(self, service: Record) -> list[Record]:
+        return [e for e in self._entries if e["serviceArn"] == service["serviceArn"]]
+
+    def _end(self, entry: Record, status: str, reason: str | None) -> None:
+        now = time.time()
+        entry.update(status=status, statusReason=reason, updatedAt=now, finishedAt=now)
+
+    def _brief(self, entry: Record) -> dict[str, Any]:
+        fields = ("serviceDeploymentArn", "serviceArn", "clusterArn", "startedAt", "createdAt", "finishedAt", "status",
+                  "statusReason")  # fmt: skip
+        brief = {k: entry[k] for k in fields if entry.get(k) is not None}
+        return {**brief, "targetServiceRevisionArn": entry["_revision"]}

@@ -1,0 +1,50 @@
+"""From a container definition's image to the one the engine runs: the registry's word first, as on Fargate."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ministack.services import ecr
+
+from deploykit.sandbox.server.ecs import wording
+from deploykit.sandbox.server.ecs.containers import CannotPull
+from deploykit.sandbox.server.settings import Settings
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What the engine is asked for, and the manifest digest ECS reports (empty for an image of no registry)."""
+
+    reference: str
+    digest: str = ""
+    ours: bool = False
+
+
+_REFERENCE = re.compile(r"^(?P<name>.+?)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$")
+
+
+def parse(image: str) -> tuple[str, str, str]:
+    """``(name, tag, digest)`` of an image reference; tag and digest may be empty."""
+    found = _REFERENCE.match(image)
+    if not found:
+        return image, "", ""
+    return found["name"], found["tag"] or "", found["digest"] or ""
+
+
+def resolve(image: str, settings: Settings) -> Resolved:
+    """Find ``image`` in the sandbox's registry, where its name points there (under ECR's own host name, too).
+
+    Raises CannotPull with AWS's wording when the registry has no such image. Fargate resolves a tag to a digest
+    before a task starts: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+    """
+    name, tag, digest = parse(image)
+    host, _, repository = name.partition("/")
+    own = f"{settings.account}.dkr.ecr.{settings.region}.amazonaws.com"
+    if host not in (settings.registry, f"localhost:{settings.gateway_port}", own):
+        return Resolved(image, digest)
+    wanted = {"imageDigest": digest} if digest else {"imageTag": tag or "latest"}
+    found = ecr._find_image(repository, wanted)
+    if not found:
+        raise CannotPull(wording.cannot_pull(image))
+    return Resolved(f"{settings.registry}/{repository}@{found['imageDigest']}", found["imageDigest"], ours=True)

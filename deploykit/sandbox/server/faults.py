@@ -1,0 +1,80 @@
+"""Faults on demand, and the log of calls: what tests and the demo steer the sandbox with.
+
+``PUT /_deploykit/faults`` takes ``{"faults": [{"operation": "ecs:UpdateService", "code": "ThrottlingException",
+"times": 2, "status": 400, "delay": 0.5}], "edge": "keep"}`` and replaces what was set before; ``GET`` shows what is
+left of it. ``edge: keep`` makes the next invalidation complete without emptying the cache, as a lost race with an
+answer of the old tasks does. ``GET /_deploykit/calls`` lists the operations called; ``DELETE`` empties that list.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from dataclasses import asdict, dataclass, field
+
+from deploykit.sandbox.server.cache import EdgeCache
+
+KEPT_CALLS = 10000
+
+#: What AWS says with the codes asked for most often.
+MESSAGES = {
+    "ThrottlingException": "Rate exceeded",
+    "Throttling": "Rate exceeded",
+    "AccessDeniedException": "User: {user} is not authorized to perform: {operation}",
+    "AccessDenied": "User: {user} is not authorized to perform: {operation}",
+    "ServiceUnavailable": "The service is unavailable.",
+}
+
+
+@dataclass
+class Fault:
+    """The next ``times`` calls of ``operation`` are answered with an error, or only late (``delay``, seconds)."""
+
+    operation: str
+    code: str = ""
+    message: str = ""
+    status: int = 400
+    times: int = 1
+    delay: float = 0.0
+
+
+@dataclass
+class Faults:
+    """What is still to go wrong, and what was called."""
+
+    cache: EdgeCache
+    faults: list[Fault] = field(default_factory=list)
+    calls: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_CALLS))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, operation: str) -> Fault | None:
+        """Log the call; the fault it is to meet, if any."""
+        with self._lock:
+            self.calls.append(operation)
+            for fault in self.faults:
+                if fault.times > 0 and fault.operation == operation:
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def set(self, body: bytes) -> None:
+        """Raises ValueError or TypeError when ``body`` is not what the module's docstring says."""
+        wanted = json.loads(body or b"{}")
+        unknown = set(wanted) - {"faults", "edge"}
+        if unknown or wanted.get("edge") not in (None, "keep"):
+            raise ValueError(f"unknown: {', '.join(sorted(unknown)) or wanted['edge']}")
+        with self._lock:
+            self.faults = [Fault(**fault) for fault in wanted.get("faults") or []]
+            self.cache.keep_next = 1 if wanted.get("edge") == "keep" else 0
+
+    def show(self) -> bytes:
+        with self._lock:
+            left = [asdict(f) for f in self.faults if f.times > 0]
+        return json.dumps({"faults": left, "edge": "keep" if self.cache.keep_next else None}).encode()
+
+
+def message(fault: Fault, account: str) -> str:
+    """The fault's own message, or AWS's for its code."""
+    user = f"arn:aws:iam::{account}:root"
+    return fault.message or MESSAGES.get(fault.code, fault.code).format(user=user, operation=fault.operation)

@@ -1,0 +1,108 @@
+"""Start the server: corrections first, then the gateway, the edge and the load balancer on the sockets handed over."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deploykit.sandbox.server.settings import Settings
+
+if TYPE_CHECKING:
+    from deploykit.sandbox.server.wire import Handler
+
+#: How long a stop waits for a container that is being started (seconds).
+LAST_WORDS = 2.0
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until SIGTERM. ``arguments``: instance, settings file, and three listening sockets' descriptors.
+
+    Returns 3 when MiniStack is not what the corrections were written against; the reason is on stderr.
+    """
+    settings = Settings.load(Path(arguments[1]))
+    gateway, edge, balancer = (int(a) for a in arguments[2:5])
+    _prepare(settings)
+    from deploykit.sandbox.server import corrections
+    from deploykit.sandbox.server.parts import assemble
+
+    found = importlib.metadata.version("ministack")
+    if found != corrections.VERSION:
+        print(f"MiniStack is {found}; the corrections are for {corrections.VERSION}.", file=sys.stderr)  # noqa: T201
+        return 3
+    parts = assemble(settings)
+    try:
+        corrections.install(parts)
+    except corrections.Moved as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 3
+
+    def stop(*_: object) -> None:
+        parts.containers.closing = True
+        time.sleep(0.05)
+        deadline = time.monotonic() + LAST_WORDS
+        while parts.containers.starting and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+    from deploykit.sandbox.server.balancer import Balancer
+    from deploykit.sandbox.server.edge import Edge
+    from deploykit.sandbox.server.faults import Faults
+    from deploykit.sandbox.server.gateway import Gateway
+
+    front = Balancer(settings, parts.targets)
+    threading.Thread(
+        target=parts.scheduler.run_forever, args=(lambda e: traceback.print_exception(e),), daemon=True
+    ).start()
+    doors = ((edge, Edge(settings, front, parts.cache).answer), (balancer, front.answer))
+    threading.Thread(target=lambda: asyncio.run(_fronts(parts.targets.check_forever, doors)), daemon=True).start()
+    asyncio.run(_gateway(Gateway(settings, Faults(parts.cache)), gateway))
+    return 0
+
+
+def _prepare(settings: Settings) -> None:
+    """MiniStack reads its settings from the environment when it is imported."""
+    os.environ.update({
+        "GATEWAY_PORT": str(settings.gateway_port),
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_HOSTNAME": f"deploykit-{settings.instance}",
+        "MINISTACK_REGION": settings.region,
+        "MINISTACK_ACCOUNT_ID": settings.account,
+        "AUTH": "false",
+        "PERSIST_STATE": "0",
+        "S3_PERSIST": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+    })  # fmt: skip
+
+
+async def _fronts(checks: Callable[[], Awaitable[None]], doors: Sequence[tuple[int, Handler]]) -> None:
+    from deploykit.sandbox.server.wire import serve
+
+    servers = [await serve(socket.socket(fileno=number), handler) for number, handler in doors]
+    await asyncio.gather(checks(), *(server.serve_forever() for server in servers))
+
+
+async def _gateway(application: object, descriptor: int) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    config = Config()
+    config.bind = [f"fd://{descriptor}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    config.errorlog = "-"
+    await serve(application, config, shutdown_trigger=asyncio.Event().wait)

@@ -1,0 +1,152 @@
+"""HTTP/1.1 for the load balancer and the edge: small, one message at a time, bodies in memory.
+
+A front of its own rather than MiniStack's gateway, because every request of every user goes through it: one
+connection costs well below a millisecond here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import h11
+
+Headers = list[tuple[str, str]]
+CHUNK = 65536
+HOP_BY_HOP = frozenset({
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
+    "upgrade",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it arrived; ``target`` is path and query, undecoded."""
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes = b""
+    client: str = ""
+
+    def header(self, name: str) -> str:
+        return next((v for k, v in self.headers if k.lower() == name), "")
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        return self.target.partition("?")[2]
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer; ``headers`` without those of one hop, ``body`` whole."""
+
+    status: int
+    headers: Headers = field(default_factory=list)
+    body: bytes = b""
+
+    def header(self, name: str) -> str:
+        return next((v for k, v in self.headers if k.lower() == name), "")
+
+    def with_headers(self, *more: tuple[str, str]) -> Response:
+        """The same answer with these headers in place of any of the same names."""
+        names = {name.lower() for name, _ in more}
+        return Response(self.status, [h for h in self.headers if h[0].lower() not in names] + list(more), self.body)
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+async def serve(listener: socket.socket, handler: Handler) -> asyncio.Server:
+    """Answer every request on ``listener`` with ``handler``, connections kept open as HTTP/1.1 has it."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = (writer.get_extra_info("peername") or ("",))[0]
+        with contextlib.suppress(ConnectionError, h11.RemoteProtocolError, asyncio.IncompleteReadError):
+            await _converse(h11.Connection(h11.SERVER), reader, writer, handler, client)
+        with contextlib.suppress(Exception):
+            writer.close()
+            await writer.wait_closed()
+
+    return await asyncio.start_server(connected, sock=listener, backlog=1024)
+
+
+async def _converse(
+    wire: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler, client: str
+) -> None:
+    while True:
+        head = await _event(wire, reader)
+        if not isinstance(head, h11.Request):
+            return
+        body = await _body(wire, reader)
+        request = Request(
+            head.method.decode("ascii"),
+            head.target.decode("latin-1"),
+            [(k.decode("latin-1"), v.decode("latin-1")) for k, v in head.headers],
+            body,
+            client,
+        )
+        response = await handler(request)
+        headers = [(k, v) for k, v in response.headers if k.lower() not in HOP_BY_HOP]
+        if not any(k.lower() == "content-length" for k, _ in headers) and response.status not in (204, 304):
+            headers.append(("Content-Length", str(len(response.body))))
+        data = wire.send(h11.Response(status_code=response.status, headers=headers)) or b""
+        if request.method != "HEAD" and response.body and response.status not in (204, 304):
+            data += wire.send(h11.Data(data=response.body)) or b""
+        data += wire.send(h11.EndOfMessage()) or b""
+        writer.write(data)
+        await writer.drain()
+        if wire.our_state is not h11.DONE or wire.their_state is not h11.DONE:
+            return
+        wire.start_next_cycle()
+
+
+async def _event(wire: h11.Connection, reader: asyncio.StreamReader) -> object:
+    while (event := wire.next_event()) is h11.NEED_DATA:
+        wire.receive_data(await reader.read(CHUNK))
+    return event
+
+
+async def _body(wire: h11.Connection, reader: asyncio.StreamReader) -> bytes:
+    parts: list[bytes] = []
+    while isinstance(event := await _event(wire, reader), h11.Data):
+        parts.append(bytes(event.data))
+    return b"".join(parts)
+
+
+async def fetch(host: str, port: int, request: Request, seconds: float) -> Response:
+    """Send ``request`` on a connection of its own and return the whole answer.
+
+    Raises OSError when nothing listens there, TimeoutError after ``seconds``, h11.RemoteProtocolError when what
+    comes back is not HTTP (an end of the connection in mid-answer included).
+    """
+    async with asyncio.timeout(seconds):
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            wire = h11.Connection(h11.CLIENT)
+            headers = [(k, v) for k, v in request.headers if k.lower() not in HOP_BY_HOP | {"content-length"}]
+            if request.body or request.method in ("POST", "PUT", "PATCH"):
+                headers.append(("Content-Length", str(len(request.body))))
+            headers.append(("Connection", "close"))
+            data = wire.send(h11.Request(method=request.method, target=request.target, headers=headers)) or b""
+            if request.body:
+                data += wire.send(h11.Data(data=request.body)) or b""
+            writer.write(data + (wire.send(h11.EndOfMessage()) or b""))
+            await writer.drain()
+            head = await _event(wire, reader)
+            while isinstance(head, h11.InformationalResponse):
+                head = await _event(wire, reader)
+            if not isinstance(head, h11.Response):
+                raise h11.RemoteProtocolError("the connection ended before the answer")
+            body = await _body(wire, reader)
+            plain = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in head.headers.raw_items()]
+            return Response(head.status_code, [h for h in plain if h[0].lower() not in HOP_BY_HOP], body)
+        finally:
+            writer.close()
