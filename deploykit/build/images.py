@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -20,9 +21,11 @@ from deploykit.edges.docker import Docker, inspect_image, same_platform
 from deploykit.edges.git import Repository
 from deploykit.edges.parallel import side_by_side
 from deploykit.edges.process import Children
-from deploykit.errors import FailedBefore
+from deploykit.errors import ConfigError, FailedBefore
 from deploykit.model.progress import Progress
 from deploykit.model.release import Commit, Image
+
+_STEP = re.compile(r"(?:#\d+ )?(\[[^]]*\d+/\d+\] .+|Step \d+/\d+ : .+|exporting to image)")  # BuildKit, classic
 
 
 def find_images(
@@ -71,14 +74,16 @@ def build_images(
 ) -> dict[str, str]:
     """Build the images of ``services``, all at once → local image id by service that owns one; tagged ``URI:TAG``.
 
-    ``platforms``: by service, for those that do not name one (the live task definition's). The user's own docker
-    configuration is in force. Interrupted, or with one build failed, no docker child is left running.
+    ``platforms``: by service, what its live task definition runs on. The user's own docker configuration is in force.
+    Interrupted, or with one build failed, no docker child is left running.
     Raises: FailedBefore (with the build's whole output shown), OutOfReach, ConfigError.
     """
-    owners = built_services(configuration, services)
+    wanted = list(services)
+    owners = built_services(configuration, wanted)
     labels = image_labels(commit, repository.origin_url())
     with tempfile.TemporaryDirectory(prefix="deploykit-build-") as folder:
         laid_out = lay_out(repository, configuration, owners, commit, Path(folder) / "tree")
+        users = {key: [user for user in wanted if image_owner(configuration, user) == key] for key in owners}
         orders = {
             key: BuildOrder(
                 key,
@@ -86,7 +91,7 @@ def build_images(
                 f"{service_uri(configuration, service)}:{commit.tag}",
                 labels,
                 service.target,
-                service.platform or (platforms or {}).get(key),
+                _platform(service, {user: live for user, live in (platforms or {}).items() if user in users[key]}),
                 service.build_args,
                 service.build_secrets,
             )
@@ -97,6 +102,19 @@ def build_images(
         bench = _Bench(docker, progress, environment, clock or SystemClock(), Path(folder))
         work = {key: partial(bench.build, order) for key, order in orders.items()}
         return together(work, bench.children)
+
+
+def _platform(service: Service, live: Mapping[str, str]) -> str | None:
+    """The platform to build for: the configuration's, which must be that of the services that will run the image."""
+    asked = service.platform or next(iter(live.values()), None)
+    for user, platform in live.items():
+        if asked and not same_platform(asked, platform):
+            source = "deploykit.toml" if service.platform else "another service with the same image"
+            raise ConfigError(
+                f"{user}: its live task definition runs {platform}, and {source} says {asked}",
+                "mend `platform`, or change runtimePlatform where the task definition comes from (Terraform)",
+            )
+    return asked
 
 
 class _Bench:
@@ -126,8 +144,8 @@ class _Bench:
         return identifier
 
     def _live(self, order: BuildOrder, line: str) -> None:
-        if line.strip():
-            self._progress.live(order.service, self._without_secrets(order, line.strip()))
+        if step := _STEP.match(line):
+            self._progress.live(order.service, self._without_secrets(order, step[1]))
 
     def _without_secrets(self, order: BuildOrder, line: str) -> str:
         for variable in order.build_secrets.values():

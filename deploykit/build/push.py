@@ -22,6 +22,9 @@ from deploykit.model.progress import Progress
 from deploykit.model.release import Commit, Image
 
 _PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64}) size: \d+")
+_LAYER = re.compile(r"([0-9a-f]{12}): (.+)")
+_TAKEN = re.compile(r"\btag\b.*(immutable|already exists)", re.IGNORECASE)
+_THERE = ("Pushed", "Layer already exists", "Mounted from")
 
 
 def push_images(
@@ -45,7 +48,7 @@ def push_images(
     """
     wanted = list(services)
     owners = built_services(configuration, wanted)
-    images = {key: image for key in owners if (image := found.get(key)) is not None}
+    images = {image_owner(configuration, key): image for key in wanted if (image := found.get(key)) is not None}
     references = {
         key: f"{service_uri(configuration, service)}:{commit.tag}"
         for key, service in owners.items()
@@ -86,7 +89,8 @@ class _Pusher:
         uri = reference.removesuffix(f":{tag}")
         argv = [self._docker.program, "push", reference]
         self._progress.command(argv)
-        done = self.children.follow(argv, partial(self._live, key), env=self._environment)
+        layers: dict[str, bool] = {}
+        done = self.children.follow(argv, partial(self._live, key, layers), env=self._environment)
         there = ecr.find_image(self._aws, service.repository, tag, uri) if done.code == 0 else None
         if done.code:
             return self._after_failure(key, service, uri, tag, done.code, done.output)
@@ -109,7 +113,7 @@ class _Pusher:
 
     def _after_failure(self, key: str, service: Service, uri: str, tag: str, code: int, output: str) -> Image:
         """ECR refuses a tag that exists where tags are immutable: then somebody else pushed this commit meanwhile."""
-        refused = "immutable" in output or "already exists" in output
+        refused = _TAKEN.search(output)
         theirs = ecr.find_image(self._aws, service.repository, tag, uri) if refused else None
         if theirs is not None:
             self._progress.warn(f"{uri}:{tag} was pushed by somebody else meanwhile: using {theirs.digest}", key)
@@ -118,6 +122,7 @@ class _Pusher:
             self._progress.say(line, key)
         raise push_failed(key, uri, service.repository, self._aws.region, code, output)
 
-    def _live(self, key: str, line: str) -> None:
-        if line.strip():
-            self._progress.live(key, line.strip())
+    def _live(self, key: str, layers: dict[str, bool], line: str) -> None:
+        if layer := _LAYER.match(line):
+            layers[layer[1]] = layer[2].startswith(_THERE)
+            self._progress.live(key, f"pushing, {sum(layers.values())} of {len(layers)} layers are there")

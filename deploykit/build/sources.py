@@ -10,7 +10,7 @@ from pathlib import Path
 from deploykit.config.schema import Configuration, Service
 from deploykit.edges.git import Repository
 from deploykit.edges.git_export import export_commit
-from deploykit.errors import ConfigError, FailedBefore, Refused
+from deploykit.errors import FailedBefore, Refused
 from deploykit.model.release import Commit
 
 _LISTED = 10
@@ -52,20 +52,8 @@ def refuse_uncommitted(repository: Repository, configuration: Configuration, ser
 
 
 def built_services(configuration: Configuration, services: Iterable[str]) -> dict[str, Service]:
-    """The services among ``services`` that have an image of their own, and those whose images they run; by key.
-
-    Raises: ConfigError (two of them would push different images under the same tag).
-    """
+    """The services among ``services`` that have an image of their own, and those whose images they run; by key."""
     owners = dict.fromkeys(image_owner(configuration, key) for key in services)
-    holders: dict[str, str] = {}
-    for key in owners:
-        repository = configuration.services[key].repository
-        if holder := holders.get(repository):
-            raise ConfigError(
-                f"{holder} and {key} would both push to {repository} under the same tag",
-                f'give {key} a repository of its own, or `image = "{holder}"` if it runs the same image',
-            )
-        holders[repository] = key
     return {key: configuration.services[key] for key in owners}
 
 

@@ -1,0 +1,323 @@
+"""Images built by a real Docker Engine and pushed, with a login, to a registry that the simulated ECR shows."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploykit.build.images import build_images, find_images
+from deploykit.build.push import push_images
+from deploykit.config.schema import Configuration
+from deploykit.edges.aws.session import Aws
+from deploykit.edges.docker import Builder, Docker, find_docker, inspect_image
+from deploykit.edges.process import run
+from deploykit.errors import ConfigError, FailedBefore, OutOfReach
+from deploykit.model.release import Commit
+from tests.flow.registry import Registry
+from tests.flow.shop import Shop
+from tests.simulator import Simulator, clients
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture(scope="module")
+def docker() -> Docker:
+    return find_docker()
+
+
+MakeShop = Callable[..., Shop]
+
+
+@pytest.fixture
+def make_shop(tmp_path: Path, docker: Docker) -> Iterator[MakeShop]:
+    made: list[Shop] = []
+
+    def make(**more: str) -> Shop:
+        made.append(Shop(tmp_path / "shop", **more))
+        return made[-1]
+
+    yield make
+    for shop in made:
+        shop.remove_images(docker)
+
+
+def _build(docker: Docker, shop: Shop, commit: Commit, *services: str, **more: Any) -> dict[str, str]:
+    wanted = services or shop.configuration.services
+    return build_images(docker, shop.repository, shop.configuration, commit, wanted, shop.told, **more)
+
+
+def _contents(docker: Docker, image: str) -> dict[str, bytes]:
+    """The files of an image, by path."""
+    saved = subprocess.run((docker.program, "save", image), capture_output=True, check=True).stdout
+    files: dict[str, bytes] = {}
+    with tarfile.open(fileobj=io.BytesIO(saved)) as outer:
+        manifest = json.load(outer.extractfile("manifest.json"))  # type: ignore[arg-type]
+        for name in manifest[0]["Layers"]:
+            with tarfile.open(fileobj=io.BytesIO(outer.extractfile(name).read())) as layer:  # type: ignore[union-attr]
+                files |= {m.name: layer.extractfile(m).read() for m in layer if m.isfile()}  # type: ignore[union-attr]
+    return files
+
+
+def _labels(docker: Docker, image: str) -> dict[str, str]:
+    shown = run((docker.program, "image", "inspect", "--format", "{{json .Config.Labels}}", image))
+    labels: dict[str, str] = json.loads(shown.output)
+    return labels
+
+
+def test_only_what_is_committed_and_not_ignored_ships(docker: Docker, make_shop: MakeShop) -> None:
+    shop = make_shop()
+    commit = shop.identify()
+    shop.write({"web/index.html": "half-finished", "web/.env": "SECRET=1", "web/new.html": "untracked"})
+    built = _build(docker, shop, commit, "web")
+    assert _contents(docker, built["web"]) == {
+        "site/.dockerignore": b"*.md\n",
+        "site/Dockerfile": b"FROM scratch\nCOPY . /site/\n",
+        "site/index.html": b"committed",
+    }
+
+
+def test_images_are_tagged_and_labelled_with_their_commit(docker: Docker, make_shop: MakeShop) -> None:
+    shop = make_shop()
+    commit = shop.identify()
+    built = _build(docker, shop, commit)
+    assert list(built) == ["web", "api"]
+    image = inspect_image(docker, f"127.0.0.1:9/{shop.unique}/api:{commit.sha}")
+    assert image is not None
+    assert image.id == built["api"]
+    labels = _labels(docker, built["api"])
+    assert labels["greeting"] == "hello"
+    assert labels["org.opencontainers.image.revision"] == commit.sha
+    assert labels["org.opencontainers.image.created"] == "2026-11-21T06:20:00Z"
+    assert labels["org.opencontainers.image.source"] == "https://example.com/shop.git"
+    assert {subject for subject, _ in shop.told.lived} == {"web", "api"}
+
+
+def test_the_same_commit_built_again_comes_from_the_cache(docker: Docker, make_shop: MakeShop) -> None:
+    shop = make_shop()
+    commit = shop.identify()
+    assert _build(docker, shop, commit) == _build(docker, shop, commit)
+
+
+def test_uncommitted_changes_ship_when_allowed_and_ignore_files_still_count(
+    docker: Docker, make_shop: MakeShop
+) -> None:
+    shop = make_shop()
+    shop.write({"web/index.html": "half-finished"})
+    commit = shop.identify(allow_dirty=True)
+    built = _build(docker, shop, commit, "web")
+    files = _contents(docker, built["web"])
+    assert files["site/index.html"] == b"half-finished"
+    assert "site/notes.md" not in files
+    image = inspect_image(docker, f"127.0.0.1:9/{shop.unique}/web:{commit.sha}-dirty-{commit.dirty}")
+    assert image is not None
+    assert image.id == built["web"]
+
+
+def test_a_failed_build_shows_its_whole_output(docker: Docker, make_shop: MakeShop) -> None:
+    shop = make_shop()
+    commit = shop.commit({"web/Dockerfile": "FROM scratch\nCOPY index.html /\nCOPY nowhere.txt /\n"})
+    with pytest.raises(FailedBefore) as caught:
+        _build(docker, shop, commit)
+    assert caught.value.message == "web: the build of Dockerfile failed with exit code 1"
+    shown = "\n".join(line for line in shop.told.lines if line.startswith("web: "))
+    assert "COPY index.html" in shown
+    assert "nowhere.txt" in shown
+    assert inspect_image(docker, f"127.0.0.1:9/{shop.unique}/web:{commit.sha}") is None
+
+
+def test_a_failed_build_ends_the_others(docker: Docker, make_shop: MakeShop, tmp_path: Path) -> None:
+    """Here `api` hangs, and `web` fails as soon as it does."""
+    shop = make_shop()
+    program, pids = tmp_path / "slow" / "docker", tmp_path / "pids"
+    lines = [
+        "#!/bin/sh",
+        f'case "$*" in *api.Dockerfile*) echo $$ > {pids}; exec sleep 60;; esac',
+        f"until [ -s {pids} ]; do sleep 0.02; done",
+        f'exec {docker.program} "$@"',
+    ]
+    program.parent.mkdir()
+    program.write_text("\n".join(lines))
+    program.chmod(0o755)
+    commit = shop.commit({"web/Dockerfile": "FROM scratch\nCOPY nowhere.txt /\n"})
+    began = time.monotonic()
+    with pytest.raises(FailedBefore, match="web: the build"):
+        _build(replace(docker, program=str(program)), shop, commit)
+    assert time.monotonic() - began < 20
+    assert not Path(f"/proc/{pids.read_text().strip()}/cmdline").exists()
+
+
+def test_a_foreign_platform_is_built_as_such_or_not_at_all(docker: Docker, make_shop: MakeShop) -> None:
+    other = "linux/arm64" if docker.engine_platform != "linux/arm64" else "linux/amd64"
+    shop = make_shop(web=f'platform = "{other}"')
+    commit = shop.identify()
+    if docker.builder is Builder.CLASSIC:
+        with pytest.raises(FailedBefore, match=f"asked for {other}"):
+            _build(docker, shop, commit, "web")
+        return
+    image = inspect_image(docker, _build(docker, shop, commit, "web")["web"])
+    assert image is not None
+    assert image.platform.startswith(other)
+
+
+def test_a_platform_other_than_the_live_one_is_an_error(docker: Docker, make_shop: MakeShop) -> None:
+    shop = make_shop(web='platform = "linux/arm64"')
+    with pytest.raises(ConfigError, match="web: its live task definition runs linux/amd64"):
+        _build(docker, shop, shop.identify(), "web", platforms={"web": "linux/amd64"})
+
+
+def test_a_build_secret_is_in_no_image_no_argument_and_no_output(docker: Docker, make_shop: MakeShop) -> None:
+    if docker.builder is Builder.CLASSIC:
+        pytest.skip("the classic builder refuses build secrets: test_build_arguments.py")
+    shop = make_shop(web='build_secrets = { token = "SHOP_TOKEN" }')
+    commit = shop.commit({"web/Dockerfile": "FROM scratch\nCOPY index.html /hush-hush-token\nCOPY nowhere /\n"})
+    environment = {**os.environ, "SHOP_TOKEN": "hush-hush-token"}
+    with pytest.raises(FailedBefore):
+        _build(docker, shop, commit, "web", environment=environment)
+    assert "id=token,env=SHOP_TOKEN" in shop.told.commands[0]
+    said = f"{shop.told.commands} {shop.told.lines} {shop.told.lived}"
+    assert "hush-hush-token" not in said
+    assert "COPY index.html /***" in said
+
+
+class _Ecr:
+    """The simulated ECR with a registry in front: what is pushed here is seen there."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.client = clients(sim, "ecr")[0]
+        self.lock = threading.Lock()
+        self.before_put: Callable[[str, str], None] = lambda repository, tag: None
+
+    def create(self, configuration: Configuration) -> None:
+        for name in {service.repository for service in configuration.services.values()}:
+            self.client.create_repository(repositoryName=name, imageTagMutability="IMMUTABLE")
+
+    def put(self, repository: str, tag: str, manifest: bytes, kind: str) -> str | None:
+        with self.lock:
+            self.before_put(repository, tag)
+            try:
+                self.client.put_image(
+                    repositoryName=repository,
+                    imageManifest=manifest.decode(),
+                    imageManifestMediaType=kind,
+                    imageTag=tag,
+                )
+            except self.client.exceptions.ImageTagAlreadyExistsException as error:
+                return str(error.response["Error"]["Message"])
+            except self.client.exceptions.RepositoryNotFoundException as error:
+                return f"name unknown: {error.response['Error']['Message']}"
+        return None
+
+
+@pytest.fixture
+def simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Ecr]:
+    with Simulator() as sim:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", sim.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        yield _Ecr(sim)
+
+
+@pytest.fixture
+def registry(simulated: _Ecr) -> Iterator[Registry]:
+    with Registry("simulated", simulated.put) as running:
+        yield running
+
+
+def _push(docker: Docker, shop: Shop, aws: Aws, commit: Commit, built: dict[str, str] | None = None) -> Any:
+    configuration = shop.configuration
+    found = find_images(aws, configuration, commit, configuration.services)
+    return push_images(docker, aws, configuration, commit, configuration.services, shop.told, found=found, built=built)
+
+
+def test_pushed_images_are_in_ecr_as_they_were_built(
+    docker: Docker, make_shop: MakeShop, simulated: _Ecr, registry: Registry
+) -> None:
+    shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
+    simulated.create(shop.configuration)
+    commit = shop.identify()
+    built = _build(docker, shop, commit)
+    images = _push(docker, shop, aws, commit, built)
+    assert list(images) == ["web", "api", "worker"]
+    assert images["worker"] == images["api"]
+    assert images["web"].config_digest == built["web"]
+    assert registry.refused > 0  # it does ask for the login
+    shop.told.commands.clear()
+    assert _push(docker, shop, aws, commit) == images
+    assert shop.told.commands == []
+
+
+def test_the_push_leaves_no_token_behind(
+    docker: Docker, make_shop: MakeShop, simulated: _Ecr, registry: Registry, tmp_path: Path
+) -> None:
+    shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
+    simulated.create(shop.configuration)
+    user = tmp_path / "docker-config"
+    user.mkdir()
+    (user / "config.json").write_text("{}")
+    environment = {**os.environ, "DOCKER_CONFIG": str(user), "TMPDIR": str(tmp_path)}
+    commit = shop.identify()
+    _build(docker, shop, commit, environment=environment)
+    found = find_images(aws, shop.configuration, commit, shop.configuration.services)
+    push_images(docker, aws, shop.configuration, commit, ["web"], shop.told, found=found, environment=environment)
+    assert (user / "config.json").read_text() == "{}"
+    assert not any("simulated" in " ".join(argv) for argv in shop.told.commands)
+
+
+def test_somebody_elses_faster_push_of_the_same_commit_is_taken(
+    docker: Docker, make_shop: MakeShop, simulated: _Ecr, registry: Registry
+) -> None:
+    shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
+    simulated.create(shop.configuration)
+    commit = shop.identify()
+    built = _build(docker, shop, commit)
+    theirs: dict[str, str] = {}
+
+    def be_faster(repository: str, tag: str) -> None:
+        theirs[repository] = simulated.sim.ecr.push(repository, tag)
+
+    simulated.before_put = be_faster
+    images = _push(docker, shop, aws, commit, built)
+    assert images["web"].digest == theirs[f"{shop.unique}/web"]
+    assert any("pushed by somebody else" in warning for warning in shop.told.warnings)
+
+
+def test_an_image_that_was_tagged_anew_after_the_build_is_not_released(
+    docker: Docker, make_shop: MakeShop, simulated: _Ecr, registry: Registry
+) -> None:
+    shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
+    simulated.create(shop.configuration)
+    commit = shop.identify()
+    built = _build(docker, shop, commit)
+    with pytest.raises(FailedBefore, match=r"and sha256:0{64} was built"):
+        _push(docker, shop, aws, commit, {**built, "web": "sha256:" + "0" * 64})
+
+
+def test_a_push_of_nothing_says_what_to_run(
+    docker: Docker, make_shop: MakeShop, simulated: _Ecr, registry: Registry
+) -> None:
+    shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
+    simulated.create(shop.configuration)
+    with pytest.raises(FailedBefore) as caught:
+        _push(docker, shop, aws, shop.identify())
+    assert "deploykit build web" in caught.value.hint
+
+
+def test_a_registry_out_of_reach_is_said_to_be_that(docker: Docker, make_shop: MakeShop, simulated: _Ecr) -> None:
+    shop, aws = make_shop(registry="127.0.0.1:9"), Aws("us-east-1")
+    simulated.create(shop.configuration)
+    commit = shop.identify()
+    built = _build(docker, shop, commit)
+    with pytest.raises(OutOfReach, match=r"the registry 127\.0\.0\.1:9 is not reachable"):
+        _push(docker, shop, aws, commit, built)
