@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from deploykit.config.schema import Configuration
 from deploykit.deploy.orders import Edges
 from deploykit.deploy.record import author, timestamp
 from deploykit.edges.aws.session import Aws
-from deploykit.ledger.store import Store, open_store
+from deploykit.ledger.store import Store, open_store, release_id
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.plan import Plan
 
@@ -22,11 +23,15 @@ class Ledger:
     store: Store | None
     entries: tuple[LedgerEntry, ...]  # newest first
 
+    def new_id(self, now: datetime, sha: str) -> str:
+        """The id of a release that begins now; it sorts behind every other whatever this machine's clock says."""
+        return release_id(now, sha, after=self.entries[0].id if self.entries else None)
+
 
 def read_ledger(configuration: Configuration, aws: Aws) -> Ledger:
     """The newest entries. Raises what the store raises: nothing may change while the ledger cannot be read."""
     store = open_store(configuration.state, aws, configuration.root)
-    return Ledger(store, tuple(stored.entry for stored in store.newest(_READ)) if store else ())
+    return Ledger(store, store.newest(_READ).entries if store else ())
 
 
 def new_entry(plan: Plan, command: str, edges: Edges, reason: str | None = None) -> LedgerEntry:

@@ -20,7 +20,6 @@ from deploykit.deploy.source import chosen_services, identify, refuse_older, ref
 from deploykit.deploy.supply import supply
 from deploykit.deploy.unchanged import unchanged
 from deploykit.errors import FailedBefore, OutOfReach
-from deploykit.ledger.store import release_id
 from deploykit.model.plan import released_service
 from deploykit.model.release import ReleasedService
 from deploykit.model.report import RunReport
@@ -72,7 +71,7 @@ def _release(order: DeployOrder, edges: Edges, intent: Intent) -> RunReport:
     refuse_withdrawn(order, source.commit, ledger.entries)
     images, slow = supply(order, edges, source, chosen, observed, steps)
     observed = observe(configuration, edges.aws) if slow else observed
-    release = release_id(edges.clock.now(), source.commit.sha)
+    release = ledger.new_id(edges.clock.now(), source.commit.sha)
     plan = plan_deploy(configuration, observed, source.commit, images, chosen, release, order.command)
     going_on = resumed(plan, configuration, ledger, edges)
     plan, entry = going_on or (plan, new_entry(plan, order.command, edges))

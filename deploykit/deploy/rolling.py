@@ -8,7 +8,7 @@ from deploykit.deploy.plan import reversed_order
 from deploykit.edges.aws.ecs import (
     describe_services,
     register_definition,
-    service_rollouts,
+    service_rollout,
     stop_rollout,
     update_service,
 )
@@ -108,8 +108,8 @@ class Rolling:
         if end is not None and (end.good or end.stand in (Stand.ROLLED_BACK, Stand.VANISHED)):
             return end.stand is Stand.ROLLED_BACK
         try:
-            record = next((r for r in service_rollouts(self.aws, begun.name) if r.id == begun.rollout), None)
-            if record is None or record.status not in ("PENDING", "IN_PROGRESS"):
+            record = service_rollout(self.aws, begun.name, begun.definition.arn)
+            if record is None or not record.under_way:
                 return False
             stop_rollout(self.aws, record.arn)
         except (AwsRefused, NotAllowed) as refusal:

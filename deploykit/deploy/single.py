@@ -14,7 +14,6 @@ from deploykit.deploy.source import chosen_services, identify
 from deploykit.edges.clock import Deadline
 from deploykit.edges.docker import find_docker
 from deploykit.errors import ExitCode
-from deploykit.ledger.store import release_id
 from deploykit.model.plan import Plan
 from deploykit.model.release import Outcome, ReleasedService, ReleaseSummary
 from deploykit.model.report import RunReport
@@ -105,7 +104,7 @@ def invalidate_only(order: DeployOrder, edges: Edges) -> RunReport:
     refuse_other_environments(configuration, observed, chosen)
     sha = running_sha(observed)
     ledger = read_ledger(configuration, edges.aws)
-    release = release_id(edges.clock.now(), sha or "")
+    release = ledger.new_id(edges.clock.now(), sha or "")
     plan = Plan("step", configuration.environment, release, sha, sha, observed, {}, {}, invalidations)
     record = Record(ledger.store, new_entry(plan, order.command, edges), edges.clock, edges.progress)
     outcome = Outcome.UNCHANGED

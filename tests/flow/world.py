@@ -90,7 +90,7 @@ class World:
         """The task definition that a service is set to run, as ``family:revision``."""
         served = self.services[key]
         state = self.sim.state.services[served.cluster, served.name]
-        return str(state.task_definition).rsplit("/", 1)[-1]
+        return state.definition.arn.rsplit("/", 1)[-1]
 
 
 def healthy(**more: Any) -> Behaviour:
@@ -194,7 +194,7 @@ def shop(
                 routes=("/api/*",) if key == "api" else ("/*",) if key == "web" else (),
             )
             sim.image(world.services[key].digest, healthy())
-        sim.cloudfront.create("E1SHOP")
+        sim.cloudfront.add("E1SHOP")
         sim.s3.buckets["shop-state"] = {}
         (folder / "deploykit.toml").write_text(configuration.format(url=sim.url, state=state) + extra)
         (folder / "api").mkdir(exist_ok=True)

@@ -108,26 +108,37 @@ def list_tasks(aws: Aws, name: ServiceName, desired_status: str, *, retry: bool 
 class ServiceRollout:
     """A service deployment: ECS's own record of one rollout, kept when the rollout has left the service's list.
 
+    Its id is another than that of the service's list, so the revision tells which is which.
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeploymentBrief.html
     """
 
     arn: str
     status: str  # PENDING, IN_PROGRESS, SUCCESSFUL, STOPPED, STOP_REQUESTED, ROLLBACK_*
-    reason: str
+    task_definition: str | None
 
     @property
-    def id(self) -> str:
-        """The rollout's id as the service's list has it: ``ecs-svc/`` and the last part of the ARN."""
-        return "ecs-svc/" + self.arn.rsplit("/", 1)[-1]
+    def under_way(self) -> bool:
+        """True where it can still be stopped."""
+        return self.status in ("PENDING", "IN_PROGRESS")
 
 
-def service_rollouts(aws: Aws, name: ServiceName) -> list[ServiceRollout]:
-    """The newest service deployments of a service, newest first (one page of ten is plenty)."""
+def service_rollout(aws: Aws, name: ServiceName, task_definition: str) -> ServiceRollout | None:
+    """The newest service deployment that brought this revision; among the last ten, None where it is none of them.
+
+    Raises: NotAllowed, AwsRefused.
+    """
     answer = aws.call("ecs", "ListServiceDeployments", cluster=name.cluster, service=name.service, maxResults=10)
-    return [
-        ServiceRollout(item["serviceDeploymentArn"], item["status"], item.get("statusReason") or "")
-        for item in answer["serviceDeployments"]
-    ]
+    briefs = sorted(answer["serviceDeployments"], key=lambda brief: brief["createdAt"], reverse=True)
+    wanted = list(dict.fromkeys(brief["targetServiceRevisionArn"] for brief in briefs))
+    if not wanted:
+        return None
+    revisions = aws.call("ecs", "DescribeServiceRevisions", serviceRevisionArns=wanted)["serviceRevisions"]
+    definitions = {revision["serviceRevisionArn"]: revision.get("taskDefinition") for revision in revisions}
+    found = (
+        ServiceRollout(b["serviceDeploymentArn"], b["status"], definitions.get(b["targetServiceRevisionArn"]))
+        for b in briefs
+    )
+    return next((rollout for rollout in found if rollout.task_definition == task_definition), None)
 
 
 def stop_rollout(aws: Aws, arn: str) -> None:

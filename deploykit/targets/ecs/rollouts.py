@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deploykit.edges.aws.ecs import describe_services, list_tasks, service_rollouts
+from deploykit.edges.aws.ecs import describe_services, list_tasks, service_rollout
 from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, NotAllowed, Throttled
 from deploykit.edges.clock import Deadline
 from deploykit.model.observed import Definition, ServiceName, ServiceState
@@ -157,10 +157,10 @@ class Rollouts:
 
     def _record(self, begun: Begun) -> str | None:
         try:
-            records = service_rollouts(self.aws, begun.name)
+            record = service_rollout(self.aws, begun.name, begun.definition.arn)
         except (NotAllowed, AwsRefused):
-            return None
-        return next((record.status for record in records if record.id == begun.rollout), None)
+            return None  # the service's own list then has to do
+        return record.status if record else None
 
 
 class _Watched:

@@ -1,0 +1,24 @@
+"""One simulated shop for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flow.world import World, shop
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Two services without a circuit breaker; their first release is still to come."""
+    with shop(tmp_path / "shop", monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture
+def breaker_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Two services whose circuit breaker rolls back by itself."""
+    with shop(tmp_path / "shop", monkeypatch, breaker=True) as made:
+        yield made
