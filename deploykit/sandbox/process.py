@@ -61,10 +61,13 @@ def start(python: Path, settings: Settings, folder: Path, sockets: list[socket.s
     environment |= {"DOCKER_HOST": docker_host, "STATE_DIR": str(folder / "state"), "S3_DATA_DIR": str(folder / "s3"),
                     "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
     command = [str(python), str(SERVER), settings.instance, str(path), *map(str, descriptors)]
-    with (folder / LOG).open("ab") as log:
-        started = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder,
-                                   env=environment, start_new_session=True, pass_fds=descriptors)  # fmt: skip
-    return started.pid
+    with (folder / LOG).open("ab") as log, Path(os.devnull).open("rb") as nothing:
+        files = [(os.POSIX_SPAWN_DUP2, nothing.fileno(), 0), (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
+                 (os.POSIX_SPAWN_DUP2, log.fileno(), 2)]  # fmt: skip
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, True)
+        # Not Popen: the server outlives this process, and nothing here waits for it.
+        return os.posix_spawn(command[0], command, environment, file_actions=files)
 
 
 def await_ready(pid: int, settings: Settings, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.metadata
 import os
 import signal
@@ -29,6 +30,9 @@ def main(arguments: list[str]) -> int:
 
     Returns 3 when MiniStack is not what the corrections were written against; the reason is on stderr.
     """
+    with contextlib.suppress(PermissionError):
+        os.setsid()  # Ctrl-C in the terminal that started it is not meant for it
+    os.chdir(Path(arguments[1]).parent)
     settings = Settings.load(Path(arguments[1]))
     gateway, edge, balancer = (int(a) for a in arguments[2:5])
     _prepare(settings)

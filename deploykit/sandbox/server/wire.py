@@ -33,7 +33,7 @@ class Request:
     client: str = ""
 
     def header(self, name: str) -> str:
-        return next((v for k, v in self.headers if k.lower() == name), "")
+        return next((v for k, v in self.headers if k.lower() == name.lower()), "")
 
     @property
     def path(self) -> str:
@@ -53,7 +53,7 @@ class Response:
     body: bytes = b""
 
     def header(self, name: str) -> str:
-        return next((v for k, v in self.headers if k.lower() == name), "")
+        return next((v for k, v in self.headers if k.lower() == name.lower()), "")
 
     def with_headers(self, *more: tuple[str, str]) -> Response:
         """The same answer with these headers in place of any of the same names."""

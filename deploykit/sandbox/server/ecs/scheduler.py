@@ -24,6 +24,10 @@ TICK = 0.15
 #: A task without a load balancer counts as healthy after running this long (seconds).
 STEADY = 1.0
 
+#: How long a rollback takes at least, and how long a FAILED deployment stays to be seen (seconds): on AWS it is minutes.
+ROLLBACK_SECONDS = 1.0
+FAILED_SECONDS = 3.0
+
 #: Failures of one deployment before the event that says so, circuit breaker or not.
 UNABLE_AFTER = 3
 
@@ -113,6 +117,7 @@ class Scheduler:
             updatedAt=time.time(),
             _retry_at=0.0,
             _failures=0,
+            _complete_after=time.time() + ROLLBACK_SECONDS,
         )
         service["taskDefinition"] = previous["taskDefinition"]
         service["deployments"] = [previous] + [d for d in service["deployments"] if d is not previous]
@@ -167,7 +172,8 @@ class Scheduler:
             self._start(service, primary, step.start)
         self._stop(service, sorted(old, key=lambda t: self._now_healthy(t, now))[: step.stop_old], primary)
         self._stop(service, sorted(new, key=lambda t: -t["createdAt"])[: step.stop_new], primary)
-        if step.complete and primary["rolloutState"] == "IN_PROGRESS":
+        ripe = time.time() >= primary.get("_complete_after", 0.0)
+        if step.complete and ripe and primary["rolloutState"] == "IN_PROGRESS":
             self._complete(service, primary)
 
     def _now_healthy(self, task: Record, now: float) -> bool:
@@ -222,7 +228,7 @@ class Scheduler:
             deployment["pendingCount"] = sum(t["lastStatus"] in ("PROVISIONING", "PENDING", "ACTIVATING") for t in own)
         service["deployments"] = [
             d for i, d in enumerate(service["deployments"]) if i == 0 or d["runningCount"] or d["pendingCount"]
-            or (d["rolloutState"] == "FAILED" and service["deployments"][0]["rolloutState"] != "COMPLETED")
+            or (d["rolloutState"] == "FAILED" and time.time() < d["updatedAt"] + FAILED_SECONDS)
         ]  # fmt: skip
         service["runningCount"] = sum(t["lastStatus"] == "RUNNING" for t in mine)
         service["pendingCount"] = sum(t["lastStatus"] in ("PROVISIONING", "PENDING", "ACTIVATING") for t in mine)
