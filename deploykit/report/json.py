@@ -50,7 +50,7 @@ EMPTY: dict[str, Mapping[str, Any]] = {
     "history": {"releases": []},
     "logs": {"lines": []},
     "init": {"file": None, "commands": []},
-    "demo": {"chapters": []},
+    "demo": {"chapters": [], "requests": 0, "failed": 0, "rate": None, "problems": []},
     **dict.fromkeys(("sandbox up", "sandbox down", "sandbox status", "sandbox reset"), _SANDBOX),
 }
 """What each command's document holds when the command could not even begin."""

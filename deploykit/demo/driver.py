@@ -1,0 +1,55 @@
+"""The PostgreSQL driver that the platform's API needs, installed once and copied from then on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+from deploykit.errors import OutOfReach
+from deploykit.sandbox import places
+
+
+def copy_driver(requirements: Path, target: Path) -> None:
+    """Put what ``requirements`` pins by hash into the folder ``target``.
+
+    With it installed before, neither pip nor the network is asked. Raises OutOfReach when it cannot be installed.
+    """
+    home = places.cache() / f"demo-driver-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]}"
+    if not home.is_dir():
+        _install(requirements, home)
+    shutil.copytree(home, target)
+
+
+def _install(requirements: Path, home: Path) -> None:
+    """Build under a temporary name and rename: what has the final name is whole."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="demo-driver-", dir=home.parent) as folder:
+        unfinished = Path(folder) / "driver"
+        command = [*_pip(Path(folder)), "install", "--quiet", "--disable-pip-version-check", "--no-input",
+                   "--no-compile", "--no-deps", "--only-binary", ":all:", "--require-hashes",
+                   "--target", str(unfinished), "--requirement", str(requirements)]  # fmt: skip
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode:
+            words = [line for line in done.stderr.splitlines() if line.strip()]
+            raise OutOfReach(
+                f"the demo's PostgreSQL driver cannot be installed: {words[-1] if words else 'pip gave no reason'}",
+                "connect to the network (or set PIP_INDEX_URL) and try again; later runs need no network",
+            )
+        for scripts in unfinished.glob("bin"):
+            shutil.rmtree(scripts)
+        if not home.exists():  # another demo may have been faster
+            unfinished.rename(home)
+
+
+def _pip(folder: Path) -> list[str]:
+    """A pip to run: this environment's, or one in a throwaway environment where this has none."""
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    venv.EnvBuilder(with_pip=True, symlinks=True).create(folder / "environment")
+    return [str(folder / "environment" / "bin" / "python"), "-m", "pip"]

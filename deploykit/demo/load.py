@@ -1,0 +1,96 @@
+"""Users: a process of its own that asks the load balancer again and again, each request on a connection of its own.
+
+``python -m deploykit.demo.load HOST:PORT`` reads a JSON list of paths from each line of its stdin and asks those from
+then on; it ends when stdin does. Five times a second it prints one JSON line: ``sent``, ``failed`` and, of the failures
+since the line before, up to ten ``words``.
+"""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TextIO
+
+RATE = 25.0  # requests a second, whether or not the ones before have been answered
+AT_ONCE = 64
+TIMEOUT = 10.0
+REPORT_SECONDS = 0.2
+GOOD = frozenset({200})
+
+
+class Users:
+    """Asks ``paths`` in turn. What was asked and what failed is counted when the answer, or none, is there."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.paths: list[str] = []
+        self.ended = threading.Event()
+        self._lock = threading.Lock()
+        self._sent = 0
+        self._failed = 0
+        self._words: list[str] = []
+
+    def ask_for_ever(self) -> None:
+        """At a steady rate until ``ended`` is set; the requests under way are then waited for."""
+        turns = itertools.count()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            due = time.monotonic()
+            while not self.ended.wait(max(0.0, due - time.monotonic())):
+                if paths := self.paths:
+                    pool.submit(self._ask, paths[next(turns) % len(paths)])
+                due += 1 / RATE
+
+    def report(self) -> dict[str, object]:
+        with self._lock:
+            words, self._words = self._words[:10], []
+            return {"sent": self._sent, "failed": self._failed, "words": words}
+
+    def _ask(self, path: str) -> None:
+        problem = request(self.address, path)
+        with self._lock:
+            self._sent += 1
+            if problem:
+                self._failed += 1
+                self._words.append(f"{path}: {problem}")
+
+
+def request(address: str, path: str) -> str:
+    """Ask once, on a new connection; what went wrong, empty when nothing did."""
+    connection = http.client.HTTPConnection(address, timeout=TIMEOUT)
+    try:
+        connection.request("GET", path, headers={"Connection": "close"})
+        answer = connection.getresponse()
+        answer.read()
+        return "" if answer.status in GOOD else f"status {answer.status}"
+    except (OSError, http.client.HTTPException) as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        connection.close()
+
+
+def main(address: str, orders: TextIO, reports: TextIO) -> None:
+    users = Users(address)
+    asking = threading.Thread(target=users.ask_for_ever)
+    asking.start()
+
+    def take_orders() -> None:
+        for line in orders:
+            users.paths = json.loads(line)
+        users.ended.set()
+
+    threading.Thread(target=take_orders, daemon=True).start()
+    while True:
+        over = not asking.is_alive()
+        print(json.dumps(users.report()), file=reports, flush=True)
+        if over:
+            return
+        asking.join(REPORT_SECONDS)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.stdin, sys.stdout)

@@ -1,0 +1,130 @@
+"""Where the demo plays: a folder, a repository and a sandbox of its own, all gone when it is over."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploykit.demo.chapters import Scene
+from deploykit.demo.commands import Commands
+from deploykit.demo.repository import make_repository
+from deploykit.demo.site import Site
+from deploykit.model.progress import Progress
+from deploykit.sandbox import engine, images
+
+_PREFIX = "deploykit-demo-"
+_KEPT = "kept"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A sandbox that is up, with nothing released yet."""
+
+    folder: Path
+    scene: Scene
+    load_balancer: str
+
+    def keep(self) -> None:
+        """Leave it as it is when the demo ends."""
+        (self.folder / _KEPT).touch()
+
+    @property
+    def kept(self) -> bool:
+        return (self.folder / _KEPT).exists()
+
+
+@contextmanager
+def set_up(progress: Progress) -> Iterator[Stage]:
+    """A stage for the length of a ``with``; whatever happens, nothing of it is left, unless it is to be kept.
+
+    Raises OutOfReach (no Docker, no git, something to be installed and no network), FailedBefore.
+    """
+    engine.require()
+    _sweep(progress)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    with _held(folder):
+        commands = Commands(folder / "harbour" / "deploykit.toml")
+        try:
+            base = images.python_base(progress.say)
+            repository = make_repository(folder / "harbour", base)
+            progress.say(f"bringing up a local AWS for {repository.configuration}")
+            commands.demand("sandbox", "up", heard=lambda text: progress.live("sandbox", text))
+            progress.live("sandbox", "")
+            commands.use_sandbox()
+            where = commands.demand("sandbox", "status")
+            site = Site(where["url"], where["connect_to"])
+            scene = Scene(commands, repository, site, f"{where['endpoint_url']}/_deploykit/faults")
+            stage = Stage(folder, scene, where["load_balancer"])
+            yield stage
+        finally:
+            if not (folder / _KEPT).exists():
+                _take_away(folder, commands, progress)
+
+
+def _take_away(folder: Path, commands: Commands, progress: Progress) -> None:
+    with _undisturbed():
+        if commands.configuration.exists():
+            ended = commands.run("sandbox", "down")
+            if ended.code:
+                progress.warn(f"the sandbox could not be taken away; try: {_down(commands.configuration)}")
+                return
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def how_to_look(stage: Stage) -> list[str]:
+    """What to type to look at a stage that was kept, and to take it away."""
+    configuration = stage.scene.repository.configuration
+    return [
+        f"http://{stage.scene.site.connect_to}/ is the site, http://{stage.load_balancer}/ the same without the cache",
+        f"cd {configuration.parent}",
+        'eval "$(deploykit sandbox env)"; deploykit status; deploykit history',
+        f"{_down(configuration)} && rm -r {stage.folder}   # when you have seen enough",
+    ]
+
+
+def _down(configuration: Path) -> str:
+    return f"deploykit --config {configuration} sandbox down"
+
+
+def _sweep(progress: Progress) -> None:
+    """Take away what killed demos of this user left: a folder that no demo holds and nobody wanted to keep."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        if folder.is_dir() and folder.stat().st_uid == os.getuid() and not (folder / _KEPT).exists():
+            with _held(folder) as ours:
+                if ours:
+                    _take_away(folder, Commands(folder / "harbour" / "deploykit.toml"), progress)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold the folder's lock, which the kernel gives back when we die; False where another demo holds it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """No second Ctrl-C or SIGTERM stops the tidying up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,142 @@
+"""Tell the story: each chapter announced, played, timed, and held against what was told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deploykit.demo.chapters import CHAPTERS, Chapter, Scene
+from deploykit.demo.commands import Ended
+from deploykit.demo.site import HEALTH_PATHS, PATHS, Served, short
+from deploykit.demo.stage import how_to_look, set_up
+from deploykit.demo.traffic import Count, Traffic
+from deploykit.errors import ExitCode
+from deploykit.model.progress import Progress
+
+LEAST_RATE = 20.0  # requests a second
+
+
+@dataclass(frozen=True)
+class Played:
+    """One chapter as it went. ``problems`` is what ended otherwise than told."""
+
+    chapter: Chapter
+    ended: Ended
+    served: Served
+    count: Count
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Told:
+    """The whole story: ``exit_code`` 0 where every chapter ended as told, else 1."""
+
+    exit_code: int
+    document: Mapping[str, Any]
+
+
+def tell(progress: Progress, *, keep: bool = False) -> Told:
+    """Play all chapters in a sandbox of their own, which is gone afterwards unless ``keep``.
+
+    Raises OutOfReach or FailedBefore where the sandbox cannot be brought up.
+    """
+    began = time.monotonic()
+    progress.step("the stage")
+    with set_up(progress) as stage:
+        traffic = Traffic(stage.load_balancer)
+        try:
+            traffic.ask(HEALTH_PATHS)  # the placeholder has nothing else
+            progress.say(
+                f"ready after {time.monotonic() - began:.1f} s; users ask http://{stage.load_balancer} from now on"
+            )
+            traffic.since_last()
+            played = []
+            for number, chapter in enumerate(CHAPTERS, 1):
+                progress.step(f"{number} of {len(CHAPTERS)}: {chapter.name}")
+                played.append(_play(chapter, stage.scene, traffic, progress))
+                traffic.ask(PATHS)
+            died = not traffic.alive
+        finally:
+            total = traffic.end()
+        told = _conclude(played, total, traffic.words, died, time.monotonic() - began, progress)
+        if keep:
+            stage.keep()
+            progress.step("kept")
+            for line in how_to_look(stage):
+                progress.say(line)
+    return told
+
+
+def _play(chapter: Chapter, scene: Scene, traffic: Traffic, progress: Progress) -> Played:
+    progress.say(chapter.told)
+    ended = chapter.act(scene, lambda text: progress.live("deploykit", text))
+    progress.live("deploykit", "")
+    served, count = scene.site.served(), traffic.since_last()
+    problems = chapter.unmet(scene, ended, served)
+    if count.failed:
+        problems.append(f"{count.failed} of the users' requests failed")
+    progress.say(f"{ended.line} → exit {ended.code}, {ended.document.get('outcome')}, {ended.seconds:.1f} s", "command")
+    for words in _causes(ended.document):
+        progress.say(words, "cause")
+    progress.say(", ".join(f"{name} {short(version)}" for name, version in served.versions.items()), "served")
+    progress.say(f"{count.sent} requests, {count.failed} failed", "users")
+    for problem in problems:
+        progress.say(f"✗ {problem}", "otherwise")
+    if not problems:
+        progress.say("✓ as told")
+    return Played(chapter, ended, served, count, tuple(problems))
+
+
+def _causes(document: Mapping[str, Any]) -> list[str]:
+    """Each finding in a line, with the last thing its evidence shows."""
+    lines = []
+    for finding in document.get("findings") or []:
+        lines.append(finding["summary"])
+        lines += [f"  {line}" for line in finding["evidence"][-1:]]
+    return lines
+
+
+def _conclude(
+    played: list[Played], total: Count, words: list[str], died: bool, seconds: float, progress: Progress
+) -> Told:
+    problems = [f"{part.chapter.name}: {problem}" for part in played for problem in part.problems]
+    if died:
+        problems.append("the users' process ended before the story did")
+    if total.rate < LEAST_RATE:
+        problems.append(f"users sent {total.rate:.1f} requests a second, told were at least {LEAST_RATE:.0f}")
+    progress.step("the end")
+    progress.say(f"{total.sent} requests, {total.rate:.0f} a second, {total.failed} failed", "users")
+    for line in words:
+        progress.say(line, "failed")
+    for problem in problems:
+        progress.say(f"✗ {problem}")
+    good = sum(not part.problems for part in played)
+    progress.say(f"{'✓' if not problems else '✗'} {good} of {len(played)} chapters ended as told, in {seconds:.0f} s")
+    return Told(
+        int(ExitCode.BUG if problems else ExitCode.OK),
+        {
+            "chapters": [_chapter(part) for part in played],
+            "requests": total.sent,
+            "failed": total.failed,
+            "rate": round(total.rate, 1),
+            "problems": problems,
+        },
+    )
+
+
+def _chapter(part: Played) -> dict[str, Any]:
+    return {
+        "name": part.chapter.name,
+        "told": part.chapter.told,
+        "command": part.ended.line,
+        "seconds": round(part.ended.seconds, 3),
+        "exit_code": part.ended.code,
+        "outcome": part.ended.document.get("outcome"),
+        "findings": list(part.ended.document.get("findings") or ()),
+        "served": part.served.versions,
+        "requests": part.count.sent,
+        "failed": part.count.failed,
+        "problems": list(part.problems),
+    }
