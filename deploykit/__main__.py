@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -82,6 +81,8 @@ def _result(run: Run) -> Result:
     except BrokenPipeError:  # who read our stdout has seen enough
         return Result(ExitCode.OK, None)
     except Exception as error:  # noqa: BLE001 (the last place that can still say something)
+        import traceback
+
         run.close()
         run.stderr.write(traceback.format_exc())
         return failed(ExitCode.BUG, f"{type(error).__name__}: {error}", "this is a bug in deploykit: please report it")

@@ -82,7 +82,7 @@ def parse(argv: Sequence[str], stdout: TextIO, stderr: TextIO) -> Invocation | i
     except SystemExit as end:  # completion ends so
         return end.code if isinstance(end.code, int) else 0
     except typer.TyperException as error:
-        raise _usage(error) from None
+        raise _usage(error, argv) from None
     return answer if isinstance(answer, Invocation) else int(answer or 0)
 
 
@@ -116,8 +116,6 @@ def _help(path: Sequence[str]) -> str:
     return f"{node.get_help(context)}\n"
 
 
-def _usage(error: typer.TyperException) -> UsageError:
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else PROGRAM
-    message = error.format_message().rstrip(".")
-    return UsageError(message, f"`{path} --help` lists what it takes")
+def _usage(error: typer.TyperException, argv: Sequence[str]) -> UsageError:
+    asked = " ".join([PROGRAM, *_path_in(argv), "--help"])
+    return UsageError(error.format_message().rstrip("."), f"`{asked}` lists what it takes")

@@ -1,4 +1,7 @@
-"""One run of one command: what was asked, the world it acts in, and the way its result is shown."""
+"""One run of one command: what was asked, the world it acts in, and the way its result is shown.
+
+Every command's file imports this one, and ``--help`` imports every command's file: so nothing heavy at the top.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from deploykit.cli.options import GlobalOptions, Invocation
-from deploykit.report import json as documents
-from deploykit.report.stream import PeopleStream
-from deploykit.report.style import Style, wants_colour
-from deploykit.report.terminal import Screen, screen_for
 
 if TYPE_CHECKING:
     from deploykit.config.schema import Configuration
     from deploykit.deploy.orders import Edges
     from deploykit.edges.aws.session import Aws
     from deploykit.edges.clock import Clock
+    from deploykit.report.terminal import Screen
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ class Run:
     def __init__(
         self, invocation: Invocation, clock: Clock, environ: Mapping[str, str], stdout: TextIO, stderr: TextIO
     ) -> None:
+        from deploykit.report.stream import PeopleStream
+        from deploykit.report.style import Style, wants_colour
+
         self.invocation = invocation
         self.command = invocation.command
         self.options: GlobalOptions = invocation.options
@@ -73,6 +76,8 @@ class Run:
     @property
     def screen(self) -> Screen:
         if self._screen is None:
+            from deploykit.report.terminal import screen_for
+
             self._screen = screen_for(self._people, self.environ, self.clock.now)
         return self._screen
 
@@ -115,6 +120,8 @@ class Run:
 
     def emit(self, part: Mapping[str, Any], exit_code: int = 0) -> None:
         """One document of a stream (``--watch``, ``--follow``), on a line of its own."""
+        from deploykit.report import json as documents
+
         document = documents.envelope(self.command, self.environment, exit_code, self.seconds, self.calls) | dict(part)
         self.stdout.write(documents.write(document, line=True))
         self.stdout.flush()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import typer
 
 from deploykit.cli.options import callback, command
 from deploykit.cli.run import Result, Run
+
+if TYPE_CHECKING:
+    from deploykit.sandbox.lifecycle import Running
 
 app = typer.Typer(name="sandbox", help="A local AWS with real containers.")
 
@@ -20,34 +24,44 @@ def _sandbox() -> None:
 @command(app, "up", group="sandbox", continues="deploykit sandbox up")
 def up(run: Run) -> Result:
     """Start it and provision the configuration."""
+    configuration = run.configuration()
     from deploykit.sandbox import lifecycle
 
-    return _shown(lifecycle.up(run.configuration(), run.screen))
+    return _reached(run, lifecycle.up(configuration, _say(run)))
 
 
 @command(app, "down", group="sandbox", continues="deploykit sandbox down")
 def down(run: Run) -> Result:
     """Take it away: containers, processes, files."""
+    configuration = run.configuration()
     from deploykit.sandbox import lifecycle
 
-    lifecycle.down(run.configuration(), run.screen)
-    return Result(lines=["the sandbox is gone"])
+    there = lifecycle.down(configuration, _say(run))
+    return Result(0, lifecycle.status(configuration), ["the sandbox is gone" if there else "there was no sandbox"])
 
 
 @command(app, "status", group="sandbox")
 def status(run: Run) -> Result:
     """Is it running, and where?"""
+    configuration = run.configuration()
     from deploykit.sandbox import lifecycle
 
-    return _shown(lifecycle.status(run.configuration()))
+    document = lifecycle.status(configuration)
+    if not document["running"]:
+        return Result(0, document, ["the sandbox is not up", "  → deploykit sandbox up"])
+    lines = [f"{key.replace('_', ' ').ljust(13)}  {value}" for key, value in document.items() if key != "services"]
+    for key, service in document["services"].items():
+        lines.append(f"  {key}: {service['running']}/{service['desired']} tasks, {service['rollout']}")
+    return Result(0, document, lines)
 
 
 @command(app, "reset", group="sandbox", continues="deploykit sandbox reset")
 def reset(run: Run) -> Result:
     """Take it away and start it anew, with nothing released."""
+    configuration = run.configuration()
     from deploykit.sandbox import lifecycle
 
-    return _shown(lifecycle.reset(run.configuration(), run.screen))
+    return _reached(run, lifecycle.reset(configuration, _say(run)))
 
 
 @command(app, "env", group="sandbox", own_format=True)
@@ -56,17 +70,19 @@ def env(run: Run) -> Result:
 
     eval "$(deploykit sandbox env)" makes every other command act on the sandbox.
     """
-    import shlex
-
+    configuration = run.configuration()
     from deploykit.sandbox import lifecycle
 
-    for name, value in lifecycle.env(run.configuration()).items():
-        run.stdout.write(f"export {name}={shlex.quote(value)}\n")
+    run.stdout.write(lifecycle.env(configuration))
     return Result(document=None)
 
 
-def _shown(state: Any) -> Result:
-    from deploykit.report.json import plain
+def _say(run: Run) -> Callable[[str], None]:
+    return lambda text: run.screen.live("sandbox", text)
 
-    document: dict[str, Any] = plain(state)
-    return Result(0, document, [f"{name.replace('_', ' ')}: {value}" for name, value in document.items()])
+
+def _reached(run: Run, found: Running) -> Result:
+    from deploykit.sandbox import lifecycle
+
+    head = "the sandbox was up already" if found.already else f"the sandbox is up after {run.seconds:.1f} s"
+    return Result(0, lifecycle.status(run.configuration()), [head, *found.lines()])

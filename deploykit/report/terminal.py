@@ -130,7 +130,8 @@ class LiveProgress:
                     redirect_stdout=False,
                     redirect_stderr=False,
                 )
-                self._guarded(self._display.start)
+                display = self._display
+                self._guarded(lambda: display.start(refresh=True))
             elif not self._lines and self._display is not None:
                 display, self._display = self._display, None
                 self._guarded(display.stop)
