@@ -157,17 +157,27 @@ def test_a_failed_build_ends_the_others(docker: Docker, make_shop: MakeShop, tmp
     assert not Path(f"/proc/{pids.read_text().strip()}/cmdline").exists()
 
 
-def test_a_foreign_platform_is_built_as_such_or_not_at_all(docker: Docker, make_shop: MakeShop) -> None:
-    other = "linux/arm64" if docker.engine_platform != "linux/arm64" else "linux/amd64"
+def test_a_foreign_platform_is_built_as_such(docker: Docker, make_shop: MakeShop) -> None:
+    other = _other_platform(docker)
     shop = make_shop(web=f'platform = "{other}"')
-    commit = shop.identify()
-    if docker.builder is Builder.CLASSIC:
-        with pytest.raises(FailedBefore, match=f"asked for {other}"):
-            _build(docker, shop, commit, "web")
-        return
-    image = inspect_image(docker, _build(docker, shop, commit, "web")["web"])
+    image = inspect_image(docker, _build(docker, shop, shop.identify(), "web")["web"])
     assert image is not None
     assert image.platform.startswith(other)
+
+
+def test_the_classic_builders_image_of_the_wrong_platform_is_not_taken(docker: Docker, make_shop: MakeShop) -> None:
+    """It uses a base image of the engine's own platform and ends with 0."""
+    other = _other_platform(docker)
+    shop = make_shop(web=f'platform = "{other}"')
+    _build(docker, shop, shop.identify(), "api")
+    base = f"127.0.0.1:9/{shop.unique}/api:{shop.identify().sha}"
+    commit = shop.commit({"web/Dockerfile": f"FROM {base}\nCOPY index.html /\n"})
+    with pytest.raises(FailedBefore, match=f"asked for {other}, but the classic builder made {docker.engine_platform}"):
+        _build(replace(docker, builder=Builder.CLASSIC, attestations=False), shop, commit, "web")
+
+
+def _other_platform(docker: Docker) -> str:
+    return "linux/amd64" if docker.engine_platform.startswith("linux/arm64") else "linux/arm64"
 
 
 def test_a_platform_other_than_the_live_one_is_an_error(docker: Docker, make_shop: MakeShop) -> None:
