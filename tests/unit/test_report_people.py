@@ -79,7 +79,7 @@ def test_lasting_lines_stay_when_live_ones_go(monkeypatch: pytest.MonkeyPatch) -
     screen.live("backend", "")
     screen.close()
     assert re.search(r"backend +\x1b\[0mstarted a task", stream.getvalue())
-    assert stream.getvalue().endswith("\x1b[?25h")  # the cursor is back
+    assert stream.getvalue().rfind("\x1b[?25h") > stream.getvalue().rfind("\x1b[?25l")  # the cursor is back
     assert "[bold]" in stream.getvalue()
 
 
