@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ _ACCEPTED = (
 )
 # https://docs.aws.amazon.com/general/latest/gr/ecr.html
 _SUFFIXES = {"cn-": "amazonaws.com.cn", "us-iso-": "c2s.ic.gov", "us-isob-": "sc2s.sgov.gov"}
+_IMAGES_A_CALL = 100  # BatchGetImage takes no more
 _TAKEN = ("ImageAlreadyExistsException", "ImageTagAlreadyExistsException")
 
 
@@ -145,3 +146,31 @@ def _image(found: Mapping[str, Any], repository: str, tag: str, uri: str) -> Ima
     if _media_type(found) not in _INDEXES:
         config = json.loads(found["imageManifest"]).get("config", {}).get("digest")
     return Image(repository, uri, tag, str(found["imageId"]["imageDigest"]), config)
+
+
+def missing_images(aws: Aws, repository: str, images: Sequence[str], account: str | None = None) -> list[str]:
+    """Those of ``images`` (digests or tags) that ``repository`` does not hold; all, where it does not exist.
+
+    ``account``: the registry's, where it may be another's. Raises: NotAllowed, AwsUnreachable, AwsRefused.
+    """
+    registry: dict[str, Any] = {"registryId": account} if account else {}
+    missing: list[str] = []
+    for start in range(0, len(images), _IMAGES_A_CALL):
+        some = images[start : start + _IMAGES_A_CALL]
+        asked = [{"imageDigest" if image.startswith("sha256:") else "imageTag": image} for image in some]
+        try:
+            answer = aws.call(
+                "ecr",
+                "BatchGetImage",
+                repositoryName=repository,
+                imageIds=asked,
+                acceptedMediaTypes=list(_ACCEPTED),
+                **registry,
+            )
+        except AwsRefused as error:
+            if error.error != "RepositoryNotFoundException":
+                raise
+            return list(images)
+        gone = [failure["imageId"] for failure in answer.get("failures") or ()]
+        missing += [item.get("imageDigest") or item.get("imageTag", "") for item in gone]
+    return missing

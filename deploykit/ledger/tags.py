@@ -1,0 +1,183 @@
+"""The ledger as tags on task definitions tell it: enough to go back when the records themselves are out of reach."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from deploykit.edges.aws.ecs import describe_definition, list_definitions
+from deploykit.edges.aws.session import Aws, AwsRefused
+from deploykit.edges.parallel import side_by_side
+from deploykit.ledger.store import started_of
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.observed import TAG_ENVIRONMENT, Definition, ObservedService
+from deploykit.model.release import Outcome, ReleasedService, Verdict
+
+_PORTION = 8  # revisions of one family described at a time
+AT_MOST = 200  # revisions of one family looked at
+
+Wanted = Callable[[Sequence[LedgerEntry]], str | None]
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A revision that deploykit registered for a service of this environment."""
+
+    service: str
+    arn: str
+    release: str
+    sha: str | None
+    verdict: Verdict | None
+    image: str | None
+    live: bool = False
+
+    @property
+    def number(self) -> int:
+        return revision_number(self.arn)
+
+    @property
+    def counts(self) -> bool:
+        """True where a release that did not change the service may have run it: proven, or running now."""
+        return self.live or bool(self.verdict and self.verdict.verified)
+
+
+def revision_number(arn: str) -> int:
+    """``3`` of ``…/web:3``."""
+    tail = arn.rpartition(":")[2]
+    return int(tail) if tail.isdigit() else 0
+
+
+def tagged_releases(
+    aws: Aws,
+    observed: Mapping[str, ObservedService],
+    environment: str,
+    wanted: Wanted | None = None,
+    at_most: int = AT_MOST,
+) -> tuple[LedgerEntry, ...]:
+    """The releases that the revisions of the ``observed`` services are tagged with, newest first.
+
+    Revisions are read newest first, deregistered ones included, a portion of each family at a time and all side by
+    side, until ``wanted`` names a release among those found whose every service is known, or ``at_most`` of each
+    family were seen. Revisions tagged with another environment, or not by deploykit, are passed over.
+    Raises: NotAllowed, Throttled, AwsUnreachable.
+    """
+    families = {key: _Family(aws, key, service, environment) for key, service in observed.items()}
+    while True:
+        arns = side_by_side({key: partial(family.following, at_most) for key, family in families.items()})
+        calls = {arn: partial(_describe, aws, arn) for arn in itertools.chain.from_iterable(arns.values())}
+        found = side_by_side(calls)
+        for key, family in families.items():
+            family.add(found[arn] for arn in arns[key])
+        revisions = [revision for family in families.values() for revision in family.revisions]
+        releases = releases_of(revisions, environment)
+        release = wanted(releases) if wanted else None
+        if all(family.exhausted or (release and family.reaches(release)) for family in families.values()):
+            return releases
+
+
+def releases_of(revisions: Iterable[Revision], environment: str = "") -> tuple[LedgerEntry, ...]:
+    """Entries as the ledger would hold them, as far as tags tell, newest first. Pure.
+
+    A service that a release did not change ran the newest proven revision of an earlier release. A release is worth
+    the worst of its revisions' verdicts: one without a verdict was never finished.
+    """
+    services: dict[str, dict[str, Revision]] = {}
+    for revision in sorted(revisions, key=lambda revision: (revision.live, revision.number)):
+        # the same release twice: a rollback registered it again, and the later one carries the later verdict
+        services.setdefault(revision.service, {})[revision.release] = revision
+    ids = sorted({release for known in services.values() for release in known}, reverse=True)
+    return tuple(_entry(identifier, environment, services) for identifier in ids)
+
+
+@dataclass
+class _Family:
+    """One service's family, read from its newest revision on."""
+
+    aws: Aws
+    service: str
+    observed: ObservedService
+    environment: str
+    revisions: list[Revision] = field(default_factory=list)
+    seen: int = 0
+    exhausted: bool = False
+    _arns: Iterator[str] | None = None
+
+    def following(self, at_most: int) -> list[str]:
+        """The next revisions to look at, newest first."""
+        if self._arns is None:
+            family = self.observed.definition.family
+            listed = [list_definitions(self.aws, family, status) for status in ("ACTIVE", "INACTIVE")]
+            self._arns = heapq.merge(*listed, key=lambda arn: -revision_number(arn))
+        taken = list(itertools.islice(self._arns, min(_PORTION, at_most - self.seen)))
+        self.seen += len(taken)
+        self.exhausted = len(taken) < _PORTION or self.seen >= at_most
+        return taken
+
+    def add(self, definitions: Iterable[Definition | None]) -> None:
+        for definition in definitions:
+            if definition is None or definition.tags.get(TAG_ENVIRONMENT) != self.environment:
+                continue
+            if definition.release:
+                self.revisions.append(self._revision(definition, definition.release))
+
+    def reaches(self, release: str) -> bool:
+        """True where what this service ran in ``release`` is known."""
+        return any(r.release == release or (r.release < release and r.counts) for r in self.revisions)
+
+    def _revision(self, definition: Definition, release: str) -> Revision:
+        container = definition.container(self.observed.container)
+        return Revision(
+            service=self.service,
+            arn=definition.arn,
+            release=release,
+            sha=definition.sha,
+            verdict=next((word for word in Verdict if word.value == definition.verdict), None),
+            image=str(container["image"]) if container and container.get("image") else None,
+            live=definition.arn == self.observed.definition.arn,
+        )
+
+
+def _describe(aws: Aws, arn: str) -> Definition | None:
+    try:
+        return describe_definition(aws, arn)
+    except AwsRefused:
+        return None  # deleted between the list and this call
+
+
+def _entry(identifier: str, environment: str, services: Mapping[str, Mapping[str, Revision]]) -> LedgerEntry:
+    own = [known[identifier] for known in services.values() if identifier in known]
+    ran = {key: revision for key, known in services.items() if (revision := _ran(known, identifier))}
+    verdict = _worst([revision.verdict for revision in own])
+    return LedgerEntry(
+        id=identifier,
+        kind="deploy",
+        command="deploy",
+        environment=environment,
+        sha=next((revision.sha for revision in own if revision.sha), None),
+        previous_sha=None,
+        started=started_of(identifier),
+        by="",
+        verdict=verdict,
+        outcome=Outcome.DEPLOYED if verdict and (verdict.verified or verdict is Verdict.WITHDRAWN) else None,
+        services={key: _released(revision, identifier) for key, revision in ran.items()},
+    )
+
+
+def _ran(known: Mapping[str, Revision], release: str) -> Revision | None:
+    earlier = [revision for revision in known.values() if revision.release < release and revision.counts]
+    return known.get(release) or max(earlier, key=lambda revision: revision.release, default=None)
+
+
+def _released(revision: Revision, release: str) -> ReleasedService:
+    digest = (revision.image or "").partition("@")[2] or None
+    return ReleasedService(
+        revision.service, revision.sha, revision.image, digest, revision.arn, None, revision.release == release
+    )
+
+
+def _worst(verdicts: Sequence[Verdict | None]) -> Verdict | None:
+    order = (Verdict.WITHDRAWN, Verdict.UNHEALTHY, None, Verdict.INCONCLUSIVE, Verdict.UNCHECKED, Verdict.HEALTHY)
+    return min(verdicts, key=order.index)
