@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Sequence
 from typing import Annotated, TextIO
 
@@ -29,6 +30,7 @@ from deploykit.cli.options import Invocation, callback
 from deploykit.errors import ExitCode, UsageError
 
 PROGRAM = "deploykit"
+_COMPLETING = "_DEPLOYKIT_COMPLETE"  # Typer's: the shell asks for words, with no arguments of its own
 
 app = typer.Typer(
     name=PROGRAM,
@@ -69,7 +71,7 @@ def parse(argv: Sequence[str], stdout: TextIO, stderr: TextIO) -> Invocation | i
 
     Raises: UsageError.
     """
-    if not argv:
+    if not argv and _COMPLETING not in os.environ:
         stderr.write(_help([]))
         return int(ExitCode.USAGE)
     path = _path_in(argv)

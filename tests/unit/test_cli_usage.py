@@ -190,6 +190,20 @@ def test_a_count_of_nothing_is_a_usage_error(folder: Path, argv: list[str]) -> N
     assert run(*argv).code == 2
 
 
+def test_the_shell_completes_commands_and_options() -> None:
+    for typed, words in (("deploykit roll", {"rollout", "rollback"}), ("deploykit rollback --re", {"--reason"})):
+        asked = {"_DEPLOYKIT_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+        done = subprocess.run(
+            [Path(sys.executable).parent / "deploykit"],
+            env={**os.environ, **asked},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert set(done.stdout.split()) == words
+
+
 def test_the_schema_is_the_only_thing_on_stdout_with_or_without_json(folder: Path) -> None:
     assert run("schema").document["title"] == "deploykit.toml"
     assert run("schema", "--json").out == run("schema").out
