@@ -276,9 +276,9 @@ def test_the_push_leaves_no_token_behind(
     user = tmp_path / "docker-config"
     user.mkdir()
     (user / "config.json").write_text("{}")
-    environment = {**os.environ, "DOCKER_CONFIG": str(user), "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "DOCKER_CONFIG": str(user)}
     commit = shop.identify()
-    _build(docker, shop, commit, environment=environment)
+    _build(docker, shop, commit)
     found = find_images(aws, shop.configuration, commit, shop.configuration.services)
     push_images(docker, aws, shop.configuration, commit, ["web"], shop.told, found=found, environment=environment)
     assert (user / "config.json").read_text() == "{}"
