@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -40,20 +40,21 @@ class Found:
 def recorded_releases(
     configuration: Configuration,
     aws: Aws,
-    observed: Mapping[str, ObservedService],
+    look: Callable[[], Mapping[str, ObservedService]],
     progress: Progress,
     limit: int | None = _NEWEST,
 ) -> Recorded:
     """The newest ``limit`` entries of the ledger; what tags tell where there is none or it cannot be read (a warning).
 
-    Raises: OutOfReach where neither can be read.
+    ``look`` says what runs; it is asked only where tags have to be read. Raises: OutOfReach where neither can
+    be read.
     """
     store = open_store(configuration.state, aws, configuration.root)
     entries = _read(configuration, store, progress, limit) if store else None
     if entries:
         return Recorded(store, entries)
     at_most = AT_MOST if limit is None else max(_REVISIONS, limit)
-    tagged = tagged_releases(aws, observed, configuration.environment, at_most=at_most)
+    tagged = tagged_releases(aws, look(), configuration.environment, at_most=at_most)
     return Recorded(None if entries is None else store, tagged[:limit])
 
 

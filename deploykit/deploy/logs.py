@@ -1,0 +1,121 @@
+"""``deploykit logs``: what a service's container writes, from the log group that its live task definition names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from deploykit.config.schema import Configuration
+from deploykit.deploy.observe import service_names
+from deploykit.deploy.orders import Edges
+from deploykit.edges.aws.ecs import describe_definition, describe_services
+from deploykit.edges.aws.logs import LogLine, lines_since
+from deploykit.edges.aws.session import Aws, AwsRefused
+from deploykit.errors import FailedBefore, UsageError
+from deploykit.model.observed import Definition
+
+_POLL = 2.0  # seconds between two looks
+_LATE = timedelta(seconds=15)  # CloudWatch lists a line that much after its own time, behind later ones
+
+
+@dataclass(frozen=True)
+class LogPlace:
+    """Where a container's lines are: the group, and how its streams' names begin (empty: any)."""
+
+    group: str
+    prefix: str
+    region: str
+
+
+def lines_of(
+    configuration: Configuration, edges: Edges, service: str, since: float = 600.0, follow: bool = False
+) -> Iterator[LogLine]:
+    """The lines of the last ``since`` seconds, oldest first; ``follow`` goes on with new ones and never ends.
+
+    Raises: UsageError (no such service), FailedBefore (it does not log to CloudWatch, or its log group is missing).
+    """
+    place = _place(configuration, edges.aws, service)
+    aws = edges.aws if place.region == edges.aws.region else Aws(place.region)
+    start = edges.clock.now() - timedelta(seconds=since)
+    return _lines(aws, place, start, edges, follow)
+
+
+def log_place(definition: Definition, container: str, service: str, region: str) -> LogPlace:
+    """Where ``container`` of a task definition writes. Pure.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specify-log-config.html
+    Raises: FailedBefore where that is not CloudWatch Logs.
+    """
+    found = definition.container(container)
+    revision = definition.arn.rpartition("/")[2]
+    if found is None:
+        raise FailedBefore(
+            f"service {service}: task definition {revision} has no container {container!r}",
+            f'set `container = "…"` under [services.{service}]',
+        )
+    logging = found.get("logConfiguration") or {}
+    driver, options = logging.get("logDriver"), logging.get("options") or {}
+    if driver != "awslogs" or not options.get("awslogs-group"):
+        instead = f"uses the log driver {driver}" if driver else "has no logConfiguration"
+        raise FailedBefore(
+            f"service {service}: container {container} of {revision} {instead}; only awslogs can be read here",
+            "read the logs where that driver sends them, or set logDriver awslogs in the task definition",
+        )
+    prefix = options.get("awslogs-stream-prefix")
+    # without a prefix (EC2 only) streams are named by container ids, which say nothing
+    return LogPlace(
+        options["awslogs-group"], f"{prefix}/{container}/" if prefix else "", options.get("awslogs-region") or region
+    )
+
+
+def _place(configuration: Configuration, aws: Aws, service: str) -> LogPlace:
+    names = service_names(configuration)
+    if service not in names:
+        near = difflib.get_close_matches(service, names, n=1)
+        known = ", ".join(names) or "none"
+        image_only = service in configuration.services
+        raise UsageError(
+            f"service {service} does not run on ECS" if image_only else f"there is no service {service!r}",
+            f"did you mean {near[0]}?" if near else f"services that run: {known}",
+        )
+    states = describe_services(aws, [names[service]])
+    if service not in states:
+        raise FailedBefore(
+            f"service {names[service].service} does not exist in cluster {names[service].cluster}",
+            f"check `service` and `cluster` of [services.{service}] in deploykit.toml",
+        )
+    if not states[service].task_definition:
+        raise FailedBefore(f"service {names[service].service} is under the {states[service].controller} controller")
+    definition = describe_definition(aws, states[service].task_definition)
+    return log_place(definition, configuration.services[service].container or service, service, aws.region)
+
+
+def _lines(aws: Aws, place: LogPlace, start: datetime, edges: Edges, follow: bool) -> Iterator[LogLine]:
+    """Each look begins a little before the newest line seen, and what was seen is not shown again."""
+    seen: dict[str, datetime] = {}
+    newest = start
+    while True:
+        for line in _look(aws, place, max(start, newest - _LATE)):
+            if line.id and line.id in seen:
+                continue
+            seen[line.id] = line.time
+            newest = max(newest, line.time)
+            yield line
+        if not follow:
+            return
+        seen = {identifier: time for identifier, time in seen.items() if time >= newest - 2 * _LATE}
+        edges.clock.sleep(_POLL)
+
+
+def _look(aws: Aws, place: LogPlace, start: datetime) -> Iterator[LogLine]:
+    try:
+        yield from lines_since(aws, place.group, start, place.prefix)
+    except AwsRefused as error:
+        if error.error != "ResourceNotFoundException":
+            raise
+        raise FailedBefore(
+            f"log group {place.group} does not exist in {place.region}",
+            f"create it (`aws logs create-log-group --log-group-name {place.group}`), or wait for the first task",
+        ) from error

@@ -1,0 +1,99 @@
+"""``deploykit status``: what runs where, since when, by whom, and what differs from what was released."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from deploykit.config.schema import Configuration
+from deploykit.deploy.observe import service_names
+from deploykit.deploy.orders import Edges
+from deploykit.deploy.recorded import recorded_releases
+from deploykit.deploy.releases import Revisions, last_effective, live_of, running_release
+from deploykit.edges.aws.ecs import describe_definition, describe_services
+from deploykit.edges.aws.session import Aws
+from deploykit.edges.parallel import side_by_side
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.observed import ObservedService
+from deploykit.model.status import Drift, RunningRelease, ServiceStatus, StatusReport
+
+
+def status(configuration: Configuration, edges: Edges) -> StatusReport:
+    """What runs in the environment now. A service that does not exist is a warning, and hides no other.
+
+    Raises: FailedBefore (no such cluster), NotAllowed, AwsUnreachable.
+    """
+    observed = observe_existing(configuration, edges.aws)
+    names = service_names(configuration)
+    for key in names.keys() - observed.keys():
+        edges.progress.warn(f"service {names[key].service} does not exist in cluster {names[key].cluster}", key)
+    entries = recorded_releases(configuration, edges.aws, lambda: observed, edges.progress).entries
+    return StatusReport(
+        release=running(entries, observed),
+        services={key: _service(observed.get(key), entries) for key in names},
+        drift=drift(entries, observed),
+    )
+
+
+def running(entries: Sequence[LedgerEntry], observed: Mapping[str, ObservedService]) -> RunningRelease:
+    """The release that runs, by ``entries`` (newest first). Pure.
+
+    A run that was killed has not written its revisions down, but they are tagged with its entry's id.
+    """
+    found = running_release(entries, live_of(observed))
+    entry = found.entry
+    if found.release is None:
+        newest = max((service.definition.release or "" for service in observed.values()), default="")
+        entry = next((e for e in entries if e.id == newest and (e.verdict is None or not e.verdict.final)), None)
+    if entry is None:
+        return RunningRelease(found.release, found.set_by.sha if found.set_by else None)
+    return RunningRelease(entry.id, entry.sha, entry.verdict)
+
+
+def drift(entries: Sequence[LedgerEntry], observed: Mapping[str, ObservedService]) -> tuple[Drift, ...]:
+    """What runs otherwise than the newest of ``entries`` that took effect left it. Pure."""
+    last = last_effective(entries)
+    if last is None or running_release(entries, live_of(observed)).release is not None:
+        return ()
+    revisions = Revisions(entries)
+    found: list[Drift] = []
+    for key, service in observed.items():
+        released = last.services.get(key)
+        if released is None or revisions.same(released.task_definition, service.definition.arn):
+            continue
+        found.append(Drift(key, "task_definition", released.task_definition, service.definition.arn))
+        if released.image != service.image:
+            found.append(Drift(key, f"containers.{service.container}.image", released.image, service.image))
+    return tuple(found)
+
+
+def observe_existing(configuration: Configuration, aws: Aws) -> dict[str, ObservedService]:
+    """Every service that exists and has a task definition (under the EXTERNAL controller it has none)."""
+    states = describe_services(aws, list(service_names(configuration).values()))
+    arns = sorted({state.task_definition for state in states.values() if state.task_definition})
+    definitions = side_by_side({arn: partial(describe_definition, aws, arn) for arn in arns})
+    return {
+        key: ObservedService(state, definitions[state.task_definition], configuration.services[key].container or key)
+        for key, state in states.items()
+        if state.task_definition
+    }
+
+
+def _service(observed: ObservedService | None, entries: Sequence[LedgerEntry]) -> ServiceStatus:
+    if observed is None:
+        return ServiceStatus()
+    primary = observed.state.primary
+    arn = observed.definition.arn
+    brought = (e for e in entries if (s := e.services.get(observed.key)) and s.changed and s.task_definition == arn)
+    entry = next(brought, None) or next((e for e in entries if e.id == observed.definition.release), None)
+    return ServiceStatus(
+        sha=observed.sha,
+        image=observed.image,
+        digest=observed.digest,
+        task_definition=arn,
+        desired=observed.state.desired,
+        running=observed.state.running,
+        rollout=primary.state.lower() if primary and primary.state else None,
+        since=primary.created if primary else None,
+        by=entry.by or None if entry else None,
+    )

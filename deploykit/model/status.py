@@ -1,0 +1,78 @@
+"""What the reading commands tell: what runs where, and the releases so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from deploykit.model.release import Outcome, Verdict
+from deploykit.model.report import WayBack
+
+
+@dataclass(frozen=True)
+class RunningRelease:
+    """The release whose revisions run; everything None where what runs is no release as a whole."""
+
+    id: str | None = None
+    sha: str | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One service as ECS runs it; everything None where it does not exist."""
+
+    sha: str | None = None
+    image: str | None = None
+    digest: str | None = None
+    task_definition: str | None = None
+    desired: int | None = None
+    running: int | None = None
+    rollout: str | None = None  # completed, in_progress, failed
+    since: datetime | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Something that runs otherwise than it was last released."""
+
+    service: str
+    path: str
+    released: str | None
+    running: str | None
+
+
+@dataclass(frozen=True)
+class StatusReport:
+    """The answer of ``deploykit status``."""
+
+    release: RunningRelease = RunningRelease()
+    services: Mapping[str, ServiceStatus] = field(default_factory=dict)
+    lease: None = None
+    hold: None = None
+    drift: tuple[Drift, ...] = ()
+    way_back: WayBack | None = None
+
+
+@dataclass(frozen=True)
+class HistoryItem:
+    """One release, rollback or single step."""
+
+    id: str
+    kind: str
+    sha: str | None
+    verdict: Verdict | None
+    outcome: Outcome | None
+    started: str | None
+    seconds: float | None
+    by: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class HistoryReport:
+    """The answer of ``deploykit history``, newest first."""
+
+    releases: tuple[HistoryItem, ...] = ()
