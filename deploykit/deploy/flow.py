@@ -15,6 +15,7 @@ from deploykit.deploy.plan import plan_deploy
 from deploykit.deploy.proving import Proof
 from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.resuming import resumed
+from deploykit.deploy.returning import rollback as rollback
 from deploykit.deploy.single import build_only, invalidate_only, push_only
 from deploykit.deploy.source import chosen_services, identify, refuse_older, refuse_withdrawn
 from deploykit.deploy.supply import supply

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from deploykit.config.schema import Configuration
@@ -46,4 +46,4 @@ class RollbackOrder:
     to: str | None = None  # a SHA or its unambiguous beginning
     reason: str | None = None
     deadline: float = 1800.0
-    confirm: object = field(default=None, repr=False)  # asks on a terminal: Callable[[str], bool]; None: go on
+    confirm: Callable[[str], bool] | None = field(default=None, repr=False)  # asks on a terminal; None: go on

@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from deploykit.config.schema import Configuration
+from deploykit.deploy.rollback import Target
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import Definition, ObservedService, ServiceName
 from deploykit.model.plan import Change, Plan
-from deploykit.model.release import Commit, Image
+from deploykit.model.release import Commit, Image, Verdict
 from deploykit.targets.cdn import needed, refuse_beyond_limits
-from deploykit.targets.ecs.definition import next_registration, release_tags, same_content
+from deploykit.targets.ecs.definition import next_registration, registration, release_tags, same_content
 
 
 def plan_deploy(
@@ -72,6 +73,45 @@ def resume(plan: Plan, configuration: Configuration, unfinished: LedgerEntry, be
         changes=changes,
         order=order_of(configuration, changes),
         invalidations=needed(configuration.cdn, changes),
+    )
+
+
+def plan_rollback(
+    configuration: Configuration,
+    observed: Mapping[str, ObservedService],
+    target: Target,
+    definitions: Mapping[str, Definition],
+    release: str,
+) -> Plan:
+    """The way back to ``target``, whose revisions are ``definitions`` by service; deregistered ones are made anew."""
+    changes = {
+        key: Change(
+            name=ServiceName(key, observed[key].state.cluster, observed[key].state.name),
+            container=observed[key].container,
+            before=observed[key].definition,
+            sha=definition.sha or (target.entry.services[key].sha if key in target.entry.services else None),
+            image=str((definition.container(observed[key].container) or {}).get("image", "")) or None,
+            registration=None if definition.active else registration(definition),
+            to=definition if definition.active else None,
+            tags=dict(definition.tags),
+        )
+        for key, definition in definitions.items()
+    }
+    invalidations = needed(configuration.cdn, changes)
+    refuse_beyond_limits(invalidations)
+    return Plan(
+        kind="rollback",
+        environment=configuration.environment,
+        release=release,
+        sha=target.sha,
+        previous_sha=running_sha(observed),
+        observed=observed,
+        changes=changes,
+        order=order_of(configuration, changes),
+        invalidations=invalidations,
+        target=target.release,
+        target_verdict=target.entry.verdict if target.entry.verdict is not Verdict.WITHDRAWN else None,
+        withdraws=target.withdraws,
     )
 
 

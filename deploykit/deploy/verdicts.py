@@ -47,7 +47,7 @@ def _rollback_tags(plan: Plan, rolling: Rolling) -> dict[str, Verdict]:
         if key in rolling.forward.begun and service.definition.release
     }
     back = {
-        begun.definition.arn: Verdict.HEALTHY
+        begun.definition.arn: plan.target_verdict or Verdict.HEALTHY
         for begun in rolling.forward.begun.values()
         if begun.definition.verdict == Verdict.WITHDRAWN
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from deploykit.model.observed import Definition, ObservedService, ServiceName
-from deploykit.model.release import ReleasedService
+from deploykit.model.release import ReleasedService, Verdict
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Plan:
     order: Mapping[str, tuple[str, ...]]  # each change, and those of the others that come before it
     invalidations: tuple[CdnInvalidation, ...]
     target: str | None = None  # a rollback's: the release gone back to
+    target_verdict: Verdict | None = None  # what was proven of it
     withdraws: tuple[str, ...] = ()  # releases that a rollback leaves
 
     @property

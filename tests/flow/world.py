@@ -77,7 +77,9 @@ class World:
         stdout, stderr = io.StringIO(), io.StringIO()
         began = self.sim.clock.now
         with self.sim.recording() as calls:
-            code = main([*argv, "--json"], clock=self.sim.clock.wall(), environ=self.environ, stdout=stdout, stderr=stderr)
+            code = main(
+                [*argv, "--json"], clock=self.sim.clock.wall(), environ=self.environ, stdout=stdout, stderr=stderr
+            )
         return Done(
             code,
             json.loads(stdout.getvalue()),
@@ -85,6 +87,13 @@ class World:
             [call.operation for call in calls],
             self.sim.clock.now - began,
         )
+
+    def behave(self, key: str, digest: str, behaviour: Behaviour) -> None:
+        """From now on this image of a service behaves so; its tasks are started anew."""
+        served = self.services[key]
+        self.sim.image(digest, behaviour)
+        self.sim.ecs.update_service({"cluster": "dev", "service": served.name, "forceNewDeployment": True})
+        self.sim.clock.advance(300)
 
     def running(self, key: str) -> str:
         """The task definition that a service is set to run, as ``family:revision``."""

@@ -1,0 +1,102 @@
+"""``deploykit rollback``: find where to go, see that it would start, go there. No git, no Docker, no GitHub."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deploykit.deploy.entries import Ledger, new_entry, read_ledger
+from deploykit.deploy.execute import Execution, Intent
+from deploykit.deploy.observe import observe, refuse_other_environments, refuse_unrollable
+from deploykit.deploy.orders import Edges, RollbackOrder
+from deploykit.deploy.plan import plan_rollback
+from deploykit.deploy.record import Record, Steps
+from deploykit.deploy.releases import live_of
+from deploykit.deploy.rollback import NoTarget, Target, choose
+from deploykit.deploy.source import chosen_services
+from deploykit.deploy.startable import definitions_of, startable
+from deploykit.deploy.unchanged import unchanged
+from deploykit.errors import DeploykitError, FailedBefore, Interrupted, Problem
+from deploykit.ledger.tags import tagged_releases
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.observed import Definition, ObservedService
+from deploykit.model.plan import Plan
+from deploykit.model.report import RunReport
+from deploykit.targets.ecs.definition import short
+
+
+def rollback(order: RollbackOrder, edges: Edges) -> RunReport:
+    """Back to the last verified release, or to the one named.
+
+    Raises: FailedBefore (no release to go to; its image, secrets or roles are gone), Refused, OutOfReach, Interrupted.
+    """
+    configuration, steps = order.configuration, Steps(edges.clock, edges.progress)
+    chosen = [key for key in chosen_services(configuration, order.services) if configuration.services[key].service]
+    observed = observe(configuration, edges.aws)
+    refuse_unrollable(observed, chosen)
+    refuse_other_environments(configuration, observed, chosen)
+    ledger = _ledger(order, edges)
+    target = _target(order, ledger, observed, edges)
+    definitions = _startable(target, order, edges)
+    release = ledger.new_id(edges.clock.now(), target.sha or "")
+    plan = plan_rollback(configuration, observed, target, definitions, release)
+    if plan.empty:
+        return unchanged(plan, steps, ledger)
+    _confirm(order, plan, target, edges)
+    entry = new_entry(plan, "rollback", edges, order.reason)
+    record = Record(ledger.store, entry, edges.clock, edges.progress)
+    intent = Intent(undo=False, baseline=False, deadline=order.deadline)
+    return Execution(plan, intent, configuration, edges, record, steps).run()
+
+
+def _ledger(order: RollbackOrder, edges: Edges) -> Ledger:
+    """The ledger, or nothing where it cannot be read: an incident does not wait for a bucket."""
+    try:
+        return read_ledger(order.configuration, edges.aws)
+    except DeploykitError as error:
+        edges.progress.warn(f"the ledger cannot be read ({error.message}); going by tags on task definitions alone")
+        return Ledger(None, ())
+
+
+def _target(order: RollbackOrder, ledger: Ledger, observed: dict[str, ObservedService], edges: Edges) -> Target:
+    live = live_of(observed)
+
+    def found(entries: Sequence[LedgerEntry]) -> Target | NoTarget:
+        return choose(entries, live, order.to, order.services)
+
+    target = found(ledger.entries)
+    if isinstance(target, NoTarget) and ledger.store is not None and ledger.entries:
+        target = found(ledger.store.newest().entries)
+    if not ledger.entries:
+        wanted = lambda entries: t.release if isinstance(t := found(entries), Target) else None  # noqa: E731
+        target = found(tagged_releases(edges.aws, observed, order.configuration.environment, wanted))
+    if isinstance(target, NoTarget):
+        raise target.refusal()
+    return target
+
+
+def _startable(target: Target, order: RollbackOrder, edges: Edges) -> dict[str, Definition]:
+    """The revisions to go to. Raises: FailedBefore naming everything they lack, before anything is touched."""
+    configuration = order.configuration
+    definitions, gone = definitions_of(edges.aws, target.revisions)
+    found = startable(edges.aws, definitions, configuration.account, configuration.registry)
+    for warning in found.warnings:
+        edges.progress.warn(warning)
+    if gone or found.problems:
+        raise FailedBefore(
+            f"release {target.release} would not start again",
+            "bring back what is missing, or name another release: `deploykit history`, `deploykit rollback --to SHA`",
+            problems=[Problem(text) for text in (*gone, *found.problems)],
+        )
+    return definitions
+
+
+def _confirm(order: RollbackOrder, plan: Plan, target: Target, edges: Edges) -> None:
+    for note in target.notes:
+        edges.progress.warn(note)
+    verdict = f", {target.entry.verdict}" if target.entry.verdict else ""
+    edges.progress.say(f"going back to {(target.sha or '')[:7]} (release {target.release}{verdict})")
+    for key, change in plan.changes.items():
+        to = short(change.to.arn) if change.to else "its revision, registered again"
+        edges.progress.say(f"{short(plan.observed[key].definition.arn)} → {to}", key)
+    if order.confirm is not None and not order.confirm("go back?"):
+        raise Interrupted("nothing was changed", "`deploykit rollback --yes` goes on without asking")

@@ -1,0 +1,150 @@
+"""Going back: to what was proven, from the ledger or from tags alone, and never to and fro."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.flow.world import World, crashing, sick
+
+
+def released(world: World, *messages: str) -> list[str]:
+    """Healthy releases, one after the other; their commits."""
+    shas = []
+    for message in messages:
+        shas.append(world.commit(message))
+        done = world.run("deploy")
+        assert done.code == 0, done.people
+    return shas
+
+
+def test_a_rollback_goes_to_the_last_verified_release_with_all_services_and_caches(world: World) -> None:
+    first, second = released(world, "first", "second")
+    done = world.run("rollback", "--reason", "prices are wrong")
+    assert (done.code, done.document["outcome"]) == (0, "rolled_back")
+    assert done.document["release"]["sha"] == first
+    assert done.document["release"]["previous_sha"] == second
+    assert {key: service["sha"] for key, service in done.document["services"].items()} == {"api": first, "web": first}
+    assert (world.running("api"), world.running("web")) == ("dev-api:2", "dev-web:2")
+    assert done.count("RegisterTaskDefinition") == 0
+    assert done.count("CreateInvalidation") == 1
+    newest = world.run("history").document["releases"][0]
+    assert (newest["kind"], newest["sha"], newest["reason"]) == ("rollback", first, "prices are wrong")
+
+
+def test_two_rollbacks_in_a_row_go_two_verified_releases_back(world: World) -> None:
+    first, second, _ = released(world, "first", "second", "third")
+    assert world.run("rollback").document["release"]["sha"] == second
+    assert world.run("rollback").document["release"]["sha"] == first
+    done = world.run("rollback")
+    assert done.code == 5
+    assert "no verified release" in done.people
+    assert world.running("api") == "dev-api:2"
+
+
+def test_a_release_that_was_put_back_is_never_gone_to(world: World) -> None:
+    (first,) = released(world, "first")
+    world.commit("crashes", api=crashing())
+    assert world.run("deploy").code == 10
+    released(world, "third")
+    assert world.run("rollback").document["release"]["sha"] == first
+
+
+def test_without_a_verified_release_the_candidates_are_offered_and_none_is_guessed(world: World) -> None:
+    first = world.commit("first", sick())
+    world.run("deploy", "--no-rollback")
+    second = world.commit("second", sick())
+    world.run("deploy", "--no-rollback")
+    done = world.run("rollback")
+    assert done.code == 5
+    assert f"deploykit rollback --to {first[:12]}" in done.people
+    assert world.running("api") == "dev-api:3"
+    named = world.run("rollback", "--to", first[:10])
+    assert named.document["release"]["sha"] == first
+    assert world.running("api") == "dev-api:2"
+    assert second != first
+
+
+@pytest.mark.parametrize("state", ["gone", "never configured"])
+def test_a_rollback_works_from_tags_alone(world: World, state: str) -> None:
+    config = world.folder / "deploykit.toml"
+    if state == "never configured":
+        config.write_text("".join(line for line in config.read_text().splitlines(True) if "state =" not in line))
+    first, second, _ = released(world, "first", "second", "third")
+    if state == "gone":
+        world.sim.faults.deny("ListObjectsV2", service="s3")
+        world.sim.faults.deny("PutObject", service="s3")
+    done = world.run("rollback")
+    assert (done.code, done.document["release"]["sha"]) == (0, second)
+    assert world.run("rollback").document["release"]["sha"] == first
+    assert world.run("rollback").code == 5
+
+
+def test_a_deregistered_revision_is_registered_again(world: World) -> None:
+    first, _ = released(world, "first", "second")
+    world.sim.ecs.deregister_task_definition({"taskDefinition": "dev-api:2"})
+    world.sim.clock.advance(3600)
+    done = world.run("rollback")
+    assert (done.code, done.document["services"]["api"]["sha"]) == (0, first)
+    assert world.running("api") == "dev-api:4"
+    assert done.count("RegisterTaskDefinition") == 1
+
+
+def test_a_missing_image_is_found_before_anything_is_touched(world: World) -> None:
+    released(world, "first", "second")
+    first_digest = world.run("history").document["releases"][1]["id"]
+    assert first_digest
+    body = json.loads(
+        json.dumps(world.sim.ecs.describe_task_definition({"taskDefinition": "dev-api:2"})["taskDefinition"])
+    )
+    digest = body["containerDefinitions"][0]["image"].partition("@")[2]
+    world.sim.ecr.batch_delete_image({"repositoryName": "shop/api", "imageIds": [{"imageDigest": digest}]})
+    done = world.run("rollback")
+    assert done.code == 5
+    assert digest[:19] in done.people
+    assert done.changing == []
+
+
+def test_what_a_rollback_leaves_is_withdrawn_and_deployed_again_only_when_insisted_on(world: World) -> None:
+    first, second = released(world, "first", "second")
+    world.run("rollback", "--reason", "prices")
+    done = world.run("deploy")
+    assert done.code == 4
+    assert second[:7] in done.people
+    assert "--allow-withdrawn" in done.people
+    assert world.run("deploy", "--allow-withdrawn").code == 0
+    assert world.run("rollback").document["release"]["sha"] == first
+
+
+def test_a_rollback_that_is_not_healthy_ends_11_and_is_not_undone(world: World) -> None:
+    first = world.commit("first")
+    assert world.run("deploy").code == 0
+    digest = next(image for image in world.sim.behaviours if image.startswith("sha256:"))
+    assert digest
+    released(world, "second")
+    for key in world.services:
+        content = world.sim.ecs.describe_task_definition({"taskDefinition": f"dev-{key}:2"})["taskDefinition"]
+        world.sim.image(content["containerDefinitions"][0]["image"].partition("@")[2], sick())
+    done = world.run("rollback")
+    assert (done.code, done.document["outcome"], done.document["release"]["verdict"]) == (
+        11,
+        "rolled_back",
+        "unhealthy",
+    )
+    assert done.document["release"]["sha"] == first
+    assert world.running("api") == "dev-api:2"
+
+
+def test_one_service_alone_can_go_back(world: World) -> None:
+    first, second = released(world, "first", "second")
+    done = world.run("rollback", "api")
+    assert done.code == 0
+    assert {key: service["sha"] for key, service in done.document["services"].items()} == {"api": first, "web": second}
+
+
+def test_an_unknown_target_is_5(world: World) -> None:
+    released(world, "first", "second")
+    done = world.run("rollback", "--to", "0123abc")
+    assert done.code == 5
+    assert "0123abc" in done.people
