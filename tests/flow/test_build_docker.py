@@ -128,7 +128,7 @@ def test_a_failed_build_shows_its_whole_output(docker: Docker, make_shop: MakeSh
     shop = make_shop()
     commit = shop.commit({"web/Dockerfile": "FROM scratch\nCOPY index.html /\nCOPY nowhere.txt /\n"})
     with pytest.raises(FailedBefore) as caught:
-        _build(docker, shop, commit)
+        _build(docker, shop, commit, "web")
     assert caught.value.message == "web: the build of Dockerfile failed with exit code 1"
     shown = "\n".join(line for line in shop.told.lines if line.startswith("web: "))
     assert "COPY index.html" in shown
