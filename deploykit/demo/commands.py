@@ -101,7 +101,7 @@ class Commands:
 def _listen(child: subprocess.Popen[str], heard: Callable[[str], None]) -> None:
     assert child.stderr is not None  # noqa: S101 (asked for with PIPE)
     for line in child.stderr:
-        if text := _STAMP.sub("", line.rstrip()).strip():
+        if text := _STAMP.sub("", line.rstrip()):
             heard(text)
 
 

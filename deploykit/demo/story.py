@@ -56,6 +56,8 @@ def tell(progress: Progress, *, keep: bool = False) -> Told:
             for number, chapter in enumerate(CHAPTERS, 1):
                 progress.step(f"{number} of {len(CHAPTERS)}: {chapter.name}")
                 played.append(_play(chapter, stage.scene, traffic, progress))
+                if played[-1].ended.code != chapter.exit_code:
+                    break  # the chapters after it begin where this one should have ended
                 traffic.ask(PATHS)
             died = not traffic.alive
         finally:
@@ -71,8 +73,8 @@ def tell(progress: Progress, *, keep: bool = False) -> Told:
 
 def _play(chapter: Chapter, scene: Scene, traffic: Traffic, progress: Progress) -> Played:
     progress.say(chapter.told)
-    ended = chapter.act(scene, lambda text: progress.live("deploykit", text))
-    progress.live("deploykit", "")
+    ended = chapter.act(scene, lambda text: progress.live("", f"│ {text}"))
+    progress.live("", "")
     served, count = scene.site.served(), traffic.since_last()
     problems = chapter.unmet(scene, ended, served)
     if count.failed:
@@ -102,18 +104,21 @@ def _conclude(
     played: list[Played], total: Count, words: list[str], died: bool, seconds: float, progress: Progress
 ) -> Told:
     problems = [f"{part.chapter.name}: {problem}" for part in played for problem in part.problems]
+    problems += [f"{chapter.name}: not played" for chapter in CHAPTERS[len(played) :]]
     if died:
         problems.append("the users' process ended before the story did")
     if total.rate < LEAST_RATE:
         problems.append(f"users sent {total.rate:.1f} requests a second, told were at least {LEAST_RATE:.0f}")
+    good = sum(not part.problems for part in played)
+    ending = f"{good} of {len(CHAPTERS)} chapters ended as told, in {seconds:.0f} s"
     progress.step("the end")
     progress.say(f"{total.sent} requests, {total.rate:.0f} a second, {total.failed} failed", "users")
     for line in words:
         progress.say(line, "failed")
     for problem in problems:
         progress.say(f"✗ {problem}")
-    good = sum(not part.problems for part in played)
-    progress.say(f"{'✓' if not problems else '✗'} {good} of {len(played)} chapters ended as told, in {seconds:.0f} s")
+    progress.say(f"{'✗' if problems else '✓'} {ending}")
+    error = {"error": {"message": ending, "hint": "", "problems": []}} if problems else {}
     return Told(
         int(ExitCode.BUG if problems else ExitCode.OK),
         {
@@ -122,6 +127,7 @@ def _conclude(
             "failed": total.failed,
             "rate": round(total.rate, 1),
             "problems": problems,
+            **error,
         },
     )
 
