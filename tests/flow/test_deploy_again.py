@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from tests.flow.world import World, healthy, sick
+from tests.flow.world import Json, World, healthy, sick
 
 
-def entries(world: World) -> list[dict[str, object]]:
+def entries(world: World) -> list[Json]:
     objects = world.sim.s3.buckets["shop-state"]
     return [json.loads(objects[key].body) for key in sorted(objects) if key.startswith("dev/releases/")]
 
@@ -72,9 +72,9 @@ def test_every_release_is_recorded_with_its_evidence_and_in_short_as_tags(world:
     (entry,) = entries(world)
     assert (entry["schema"], entry["kind"], entry["sha"], entry["verdict"]) == (1, "deploy", sha, "healthy")
     assert entry["by"]
-    assert set(entry["baseline"]) == {"api", "home"}  # type: ignore[call-overload]
-    assert entry["checks"]["api"]["after"]["samples"] >= 18  # type: ignore[index]
-    (invalidation,) = entry["invalidations"]  # type: ignore[misc]
+    assert set(entry["baseline"]) == {"api", "home"}
+    assert entry["checks"]["api"]["after"]["samples"] >= 18
+    (invalidation,) = entry["invalidations"]
     assert invalidation["reference"] == f"deploykit/{entry['id']}/E1SHOP/release/1"
     tags = world.sim.ecs.describe_task_definition({"taskDefinition": "dev-api:2", "include": ["TAGS"]})["tags"]
     assert {tag["key"]: tag["value"] for tag in tags} == {

@@ -61,7 +61,11 @@ def test_a_crash_loop_is_called_by_two_failed_tasks_and_put_back_with_its_cause(
     first = world.running("api")
     world.commit("second", api=crashing(3, 4.0, "Error: DB_HOST is not set"))
     done = world.run("deploy")
-    assert (done.code, done.document["outcome"], done.document["release"]["verdict"]) == (10, "rolled_back", "unhealthy")
+    assert (done.code, done.document["outcome"], done.document["release"]["verdict"]) == (
+        10,
+        "rolled_back",
+        "unhealthy",
+    )
     cause = done.document["findings"][0]
     assert (cause["id"], cause["subject"]) == ("program-crash", "api")
     assert "exit 3" in cause["summary"]
@@ -113,9 +117,11 @@ def test_another_rollout_that_takes_over_is_left_alone(world: World) -> None:
     world.commit("first")
     assert world.run("deploy").code == 0
     world.commit("second", healthy(start=60.0))
-    world.sim.clock.after(30, lambda: world.sim.ecs.update_service(
-        {"cluster": "dev", "service": "dev-api", "taskDefinition": "dev-api:1"}
-    ))
+
+    def take_over() -> None:
+        world.sim.ecs.update_service({"cluster": "dev", "service": "dev-api", "taskDefinition": "dev-api:1"})
+
+    world.sim.clock.after(30, take_over)
     done = world.run("deploy")
     assert (done.code, done.document["outcome"]) == (130, "interrupted")
     assert "took over api" in done.people
@@ -130,7 +136,11 @@ def test_a_release_that_answers_wrongly_is_put_back_last_service_first_caches_to
     world.commit("second", api=sick())
     with world.sim.recording() as calls:
         done = world.run("deploy")
-    assert (done.code, done.document["outcome"], done.document["release"]["verdict"]) == (10, "rolled_back", "unhealthy")
+    assert (done.code, done.document["outcome"], done.document["release"]["verdict"]) == (
+        10,
+        "rolled_back",
+        "unhealthy",
+    )
     assert done.document["checks"]["api"]["class"] == "regression"
     assert (world.running("api"), world.running("web")) == before
     assert [c.params["service"] for c in calls if c.operation == "UpdateService"] == [

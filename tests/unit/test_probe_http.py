@@ -157,7 +157,7 @@ def test_no_route_speaks_of_the_prober_and_a_timeout_does_not() -> None:
 def test_a_name_service_that_does_not_answer_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     from deploykit.edges.clock import Deadline
 
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_keys: time.sleep(2))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_keys: time.sleep(2) or [])
     began = time.monotonic()
     with pytest.raises(Unresolved, match=r"0\.1 s"):
         Resolver().addresses("example.com", 80, Deadline(SystemClock(), 0.1))
