@@ -1,0 +1,27 @@
+# make demo   the whole story on a small local platform (set-up included)
+# make test   every check and test (set-up included)
+.PHONY: demo test lint bench engine clean
+
+demo:
+	@.ci/python
+	@.ci/engine start
+	@.venv/bin/deploykit demo
+
+test:
+	@.ci/python dev
+	@.ci/engine start
+	@.ci/test
+
+lint:
+	@.ci/python dev
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+bench:
+	@.ci/python dev
+	@for each in tests/benchmarks/bench_*.py; do .venv/bin/python -m "tests.benchmarks.$$(basename $$each .py)" || exit 1; done
+
+clean:
+	@.ci/engine stop
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
