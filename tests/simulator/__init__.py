@@ -1,8 +1,6 @@
 """A stateful AWS with a virtual clock, reached over HTTP. It imports nothing of deploykit.
 
-    with Simulator() as sim:
-        ecs = boto3.client("ecs", endpoint_url=sim.url, …)
-        sim.clock.advance(60)
+``with Simulator() as sim`` gives ``sim.url`` for boto3's endpoint_url; ``sim.clock.advance(60)`` lets a minute pass.
 """
 
 from tests.simulator.clock import EPOCH, VirtualClock, WallClock

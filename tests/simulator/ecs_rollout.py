@@ -16,6 +16,11 @@ SCHEDULING = 1.0
 """Seconds from a call to the scheduler's first move."""
 RESTART = 10.0
 """Seconds from a task's failure to its replacement."""
+SETTLED = 5.0
+"""Seconds for which tasks that nothing checks must have run before the scheduler calls the service steady.
+
+Not documented; ECS looks from time to time. A worker that crashes later than this ends COMPLETED, there as here.
+"""
 LONGEST_WAIT = 27 * 60.0
 """Upper end of the wait after tasks that never reached RUNNING.
 
@@ -176,8 +181,12 @@ class Scheduler:
         mine = [task for task in self._live(service) if task.deployment is primary]
         if len(service.deployments) > 1 or len(mine) != service.desired or not all(task.healthy for task in mine):
             return
+        stamp = self.state.clock.stamp
+        wait = max((SETTLED - (stamp - task.times["startedAt"]) for task in mine if not task.checked), default=0.0)
+        if wait > 1e-6 and not service.steady:
+            self.state.clock.after(wait, lambda: self.reconcile(service))
+            return
         if primary.rollout_state == "IN_PROGRESS":
-            stamp = self.state.clock.stamp
             primary.rollout_state, primary.completed, primary.updated_at = "COMPLETED", True, stamp
             primary.reason = f"ECS deployment {primary.id} completed."
             primary.in_a_row = 0
@@ -270,9 +279,7 @@ class Scheduler:
         self._roll_back(service, rollout, text, "ECS deployment rolling back to deploymentId {}.", previous=True)
         self.reconcile(service)
 
-    def _roll_back(
-        self, service: Service, failed: Rollout, text: str, reason: str, *, previous: bool = False
-    ) -> None:
+    def _roll_back(self, service: Service, failed: Rollout, text: str, reason: str, *, previous: bool = False) -> None:
         """The breaker goes to the last deployment that completed, a stop request to the one before this."""
         stamp = self.state.clock.stamp
         others = [d for d in service.deployments if d is not failed and (previous or d.completed)]

@@ -1,0 +1,219 @@
+"""One script of raw boto3 calls that must end the same way wherever it runs: simulator, sandbox, AWS.
+
+``run`` returns what it saw, state names and error codes, as (label, word) pairs; ``EXPECTED`` is what AWS's
+documentation says. It leaves one service (deleted), its task definitions, some objects and two tags behind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+Json = dict[str, Any]
+Seen = list[tuple[str, str]]
+
+EXPECTED: Seen = [
+    # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html
+    ("a registered revision", "ACTIVE"),
+    ("an unknown revision", "ClientException"),
+    ("an unknown family", "ClientException"),
+    ("tags of a revision, set later", "sha=abc"),
+    # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html (rolloutState)
+    ("first rollout", "IN_PROGRESS COMPLETED"),
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html
+    ("a missing service", "MISSING"),
+    ("update of a missing service", "ServiceNotFoundException"),
+    ("a missing cluster", "ClusterNotFoundException"),
+    ("eleven services in one call", "InvalidParameterException"),
+    ("update to an unknown revision", "ClientException"),
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deregister-task-definition-v2.html
+    ("a deregistered revision", "INACTIVE"),
+    ("the family goes on with", "the newest active"),
+    ("update to a deregistered revision", "ClientException"),
+    ("second rollout", "IN_PROGRESS COMPLETED"),
+    ("its service deployment", "SUCCESSFUL"),
+    ("its tasks were started by", "the deployment"),
+    ("its tasks' group", "the service"),
+    ("its tasks show a digest", "yes"),
+    ("the old tasks' stop code", "ServiceSchedulerInitiated"),
+    ("deployments left", "1"),
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html
+    ("crash loop under a breaker", "IN_PROGRESS FAILED"),
+    ("who is PRIMARY then", "the one before"),
+    ("its service deployment ends", "ROLLBACK_SUCCESSFUL"),
+    ("the crashed tasks' stop code", "EssentialContainerExited"),
+    ("the crashed tasks' exit code", "3"),
+    ("failed deployments left", "0"),
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stop-service-deployment.html
+    ("stopping a finished service deployment", "ConflictException"),
+    ("stopping an unknown one", "ServiceDeploymentNotFoundException"),
+    ("stopping one under way", "ROLLBACK_SUCCESSFUL"),
+    ("what runs after the stop", "the one before"),
+    # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
+    ("a superseded service deployment", "STOPPED"),
+    ("what superseded it", "IN_PROGRESS COMPLETED"),
+    # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopTask.html
+    ("stopping an unknown task", "InvalidParameterException"),
+    ("a missing task", "MISSING"),
+    ("a task stopped by hand", "UserInitiated"),
+    ("its replacement makes", "as many as desired"),
+    # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html
+    ("a missing image", "ImageNotFoundException"),
+    ("images of a missing repository", "RepositoryNotFoundException"),
+    ("a missing repository", "RepositoryNotFoundException"),
+    ("a missing image in a batch", "ImageNotFound"),
+    # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html
+    ("a second tag on an image", "the same digest"),
+    ("an immutable tag for another image", "ImageTagAlreadyExistsException"),
+    ("an immutable tag for its own image", "exists already"),
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+    ("first write, If-None-Match", "done"),
+    ("second write, If-None-Match", "PreconditionFailed"),
+    ("write with the right If-Match", "done"),
+    ("write with an old If-Match", "PreconditionFailed"),
+    ("write with If-Match where nothing is", "NoSuchKey"),
+    ("delete with an old If-Match", "PreconditionFailed"),
+    ("delete with the right If-Match", "done"),
+    ("reading what is gone", "NoSuchKey"),
+    ("asking for what is gone", "404"),
+    ("listing after a key", "b c"),
+    # https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_InvalidationBatch.html
+    ("a new invalidation", "InProgress"),
+    ("same reference, same paths", "the same one"),
+    ("same reference, other paths", "InvalidationBatchAlreadyExists"),
+    ("a path without a slash", "InvalidArgument"),
+    ("an unknown distribution", "NoSuchDistribution"),
+    ("an unknown invalidation", "NoSuchInvalidation"),
+    ("the invalidation in the end", "Completed"),
+    ("same reference after the end", "the same one"),
+]
+
+
+@dataclass(frozen=True)
+class World:
+    """What the script works on, prepared by whoever runs it.
+
+    ``cluster``, ``bucket`` and ``distribution`` exist; ``repository`` is immutable and holds ``tag``. ``good`` and
+    ``better`` are images whose containers run on; those of ``crashing`` exit with code 3 soon after their start.
+    ``prefix`` makes every name new. ``definition``, ``container`` and ``service`` are added to what is registered
+    and created. ``pass_time`` sleeps (or moves a virtual clock), in steps of ``step`` and at most ``patience``
+    seconds for one wait.
+    """
+
+    cluster: str
+    good: str
+    better: str
+    crashing: str
+    repository: str
+    tag: str
+    bucket: str
+    distribution: str
+    pass_time: Callable[[float], None]
+    prefix: str = "conformance"
+    definition: Json = field(default_factory=dict)
+    container: Json = field(default_factory=dict)
+    service: Json = field(default_factory=dict)
+    step: float = 0.5
+    patience: float = 300.0
+
+
+def run(ecs: Any, ecr: Any, s3: Any, cloudfront: Any, world: World) -> Seen:
+    """Every step, in the order of ``EXPECTED``. The clients must not retry."""
+    from tests.simulator.conformance_ecs import EcsScript
+
+    seen: Seen = []
+    EcsScript(ecs, world, seen).run()
+    images(ecr, world, seen)
+    objects(s3, world, seen)
+    invalidations(cloudfront, world, seen)
+    return seen
+
+
+def word(call: Callable[[], object]) -> str:
+    """``done``, or the error code that AWS answered with."""
+    try:
+        call()
+    except ClientError as refused:
+        return str(refused.response["Error"]["Code"])
+    return "done"
+
+
+def images(ecr: Any, world: World, seen: Seen) -> None:
+    name, missing = world.repository, [{"imageTag": f"{world.prefix}-nothing"}]
+    nowhere = f"{world.prefix}-nowhere"
+    seen.append(("a missing image", word(lambda: ecr.describe_images(repositoryName=name, imageIds=missing))))
+    seen.append(("images of a missing repository", word(lambda: ecr.describe_images(repositoryName=nowhere))))
+    seen.append(("a missing repository", word(lambda: ecr.describe_repositories(repositoryNames=[nowhere]))))
+    failure = ecr.batch_get_image(repositoryName=name, imageIds=missing)["failures"][0]
+    seen.append(("a missing image in a batch", failure["failureCode"]))
+
+    image = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageTag": world.tag}])["images"][0]
+    kind = {"imageManifestMediaType": image["imageManifestMediaType"]} if "imageManifestMediaType" in image else {}
+
+    def put(manifest: str, tag: str) -> Any:
+        return ecr.put_image(repositoryName=name, imageManifest=manifest, imageTag=tag, **kind)
+
+    put(image["imageManifest"], f"{world.prefix}-second")
+    again = ecr.describe_images(repositoryName=name, imageIds=[{"imageTag": f"{world.prefix}-second"}])
+    same = again["imageDetails"][0]["imageDigest"] == image["imageId"]["imageDigest"]
+    seen.append(("a second tag on an image", "the same digest" if same else "another digest"))
+    # Other white space makes other bytes, so another digest, of an image that is just as valid.
+    manifest = json.dumps(json.loads(image["imageManifest"]), indent=7)
+    seen.append(("an immutable tag for another image", word(lambda: put(manifest, world.tag))))
+    own = word(lambda: put(image["imageManifest"], world.tag))
+    # The API reference lists both for this case, and both are reported of immutable repositories.
+    either = own in ("ImageAlreadyExistsException", "ImageTagAlreadyExistsException")
+    seen.append(("an immutable tag for its own image", "exists already" if either else own))
+
+
+def objects(s3: Any, world: World, seen: Seen) -> None:
+    place: Json = {"Bucket": world.bucket, "Key": f"{world.prefix}/lease"}
+    seen.append(("first write, If-None-Match", word(lambda: s3.put_object(**place, Body=b"1", IfNoneMatch="*"))))
+    seen.append(("second write, If-None-Match", word(lambda: s3.put_object(**place, Body=b"2", IfNoneMatch="*"))))
+    old = s3.head_object(**place)["ETag"]
+    seen.append(("write with the right If-Match", word(lambda: s3.put_object(**place, Body=b"3", IfMatch=old))))
+    seen.append(("write with an old If-Match", word(lambda: s3.put_object(**place, Body=b"4", IfMatch=old))))
+    nothing = {**place, "Key": f"{world.prefix}/nothing"}
+    missing = word(lambda: s3.put_object(**nothing, Body=b"5", IfMatch=old))
+    seen.append(("write with If-Match where nothing is", missing))
+    new = s3.head_object(**place)["ETag"]
+    seen.append(("delete with an old If-Match", word(lambda: s3.delete_object(**place, IfMatch=old))))
+    seen.append(("delete with the right If-Match", word(lambda: s3.delete_object(**place, IfMatch=new))))
+    seen.append(("reading what is gone", word(lambda: s3.get_object(**place))))
+    seen.append(("asking for what is gone", word(lambda: s3.head_object(**place))))
+    listed = f"{world.prefix}/list/"
+    for name in "abc":
+        s3.put_object(Bucket=world.bucket, Key=listed + name, Body=b"")
+    found = s3.list_objects_v2(Bucket=world.bucket, Prefix=listed, StartAfter=f"{listed}a")["Contents"]
+    seen.append(("listing after a key", " ".join(entry["Key"].removeprefix(listed) for entry in found)))
+
+
+def invalidations(cloudfront: Any, world: World, seen: Seen) -> None:
+    def create(reference: str, *paths: str, distribution: str = world.distribution) -> Any:
+        batch = {"Paths": {"Quantity": len(paths), "Items": list(paths)}, "CallerReference": reference}
+        return cloudfront.create_invalidation(DistributionId=distribution, InvalidationBatch=batch)["Invalidation"]
+
+    reference = f"{world.prefix}-1"
+    first = create(reference, "/*")
+    seen.append(("a new invalidation", first["Status"]))
+    again = create(reference, "/*")
+    seen.append(("same reference, same paths", "the same one" if again["Id"] == first["Id"] else "another"))
+    seen.append(("same reference, other paths", word(lambda: create(reference, "/other"))))
+    seen.append(("a path without a slash", word(lambda: create(f"{world.prefix}-2", "about"))))
+    unknown = word(lambda: create(f"{world.prefix}-3", "/*", distribution="E0000000000000"))
+    seen.append(("an unknown distribution", unknown))
+    place: Json = {"DistributionId": world.distribution}
+    missing = word(lambda: cloudfront.get_invalidation(**place, Id="I0000000000000"))
+    seen.append(("an unknown invalidation", missing))
+    waited, status = 0.0, first["Status"]
+    while status != "Completed" and waited < world.patience:
+        world.pass_time(world.step)
+        waited += world.step
+        status = cloudfront.get_invalidation(**place, Id=first["Id"])["Invalidation"]["Status"]
+    seen.append(("the invalidation in the end", status))
+    again = create(reference, "/*")
+    seen.append(("same reference after the end", "the same one" if again["Id"] == first["Id"] else "another"))
