@@ -30,7 +30,7 @@ class Closure:
         self.files: dict[str, Path] = {}
         self.texts: dict[str, tuple[str, int]] = {}
         self.links: dict[str, str] = {}
-        self.folders: dict[str, int] = {"/tmp": 0o1777, "/run": 0o755, "/root": 0o700}  # noqa: S108 (in the image)
+        self.folders: dict[str, int] = {"/tmp": 0o1777, "/run": 0o755, "/root": 0o755}  # noqa: S108 (in the image)
         self._linked: set[Path] = set()
 
     def program(self, path: Path) -> None:
@@ -90,7 +90,8 @@ class Closure:
                 self._write(archive)
         except BrokenPipeError:
             pass
-        problem = process.stderr.read().decode("utf-8", "replace").strip()
+        with process.stderr:
+            problem = process.stderr.read().decode("utf-8", "replace").strip()
         if process.wait():
             raise FailedBefore(f"The image {name} cannot be made: {problem}", "Try: docker info")
 

@@ -16,7 +16,7 @@ from deploykit.sandbox.server.settings import INSTANCE_LABEL
 RECIPE_LABEL = "deploykit.sandbox.recipe"
 
 #: A sweep is over when nothing was found this often in a row: the engine finishes what a killed client asked for.
-QUIET = 2
+QUIET = 3
 
 
 def run(*arguments: str, text: str | None = None, check: bool = True, seconds: float = 300) -> str:
@@ -83,12 +83,15 @@ def sweep(instance: str) -> int:
 
 
 def remove_images(registry: str) -> None:
-    """Remove the engine's names for images of a registry that is gone."""
-    found = run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}\t{{.Repository}}@{{.Digest}}", check=False)
-    names = {name for line in found.splitlines() for name in line.split("\t") if name.startswith(f"{registry}/")}
-    names = {name for name in names if "<none>" not in name}
-    if names:
-        run("image", "rm", *sorted(names), check=False)
+    """Remove the engine's names, by tag and by digest, for images of a registry that is gone."""
+    ids = sorted(set(run("image", "ls", "--all", "--quiet", "--no-trunc", check=False).split()))
+    if not ids:
+        return
+    shown = json.loads(run("image", "inspect", *ids, check=False) or "[]")
+    names = {n for image in shown for n in (*(image["RepoTags"] or []), *(image["RepoDigests"] or []))}
+    ours = sorted(name for name in names if name.startswith(f"{registry}/"))
+    if ours:
+        run("image", "rm", *ours, check=False)
 
 
 def inspect(name: str) -> dict[str, Any]:

@@ -92,7 +92,10 @@ def _build(name: str, base: str, lines: list[str], folder: Path) -> None:
     """Build an image from ``base`` and a few Dockerfile lines, labelled with the recipe."""
     text = "\n".join([f"FROM {base}", f"LABEL {engine.RECIPE_LABEL}={recipe()}", *lines])
     (folder / "Dockerfile").write_text(text + "\n")
+    before = engine.run("image", "ls", "--quiet", "--filter", f"reference={name}").split()
     engine.run("build", "--quiet", "--tag", name, str(folder))
+    if before:  # made by an older recipe and without a name now; kept as long as something stands on it
+        engine.run("image", "rm", *before, check=False)
 
 
 def _registry_in_reach() -> bool:

@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 from deploykit.errors import FailedBefore
-from deploykit.sandbox.server.settings import LOOPBACK, Settings
+from deploykit.sandbox.server.settings import INSTANCE_LABEL, LOOPBACK, Settings
 
 SERVER = Path(__file__).with_name("server")
 READY_SECONDS = 30.0
@@ -104,7 +104,13 @@ def running(instance: str) -> list[int]:
 
 
 def stop(instance: str) -> int:
-    """End this sandbox's servers, by SIGKILL where SIGTERM does not do; returns how many there were."""
+    """End this sandbox's servers, by SIGKILL where SIGTERM does not do; returns how many there were.
+
+    First the docker clients of a killed run that are still making one of its containers.
+    """
+    for pid, line in _command_lines():
+        if f"{INSTANCE_LABEL}={instance}" in line:
+            _signal(pid, signal.SIGKILL)
     found = running(instance)
     for pid in found:
         _signal(pid, signal.SIGTERM)

@@ -62,7 +62,8 @@ def test_running_tasks_name_their_deployment_and_the_manifest_digest(sandbox: Sa
         assert task["startedBy"].startswith("ecs-svc/")
         assert task["containers"][0]["imageDigest"] == image.partition("@")[2]
         details = {d["name"]: d["value"] for d in task["attachments"][0]["details"]}
-        assert details["privateIPv4Address"] and details["subnetId"]
+        assert details["privateIPv4Address"].startswith("172.")
+        assert details["subnetId"].startswith("subnet-")
 
 
 def test_a_crashing_image_is_counted_said_and_replaced_ever_more_slowly_while_the_old_tasks_serve(
@@ -212,6 +213,8 @@ def test_one_writer_is_stopped_before_the_next_one_starts(sandbox: Sandbox) -> N
     sandbox.well("test-worker")
     alone = {"maximumPercent": 100, "minimumHealthyPercent": 0}
     sandbox.ecs.update_service(cluster="shop-test", service="test-worker", deploymentConfiguration=alone)
+    while any(t["lastStatus"] != "STOPPED" for t in sandbox.tasks("test-worker", "STOPPED")):
+        time.sleep(0.05)
     sandbox.roll_out("test-worker", sandbox.pushed("shop/worker", "1"), VERSION="next")
     most = 0
     while [d["rolloutState"] for d in sandbox.service("test-worker")["deployments"]] != ["COMPLETED"]:

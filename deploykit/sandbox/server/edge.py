@@ -15,8 +15,9 @@ from deploykit.sandbox.server import distribution as distributions
 from deploykit.sandbox.server.balancer import Balancer
 from deploykit.sandbox.server.cache import EdgeCache, Kept, age, clock, lifetime
 from deploykit.sandbox.server.distribution import Distribution
+from deploykit.sandbox.server.messages import Request, Response
 from deploykit.sandbox.server.settings import LOOPBACK, Settings
-from deploykit.sandbox.server.wire import Request, Response, fetch
+from deploykit.sandbox.server.wire import fetch
 
 CACHED_METHODS = ("GET", "HEAD")
 ORIGIN_SECONDS = 30.0

@@ -10,6 +10,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import ministack.app
+import ministack.core.router
 
 from deploykit.sandbox.server.faults import Faults, message
 from deploykit.sandbox.server.operations import operation, signer
@@ -34,7 +35,12 @@ class Gateway:
         self.settings = settings
         self.faults = faults
         registry = ministack.app.SERVICE_REGISTRY
-        self._known = set(registry) | {alias for entry in registry.values() for alias in entry.get("aliases", ())}
+        patterns = ministack.core.router.SERVICE_PATTERNS
+        self._known = (
+            set(registry) | set(patterns) | {"execute-api", "kinesis-firehose"}
+            | {alias for entry in registry.values() for alias in entry.get("aliases", ())}
+            | {entry["credential_scope"] for entry in patterns.values() if "credential_scope" in entry}
+        )  # fmt: skip
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,7 +78,7 @@ class Gateway:
         if called in EMPTY:
             await _send(send, 200, "application/x-amz-json-1.1", json.dumps(EMPTY[called]).encode())
             return True
-        if service in self._known or ministack.app.detect_service("POST", "/", headers, {}) in self._known - {"s3"}:
+        if service in self._known:
             return False
         text = f"The sandbox has no {service}."
         await _error(send, service, headers, 400, "UnknownOperationException", text)

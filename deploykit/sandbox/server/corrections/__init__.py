@@ -54,6 +54,9 @@ OWN: tuple[Requirement, ...] = (
     ("services.cloudfront", "_cache_policies", "AccountScopedDict"),
     ("services.cloudfront", "_MANAGED_CACHE_POLICIES", "dict"),
     ("services.ecs", "_ACTION_MAP", "dict"),
+    ("app", "SERVICE_REGISTRY", "dict"),
+    ("app", "app", "(scope, receive, send)"),
+    ("core.router", "SERVICE_PATTERNS", "dict"),
     ("services.cloudfront", "_strip_namespace", "(el)"),
 )
 

@@ -113,7 +113,7 @@ class Containers:
         """Call ``line`` with each line the container writes, until it ends."""
         rest = b""
         with contextlib.suppress(APIError, DockerException, OSError):
-            for chunk in self.client.attach(container, stdout=True, stderr=True, stream=True, logs=True):
+            for chunk in self.client.logs(container, stdout=True, stderr=True, stream=True, follow=True):
                 *whole, rest = (rest + chunk).split(b"\n")
                 for text in whole:
                     line(text.decode("utf-8", "replace").rstrip("\r"))

@@ -24,7 +24,7 @@ TICK = 0.15
 #: A task without a load balancer counts as healthy after running this long (seconds).
 STEADY = 1.0
 
-#: How long a rollback takes at least, and how long a FAILED deployment stays to be seen (seconds): on AWS it is minutes.
+#: How long a rollback takes at least, and how long a FAILED deployment stays to be seen (seconds; on AWS, minutes).
 ROLLBACK_SECONDS = 1.0
 FAILED_SECONDS = 3.0
 
