@@ -7,14 +7,14 @@ documentation says. It leaves one service (deleted), its task definitions, some 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
+from tests.simulator.conformance_ecs import EcsScript
+from tests.simulator.conformance_world import Seen, World, word
+
+__all__ = ["EXPECTED", "World", "run"]
 
 Json = dict[str, Any]
-Seen = list[tuple[str, str]]
 
 EXPECTED: Seen = [
     # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html
@@ -93,53 +93,14 @@ EXPECTED: Seen = [
 ]
 
 
-@dataclass(frozen=True)
-class World:
-    """What the script works on, prepared by whoever runs it.
-
-    ``cluster``, ``bucket`` and ``distribution`` exist; ``repository`` is immutable and holds ``tag``. ``good`` and
-    ``better`` are images whose containers run on; those of ``crashing`` exit with code 3 soon after their start.
-    ``prefix`` makes every name new. ``definition``, ``container`` and ``service`` are added to what is registered
-    and created. ``pass_time`` sleeps (or moves a virtual clock), in steps of ``step`` and at most ``patience``
-    seconds for one wait.
-    """
-
-    cluster: str
-    good: str
-    better: str
-    crashing: str
-    repository: str
-    tag: str
-    bucket: str
-    distribution: str
-    pass_time: Callable[[float], None]
-    prefix: str = "conformance"
-    definition: Json = field(default_factory=dict)
-    container: Json = field(default_factory=dict)
-    service: Json = field(default_factory=dict)
-    step: float = 0.5
-    patience: float = 300.0
-
-
 def run(ecs: Any, ecr: Any, s3: Any, cloudfront: Any, world: World) -> Seen:
     """Every step, in the order of ``EXPECTED``. The clients must not retry."""
-    from tests.simulator.conformance_ecs import EcsScript
-
     seen: Seen = []
     EcsScript(ecs, world, seen).run()
     images(ecr, world, seen)
     objects(s3, world, seen)
     invalidations(cloudfront, world, seen)
     return seen
-
-
-def word(call: Callable[[], object]) -> str:
-    """``done``, or the error code that AWS answered with."""
-    try:
-        call()
-    except ClientError as refused:
-        return str(refused.response["Error"]["Code"])
-    return "done"
 
 
 def images(ecr: Any, world: World, seen: Seen) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import boto3
@@ -27,9 +28,15 @@ class Served:
 
 def clients(sim: Simulator, *services: str) -> list[Any]:
     """Raw boto3 clients of the simulator, which never retry."""
-    session: Any = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=sim.region)
     config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+    session = _session(sim.region)
     return [session.client(name, endpoint_url=sim.url, config=config) for name in services]
+
+
+@lru_cache(maxsize=4)
+def _session(region: str) -> Any:
+    """One session for all tests: reading the service models is most of what a client costs."""
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)
 
 
 def container(

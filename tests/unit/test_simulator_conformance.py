@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 from tests.simulator import Behaviour, Simulator, clients
 from tests.simulator.conformance import EXPECTED, World, run
 
@@ -31,3 +34,17 @@ def test_the_simulator_answers_the_conformance_script_as_aws_documents_it() -> N
             crashing=crashing,
         )
         assert run(ecs, ecr, s3, cloudfront, world) == EXPECTED
+
+
+def test_the_simulator_knows_nothing_of_deploykit() -> None:
+    files = sorted((Path(__file__).parents[1] / "simulator").glob("*.py"))
+    imported = set()
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add((node.module or "").split(".")[0])
+    assert len(files) > 15
+    assert "tests" in imported
+    assert "deploykit" not in imported
