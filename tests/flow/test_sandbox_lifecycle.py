@@ -95,8 +95,9 @@ def test_the_environment_it_prints_points_a_shell_at_it(small: Configuration) ->
         lifecycle.env(small)
     running = lifecycle.up(small)
     script = f'eval "$(cat)"; {shlex.quote(sys.executable)} -c "import os; print(dict(os.environ))"'
+    other = {"PATH": os.environ["PATH"], "AWS_PROFILE": "somebody", "AWS_SESSION_TOKEN": "x"}
     shown = subprocess.run(["sh", "-c", script], input=lifecycle.env(small), capture_output=True, text=True, check=True,
-                           env={"PATH": os.environ["PATH"], "AWS_PROFILE": "somebody", "AWS_SESSION_TOKEN": "x"})  # fmt: skip
+                           env=other)  # fmt: skip
     assert "AWS_PROFILE" not in shown.stdout
     assert "AWS_SESSION_TOKEN" not in shown.stdout
     for name, value in lifecycle.variables(running).items():

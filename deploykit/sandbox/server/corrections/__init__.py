@@ -36,6 +36,7 @@ OWN: tuple[Requirement, ...] = (
     ("services.ecs", "_resolve_cluster_name", "(ref)"),
     ("services.ecs", "_resolve_service_ref", "(ref)"),
     ("services.ecs", "_resolve_container_secrets", "(cdef)"),
+    ("services.ecs", "_SecretResolutionError", "type"),
     ("services.ecr", "_find_image", "(repo_name, image_id)"),
     ("services.iam", "_roles", "AccountScopedDict"),
     ("services.cloudwatch_logs", "_log_groups", "AccountRegionScopedDict"),
