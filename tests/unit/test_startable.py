@@ -1,0 +1,156 @@
+"""Before a rollback touches anything: would what it goes to still start?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploykit.deploy.startable import Startable, definitions_of, startable
+from tests.simulator import Served, serve
+from tests.unit.ledger_kit import ACCOUNT, World, world
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/service/"
+SECRETS = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:"
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+    with world(monkeypatch, tmp_path) as made:
+        made.sim.iam.roles |= {"task", "execution"}
+        made.sim.secrets.put("shop/api", '{"key": "1"}')
+        made.sim.secrets.put("shop/registry", "{}")
+        made.sim.ssm.values |= {"shop-token": "1", f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/shop/dsn": "1"}
+        yield made
+
+
+@pytest.fixture
+def api(there: World) -> Served:
+    return serve(there.sim, "api", count=0)
+
+
+def looked(there: World, served: Served, registry: str | None = None, **changes: Any) -> Startable:
+    """What is found out about the service's definition with fields of its container, or of itself, changed."""
+    body = dict(there.sim.state.definitions[served.name][0].body)
+    container = {**body["containerDefinitions"][0], **changes.pop("container", {})}
+    content = {**body, "containerDefinitions": [container], **changes}
+    arn = there.sim.ecs.register_task_definition(content)["taskDefinition"]["taskDefinitionArn"]
+    definitions, gone = definitions_of(there.aws, {"api": arn})
+    assert gone == []
+    return startable(there.aws, definitions, ACCOUNT, registry)
+
+
+def secret(value: str) -> dict[str, Any]:
+    return {"container": {"secrets": [{"name": "KEY", "valueFrom": value}]}}
+
+
+def test_what_has_everything_it_needs_would_start(there: World, api: Served) -> None:
+    found = looked(
+        there,
+        api,
+        taskRoleArn=f"{ROLE}task",
+        executionRoleArn=f"{ROLE}execution",
+        container={
+            "secrets": [
+                {"name": "KEY", "valueFrom": f"{SECRETS}shop/api-AbCdEf:key::"},
+                {"name": "TOKEN", "valueFrom": "shop-token"},
+                {"name": "DSN", "valueFrom": f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/shop/dsn"},
+            ],
+            "repositoryCredentials": {"credentialsParameter": "shop/registry"},
+        },
+    )
+    assert found == Startable()
+
+
+def test_a_deleted_image_is_a_problem(there: World, api: Served) -> None:
+    there.sim.ecr.batch_delete_image({"repositoryName": "api", "imageIds": [{"imageDigest": api.digest}]})
+    (problem,) = looked(there, api).problems
+    assert f"image api@{api.digest} is not in ECR any more" in problem
+    assert "api needs it" in problem
+
+
+def test_a_deleted_repository_is_a_problem(there: World, api: Served) -> None:
+    del there.sim.ecr.repositories["api"]
+    assert "not in ECR any more" in looked(there, api).problems[0]
+
+
+def test_images_behind_another_registrys_name_are_looked_for_in_ecr(there: World, api: Served) -> None:
+    image = {"container": {"image": f"127.0.0.1:4566/api@sha256:{'0' * 64}"}}
+    assert "api@sha256:000" in looked(there, api, "127.0.0.1:4566", **image).problems[0]
+    assert looked(there, api, None, **image) == Startable()
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (f"{SECRETS}shop/gone-AbCdEf:key::", f"secret {SECRETS}shop/gone-AbCdEf does not exist"),
+        (f"{SECRETS}shop/gone-AbCdEf", f"secret {SECRETS}shop/gone-AbCdEf does not exist"),
+        ("gone-token", "SSM parameter gone-token does not exist"),
+    ],
+)
+def test_a_missing_secret_is_a_problem(there: World, api: Served, value: str, name: str) -> None:
+    (problem,) = looked(there, api, **secret(value)).problems
+    assert name in problem
+
+
+def test_missing_credentials_of_a_registry_are_a_problem(there: World, api: Served) -> None:
+    container = {"repositoryCredentials": {"credentialsParameter": "shop/nobody"}}
+    assert "secret shop/nobody does not exist" in looked(there, api, container=container).problems[0]
+
+
+def test_missing_roles_are_problems(there: World, api: Served) -> None:
+    found = looked(there, api, taskRoleArn=f"{ROLE}gone", executionRoleArn=f"{ROLE}gone-too")
+    assert [problem.partition(" does")[0] for problem in found.problems] == [f"role {ROLE}gone", f"role {ROLE}gone-too"]
+
+
+def test_everything_that_lacks_is_said_at_once(there: World, api: Served) -> None:
+    there.sim.ecr.batch_delete_image({"repositoryName": "api", "imageIds": [{"imageDigest": api.digest}]})
+    found = looked(there, api, executionRoleArn=f"{ROLE}gone", **secret("gone-token"))
+    assert len(found.problems) == 3
+
+
+@pytest.mark.parametrize(
+    ("operation", "service"),
+    [("BatchGetImage", "ecr"), ("DescribeSecret", "secretsmanager"), ("GetParameters", "ssm"), ("GetRole", "iam")],
+)
+def test_not_being_allowed_to_look_is_a_warning_only(there: World, api: Served, operation: str, service: str) -> None:
+    there.sim.faults.deny(operation, service=service)
+    secrets = [
+        {"name": "KEY", "valueFrom": f"{SECRETS}shop/api-AbCdEf"},
+        {"name": "TOKEN", "valueFrom": "shop-token"},
+    ]
+    found = looked(there, api, executionRoleArn=f"{ROLE}execution", container={"secrets": secrets})
+    assert found.problems == ()
+    (warning,) = found.warnings
+    assert "could not look" in warning
+    assert f"{service}:{operation}" in warning
+
+
+def test_what_is_in_another_region_or_account_is_a_warning_only(there: World, api: Served) -> None:
+    found = looked(
+        there,
+        api,
+        taskRoleArn="arn:aws:iam::210987654321:role/theirs",
+        container={
+            "image": f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/api:1",
+            "secrets": [{"name": "K", "valueFrom": f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:a-AbCdEf"}],
+        },
+    )
+    assert found.problems == ()
+    assert len(found.warnings) == 3
+
+
+def test_each_thing_is_asked_for_once_whoever_needs_it(there: World, api: Served) -> None:
+    arn = api.task_definition
+    definitions, _ = definitions_of(there.aws, {"api": arn, "worker": arn})
+    with there.sim.recording() as calls:
+        assert startable(there.aws, definitions, ACCOUNT) == Startable()
+    assert [call.operation for call in calls] == ["BatchGetImage"]
+
+
+def test_a_deleted_task_definition_is_a_problem(there: World, api: Served) -> None:
+    definitions, gone = definitions_of(there.aws, {"api": api.task_definition, "web": f"{api.task_definition}99"})
+    assert list(definitions) == ["api"]
+    assert gone == ["web: task definition api:199 was deleted"]
