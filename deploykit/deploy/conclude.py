@@ -30,7 +30,7 @@ def conclude(run: Execution) -> Ending:
     if run.plan.kind == "rollback":
         return _rollback(run)
     if not run.rolled_out:
-        return _failed(run, "the rollout failed" if run.trouble is None else run.trouble.message)
+        return _failed(run, _why(run))
     judgement = run.judgement
     if judgement is None:
         return _stepped(run)
@@ -75,12 +75,11 @@ def _failed(run: Execution, why: str) -> Ending:
 
 def _rollback(run: Execution) -> Ending:
     if not run.rolled_out:
-        why = run.trouble.message if run.trouble else "the rollout failed"
         return Ending(
             Outcome.FAILED,
             ExitCode.UNHEALTHY,
             Verdict.UNHEALTHY,
-            f"the rollback failed: {why} ({run.rolling.left()})",
+            f"the rollback failed: {_why(run)} ({run.rolling.left()})",
             "`deploykit status` shows what runs; `deploykit rollback --to SHA` goes to a release you name",
         )
     verdict = run.judgement.verdict if run.judgement else Verdict.UNCHECKED
@@ -112,6 +111,14 @@ def _superseded(run: Execution) -> Ending:
         f"another rollout took over {taken} ({run.rolling.left()}); nothing was undone, since it is theirs now",
         "`deploykit status` shows what runs; `deploykit deploy` continues once it is over",
     )
+
+
+def _why(run: Execution) -> str:
+    """Why the rollout failed, in one clause: the cause where a task told it, else what ECS said, else the error."""
+    causes = [finding.summary for finding in run.findings if finding.severity == "error"]
+    ends = [f"{key} {end.stand}: {end.reason}" for key, end in run.rolling.forward.ended.items() if not end.good]
+    said = causes or ends or ([run.trouble.message] if run.trouble else [])
+    return said[0] if said else "the rollout failed"
 
 
 def _what(run: Execution) -> str:

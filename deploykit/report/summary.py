@@ -21,7 +21,7 @@ _OUTCOME = {
     Outcome.INTERRUPTED: "interrupted",
 }
 _WHEN_PUT_BACK = "failed, and put back: what runs is as healthy as before"
-_NOTEWORTHY = (EndpointClass.REGRESSION, EndpointClass.PRE_EXISTING, EndpointClass.FIXED, EndpointClass.FLAKY)
+_NOT_FINE = (EndpointClass.REGRESSION, EndpointClass.PRE_EXISTING, EndpointClass.FLAKY)
 _MOST_FAILURES = 3
 
 
@@ -80,11 +80,11 @@ def _services(services: Mapping[str, ReleasedService], style: Style) -> list[str
 def _checks(checks: Mapping[str, EndpointResult], style: Style) -> list[str]:
     if not checks:
         return []
-    fine = [name for name, result in checks.items() if result.kind is not None and result.kind not in _NOTEWORTHY]
+    fine = [name for name, result in checks.items() if result.kind is not None and result.kind not in _NOT_FINE]
     lines = [f"  checks: {len(fine)} of {len(checks)} endpoints as they should be"]
     width = max(len(name) for name in checks)
     for name, result in checks.items():
-        if name not in fine:
+        if name not in fine or result.kind is EndpointClass.FIXED:
             lines += _noteworthy(name.ljust(width), result, style)
     return lines
 

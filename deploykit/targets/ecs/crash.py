@@ -10,7 +10,13 @@ from typing import Literal
 from deploykit.model.task import Task, TaskContainer
 
 Cause = Literal[
-    "image-missing", "program-crash", "load-balancer-check", "container-check", "secret-missing", "task-failed"
+    "image-missing",
+    "program-crash",
+    "load-balancer-check",
+    "container-check",
+    "container-start",
+    "secret-missing",
+    "task-failed",
 ]
 
 # Stops that say nothing about the release. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html
@@ -25,7 +31,7 @@ _REASONS: tuple[tuple[str, str, Cause], ...] = (
     (r"(?is)ResourceInitializationError.*(secret|parameter|asm|ssm)", "secret", "secret-missing"),
     (r"ResourceInitializationError", "resource", "task-failed"),
     (r"OutOfMemory", "memory", "program-crash"),
-    (r"Cannot(Start|Create)Container|ContainerRuntime", "start", "program-crash"),
+    (r"Cannot(Start|Create)Container|ContainerRuntime", "start", "container-start"),
 )
 
 

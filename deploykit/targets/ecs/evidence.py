@@ -31,6 +31,10 @@ _WORDS: dict[Cause, tuple[str, str]] = {
         "the container's own health check fails",
         "run the health check's command in the image; `startPeriod` may be too short",
     ),
+    "container-start": (
+        "its container cannot be started",
+        "check `command`, `entryPoint`, `user` and volumes of the task definition, and the image's architecture",
+    ),
     "secret-missing": (
         "a secret of the task definition cannot be read",
         "check that each `valueFrom` exists and that the execution role may read it",
