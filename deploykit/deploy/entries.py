@@ -8,10 +8,12 @@ from datetime import datetime
 from deploykit.config.schema import Configuration
 from deploykit.deploy.orders import Edges
 from deploykit.deploy.record import author, timestamp
+from deploykit.deploy.recorded import warn_of_broken
 from deploykit.edges.aws.session import Aws
 from deploykit.ledger.store import Store, open_store, release_id
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.plan import Plan
+from deploykit.model.progress import Progress
 
 _READ = 30  # releases back that a deploy looks at: withdrawn and unfinished ones are among the newest
 
@@ -28,10 +30,15 @@ class Ledger:
         return release_id(now, sha, after=self.entries[0].id if self.entries else None)
 
 
-def read_ledger(configuration: Configuration, aws: Aws) -> Ledger:
+def read_ledger(configuration: Configuration, aws: Aws, progress: Progress) -> Ledger:
     """The newest entries. Raises what the store raises: nothing may change while the ledger cannot be read."""
     store = open_store(configuration.state, aws, configuration.root)
-    return Ledger(store, store.newest(_READ).entries if store else ())
+    if store is None:
+        return Ledger(None, ())
+    listing = store.newest(_READ)
+    warn_of_broken(listing, progress)
+    ours = (entry for entry in listing.entries if entry.environment in ("", configuration.environment))
+    return Ledger(store, tuple(ours))
 
 
 def new_entry(plan: Plan, command: str, edges: Edges, reason: str | None = None) -> LedgerEntry:

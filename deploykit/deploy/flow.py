@@ -65,7 +65,7 @@ def _release(order: DeployOrder, edges: Edges, intent: Intent) -> RunReport:
     configuration, steps = order.configuration, Steps(edges.clock, edges.progress)
     chosen = chosen_services(configuration, order.services)
     source = identify(order, chosen)
-    observed, ledger = observe(configuration, edges.aws), read_ledger(configuration, edges.aws)
+    observed, ledger = observe(configuration, edges.aws), read_ledger(configuration, edges.aws, edges.progress)
     refuse_unrollable(observed, chosen)
     refuse_other_environments(configuration, observed, chosen)
     refuse_older(order, source, observed, edges.progress)

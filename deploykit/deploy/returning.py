@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from deploykit.deploy.entries import Ledger, new_entry, read_ledger
+from deploykit.deploy.entries import Ledger, new_entry
 from deploykit.deploy.execute import Execution, Intent
 from deploykit.deploy.observe import observe, refuse_other_environments, refuse_unrollable
 from deploykit.deploy.orders import Edges, RollbackOrder
 from deploykit.deploy.plan import plan_rollback
 from deploykit.deploy.record import Record, Steps
-from deploykit.deploy.releases import live_of
-from deploykit.deploy.rollback import NoTarget, Target, choose
+from deploykit.deploy.recorded import find_target
+from deploykit.deploy.rollback import Target
 from deploykit.deploy.source import chosen_services
 from deploykit.deploy.startable import definitions_of, startable
 from deploykit.deploy.unchanged import unchanged
-from deploykit.errors import DeploykitError, FailedBefore, Interrupted, Problem
-from deploykit.ledger.tags import tagged_releases
-from deploykit.model.ledger import LedgerEntry
-from deploykit.model.observed import Definition, ObservedService
+from deploykit.errors import FailedBefore, Interrupted, Problem
+from deploykit.model.observed import Definition
 from deploykit.model.plan import Plan
 from deploykit.model.report import RunReport
 from deploykit.targets.ecs.definition import short
@@ -34,8 +30,8 @@ def rollback(order: RollbackOrder, edges: Edges) -> RunReport:
     observed = observe(configuration, edges.aws)
     refuse_unrollable(observed, chosen)
     refuse_other_environments(configuration, observed, chosen)
-    ledger = _ledger(order, edges)
-    target = _target(order, ledger, observed, edges)
+    found = find_target(configuration, edges.aws, observed, edges.progress, order.to, order.services)
+    target, ledger = found.target, Ledger(found.recorded.store, found.recorded.entries)
     definitions = _startable(target, order, edges)
     release = ledger.new_id(edges.clock.now(), target.sha or "")
     plan = plan_rollback(configuration, observed, target, definitions, release)
@@ -46,32 +42,6 @@ def rollback(order: RollbackOrder, edges: Edges) -> RunReport:
     record = Record(ledger.store, entry, edges.clock, edges.progress)
     intent = Intent(undo=False, baseline=False, deadline=order.deadline)
     return Execution(plan, intent, configuration, edges, record, steps).run()
-
-
-def _ledger(order: RollbackOrder, edges: Edges) -> Ledger:
-    """The ledger, or nothing where it cannot be read: an incident does not wait for a bucket."""
-    try:
-        return read_ledger(order.configuration, edges.aws)
-    except DeploykitError as error:
-        edges.progress.warn(f"the ledger cannot be read ({error.message}); going by tags on task definitions alone")
-        return Ledger(None, ())
-
-
-def _target(order: RollbackOrder, ledger: Ledger, observed: dict[str, ObservedService], edges: Edges) -> Target:
-    live = live_of(observed)
-
-    def found(entries: Sequence[LedgerEntry]) -> Target | NoTarget:
-        return choose(entries, live, order.to, order.services)
-
-    target = found(ledger.entries)
-    if isinstance(target, NoTarget) and ledger.store is not None and ledger.entries:
-        target = found(ledger.store.newest().entries)
-    if not ledger.entries:
-        wanted = lambda entries: t.release if isinstance(t := found(entries), Target) else None  # noqa: E731
-        target = found(tagged_releases(edges.aws, observed, order.configuration.environment, wanted))
-    if isinstance(target, NoTarget):
-        raise target.refusal()
-    return target
 
 
 def _startable(target: Target, order: RollbackOrder, edges: Edges) -> dict[str, Definition]:

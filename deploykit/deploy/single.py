@@ -103,7 +103,7 @@ def invalidate_only(order: DeployOrder, edges: Edges) -> RunReport:
     observed = observe(configuration, edges.aws)
     refuse_other_environments(configuration, observed, chosen)
     sha = running_sha(observed)
-    ledger = read_ledger(configuration, edges.aws)
+    ledger = read_ledger(configuration, edges.aws, edges.progress)
     release = ledger.new_id(edges.clock.now(), sha or "")
     plan = Plan("step", configuration.environment, release, sha, sha, observed, {}, {}, invalidations)
     record = Record(ledger.store, new_entry(plan, order.command, edges), edges.clock, edges.progress)

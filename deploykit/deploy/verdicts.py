@@ -43,8 +43,8 @@ def _release_tags(plan: Plan, rolling: Rolling, verdict: Verdict | None) -> dict
 def _rollback_tags(plan: Plan, rolling: Rolling) -> dict[str, Verdict]:
     left = {
         service.definition.arn: Verdict.WITHDRAWN
-        for key, service in plan.observed.items()
-        if key in rolling.forward.begun and service.definition.release
+        for service in plan.observed.values()
+        if service.definition.release in plan.withdraws
     }
     back = {
         begun.definition.arn: plan.target_verdict or Verdict.HEALTHY
