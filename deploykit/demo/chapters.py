@@ -80,7 +80,7 @@ def _deploy_past_a_stale_edge(scene: Scene, heard: Heard) -> Ended:
 
 
 def _roll_back(scene: Scene, heard: Heard) -> Ended:
-    return scene.commands.run("rollback", "--reason", "the news was last week's", heard=heard)
+    return scene.commands.run("rollback", "--reason", "wrong news", heard=heard)
 
 
 def _deploy_what_runs(scene: Scene, heard: Heard) -> Ended:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 END_SECONDS = 15.0
+KEPT_WORDS = 20
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,13 @@ class Traffic:
 
     def _listen(self) -> None:
         assert self._child.stdout is not None  # noqa: S101 (asked for with PIPE)
-        for line in self._child.stdout:
-            report = json.loads(line)
-            with self._heard:
-                self._sent, self._failed = report["sent"], report["failed"]
-                self.words += report["words"][: 20 - len(self.words)]
-                self._lines += 1
-                self._heard.notify_all()
+        with self._child.stdout as lines:
+            for line in lines:
+                report = json.loads(line)
+                with self._heard:
+                    self._sent, self._failed = report["sent"], report["failed"]
+                    self.words += report["words"][: KEPT_WORDS - len(self.words)]
+                    self._lines += 1
+                    self._heard.notify_all()
         with self._heard:
             self._heard.notify_all()
