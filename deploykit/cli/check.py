@@ -34,13 +34,13 @@ def add_to(app: typer.Typer) -> None:
             raise UsageError(f"--rounds {rounds} must be 1 or more", "leave it out to ask once")
         configuration = run.configuration()
         names = known("endpoint", endpoints or (), [endpoint.id for endpoint in configuration.checks.endpoints])
-        from deploykit.deploy import flow
+        from deploykit.deploy.flow import check as look
         from deploykit.report import views
         from deploykit.report.json import plain
 
         edges = _edges(run)
         while True:
-            result = flow.check(configuration, names, rounds, edges)
+            result = look(configuration, names, rounds, edges)
             fields = ("healthy", "endpoints", "reason")
             document = {name: plain(getattr(result, name)) for name in fields}
             lines = views.of_check(document, run.style)

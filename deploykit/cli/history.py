@@ -21,7 +21,7 @@ def add_to(app: typer.Typer) -> None:
         if limit < 1:
             raise UsageError(f"--limit {limit} must be 1 or more")
         configuration = run.configuration()
-        from deploykit.deploy.history import history as read
+        from deploykit.deploy.reading.history import history as read
         from deploykit.report import views
         from deploykit.report.json import plain
 

@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
         seconds = duration("--since", since)
         configuration = run.configuration()
         (name,) = known("service", [service], configuration.services)
-        from deploykit.deploy.logs import lines_of
+        from deploykit.deploy.reading.logs import lines_of
         from deploykit.report.json import plain
 
         found = []

@@ -16,7 +16,7 @@ def add_to(app: typer.Typer) -> None:
         Since when, by whom, and whether the way back is ready.
         """
         configuration = run.configuration()
-        from deploykit.deploy.status import status as look
+        from deploykit.deploy.reading.status import status as look
         from deploykit.report import views
         from deploykit.report.json import plain
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from deploykit.config.schema import Configuration
 from deploykit.deploy.orders import Edges
 from deploykit.deploy.record import author, timestamp
-from deploykit.deploy.recorded import warn_of_broken
+from deploykit.deploy.returning.recorded import warn_of_broken
 from deploykit.edges.aws.session import Aws
 from deploykit.ledger.store import Store, open_store, release_id
 from deploykit.model.ledger import LedgerEntry

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from deploykit.config.schema import Configuration
 from deploykit.deploy.caches import Purpose, empty
 from deploykit.deploy.conclude import Ending, conclude
-from deploykit.deploy.judge import Judgement
+from deploykit.deploy.judging.judge import Judgement
+from deploykit.deploy.judging.proof import Proof
 from deploykit.deploy.orders import Edges
-from deploykit.deploy.proving import Proof
 from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.rolling import Rolling
 from deploykit.deploy.verdicts import write_verdicts

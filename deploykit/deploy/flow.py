@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Literal
 
 from deploykit.config.schema import Configuration
-from deploykit.deploy import check as checking
 from deploykit.deploy.entries import new_entry, read_ledger
 from deploykit.deploy.execute import Execution, Intent
+from deploykit.deploy.judging import check as checking
+from deploykit.deploy.judging.proof import Proof
 from deploykit.deploy.observe import observe, refuse_other_environments, refuse_unrollable
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.plan import plan_deploy
-from deploykit.deploy.proving import Proof
 from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.resuming import resumed
-from deploykit.deploy.returning import rollback as rollback
+from deploykit.deploy.returning.run import rollback as rollback
 from deploykit.deploy.single import build_only, invalidate_only, push_only
 from deploykit.deploy.source import chosen_services, identify, refuse_older, refuse_withdrawn
 from deploykit.deploy.supply import supply

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from deploykit.config.schema import Configuration
-from deploykit.deploy.rollback import Target
+from deploykit.deploy.returning.choose import Target
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import Definition, ObservedService, ServiceName
 from deploykit.model.plan import Change, Plan

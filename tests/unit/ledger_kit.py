@@ -12,7 +12,7 @@ import pytest
 
 from deploykit.config.schema import Configuration, Project, Service
 from deploykit.deploy.orders import Edges
-from deploykit.deploy.releases import Live
+from deploykit.deploy.returning.releases import Live
 from deploykit.edges.aws.session import Aws
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.progress import Silent

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploykit.deploy.judge import BLIND_ROUNDS, Judge
-from deploykit.deploy.sequential import Decision, SequentialTest
-from deploykit.deploy.watch import upper_share
+from deploykit.deploy.judging.judge import BLIND_ROUNDS, Judge
+from deploykit.deploy.judging.sequential import Decision, SequentialTest
+from deploykit.deploy.judging.watch import upper_share
 from deploykit.model.probe import EndpointClass, Reading, Samples
 from deploykit.model.release import Verdict
 from tests.unit.probe_kit import bad, blind, checks, endpoint, good

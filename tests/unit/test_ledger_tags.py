@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from deploykit.deploy.observe import observe
-from deploykit.deploy.recorded import find_target
-from deploykit.deploy.releases import live_of, running_release
+from deploykit.deploy.returning.recorded import find_target
+from deploykit.deploy.returning.releases import live_of, running_release
 from deploykit.edges.aws.session import NotAllowed
 from deploykit.errors import FailedBefore
 from deploykit.ledger.store import open_store

@@ -97,7 +97,7 @@ def test_a_server_that_drips_or_never_answers_costs_no_more_than_the_timeout(ser
     assert kinds(reading) == [("response", "timeout")]
     assert not reading.prober
     assert reading.latency is not None
-    assert reading.latency >= 0.4
+    assert reading.latency >= 0.35
 
 
 def test_an_endless_body_is_read_to_its_bound_and_fails_only_what_needs_the_rest(server: Server) -> None:
@@ -157,7 +157,11 @@ def test_no_route_speaks_of_the_prober_and_a_timeout_does_not() -> None:
 def test_a_name_service_that_does_not_answer_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     from deploykit.edges.clock import Deadline
 
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_keys: time.sleep(2) or [])
+    def silent(*_args: object, **_keys: object) -> list[object]:
+        time.sleep(2)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
     began = time.monotonic()
     with pytest.raises(Unresolved, match=r"0\.1 s"):
         Resolver().addresses("example.com", 80, Deadline(SystemClock(), 0.1))

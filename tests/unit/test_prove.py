@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from deploykit.config.checks import Endpoint
-from deploykit.deploy.judge import BLIND_ROUNDS, Judge, Judgement
-from deploykit.deploy.prove import at_edge, prove, take_baseline
+from deploykit.deploy.judging.judge import BLIND_ROUNDS, Judge, Judgement
+from deploykit.deploy.judging.prove import at_edge, prove, take_baseline
 from deploykit.model.probe import Reading, Samples
 from deploykit.model.release import Verdict
 from tests.unit.probe_kit import FakeClock, Listener, bad, blind, checks, endpoint, good

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from deploykit.deploy.releases import Live
-from deploykit.deploy.rollback import NoTarget, Target, choose
+from deploykit.deploy.returning.choose import NoTarget, Target, choose
+from deploykit.deploy.returning.releases import Live
 from deploykit.errors import ExitCode
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.release import Outcome, Verdict

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploykit.deploy.startable import Startable, definitions_of, startable
+from deploykit.deploy.returning.startable import Startable, definitions_of, startable
 from tests.simulator import Served, serve
 from tests.unit.ledger_kit import ACCOUNT, World, world
 

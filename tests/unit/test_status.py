@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deploykit.deploy.history import history
-from deploykit.deploy.logs import lines_of
-from deploykit.deploy.status import status
+from deploykit.deploy.reading.history import history
+from deploykit.deploy.reading.logs import lines_of
+from deploykit.deploy.reading.status import status
 from deploykit.errors import FailedBefore, UsageError
 from deploykit.ledger.store import Store, open_store
 from deploykit.model.release import Outcome, Verdict

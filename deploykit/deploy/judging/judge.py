@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deploykit.config.checks import Checks
-from deploykit.deploy.check_findings import endpoint_findings, prober_offline
-from deploykit.deploy.tally import prober_blind
-from deploykit.deploy.watch import Watch, broken
+from deploykit.deploy.judging.findings import endpoint_findings, prober_offline
+from deploykit.deploy.judging.tally import prober_blind
+from deploykit.deploy.judging.watch import Watch, broken
 from deploykit.model.finding import Finding
 from deploykit.model.probe import EndpointResult, Reading, Samples
 from deploykit.model.release import Verdict

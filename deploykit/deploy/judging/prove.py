@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from deploykit.config.checks import Checks, Endpoint
-from deploykit.deploy.judge import Judge, Judgement
-from deploykit.deploy.tally import Tally, prober_blind
+from deploykit.deploy.judging.judge import Judge, Judgement
+from deploykit.deploy.judging.tally import Tally, prober_blind
 from deploykit.edges.clock import Clock, Deadline
 from deploykit.model.probe import Reading, Samples
 from deploykit.model.progress import Progress

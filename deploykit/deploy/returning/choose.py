@@ -15,7 +15,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from deploykit.deploy.releases import Live, Revisions, Running, Standing, running_release, standing, took_effect
+from deploykit.deploy.returning.releases import (
+    Live,
+    Revisions,
+    Running,
+    Standing,
+    running_release,
+    standing,
+    took_effect,
+)
 from deploykit.errors import FailedBefore
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.release import Outcome, Verdict

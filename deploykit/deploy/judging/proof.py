@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from deploykit.config.schema import Configuration, Endpoint
-from deploykit.deploy.judge import Judge, Judgement
+from deploykit.deploy.judging.judge import Judge, Judgement
+from deploykit.deploy.judging.prove import at_edge, prove, take_baseline
 from deploykit.deploy.orders import Edges
-from deploykit.deploy.prove import at_edge, prove, take_baseline
 from deploykit.model.probe import Reading, Samples
 from deploykit.model.release import ReleasedService
 from deploykit.probes.http import Prober

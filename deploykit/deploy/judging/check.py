@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deploykit.config.checks import Checks, Endpoint
-from deploykit.deploy.judge import Judge
-from deploykit.deploy.prove import QUICK
-from deploykit.deploy.tally import prober_blind
-from deploykit.deploy.watch import shown
+from deploykit.deploy.judging.judge import Judge
+from deploykit.deploy.judging.prove import QUICK
+from deploykit.deploy.judging.tally import prober_blind
+from deploykit.deploy.judging.watch import shown
 from deploykit.edges.clock import Clock
 from deploykit.errors import ExitCode, UsageError
 from deploykit.model.probe import Failure, Reading

@@ -8,10 +8,10 @@ from deploykit.deploy.observe import observe, refuse_other_environments, refuse_
 from deploykit.deploy.orders import Edges, RollbackOrder
 from deploykit.deploy.plan import plan_rollback
 from deploykit.deploy.record import Record, Steps
-from deploykit.deploy.recorded import find_target
-from deploykit.deploy.rollback import Target
+from deploykit.deploy.returning.choose import Target
+from deploykit.deploy.returning.recorded import find_target
+from deploykit.deploy.returning.startable import definitions_of, startable
 from deploykit.deploy.source import chosen_services
-from deploykit.deploy.startable import definitions_of, startable
 from deploykit.deploy.unchanged import unchanged
 from deploykit.errors import FailedBefore, Interrupted, Problem
 from deploykit.model.observed import Definition

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from deploykit.config.schema import Configuration
-from deploykit.deploy.releases import live_of
-from deploykit.deploy.rollback import NoTarget, Target, choose
+from deploykit.deploy.returning.choose import NoTarget, Target, choose
+from deploykit.deploy.returning.releases import live_of
 from deploykit.edges.aws.session import Aws
 from deploykit.errors import FailedBefore, OutOfReach
 from deploykit.ledger.store import Listing, Store, open_store

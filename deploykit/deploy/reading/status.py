@@ -8,8 +8,8 @@ from functools import partial
 from deploykit.config.schema import Configuration
 from deploykit.deploy.observe import service_names
 from deploykit.deploy.orders import Edges
-from deploykit.deploy.recorded import recorded_releases
-from deploykit.deploy.releases import Revisions, last_effective, live_of, running_release
+from deploykit.deploy.returning.recorded import recorded_releases
+from deploykit.deploy.returning.releases import Revisions, last_effective, live_of, running_release
 from deploykit.edges.aws.ecs import describe_definition, describe_services
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.parallel import side_by_side

@@ -6,8 +6,8 @@ from functools import partial
 
 from deploykit.config.schema import Configuration
 from deploykit.deploy.orders import Edges
-from deploykit.deploy.recorded import recorded_releases
-from deploykit.deploy.status import observe_existing
+from deploykit.deploy.reading.status import observe_existing
+from deploykit.deploy.returning.recorded import recorded_releases
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.release import Outcome
 from deploykit.model.status import HistoryItem, HistoryReport

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from deploykit.config.checks import Checks, Endpoint
-from deploykit.deploy.sequential import Decision, SequentialTest
-from deploykit.deploy.tally import Tally, key
+from deploykit.deploy.judging.sequential import Decision, SequentialTest
+from deploykit.deploy.judging.tally import Tally, key
 from deploykit.model.probe import EndpointClass, EndpointResult, Reading, Samples
 
 KEPT = 20  # readings with another version that are kept, to tell a stale edge from a release that did not arrive

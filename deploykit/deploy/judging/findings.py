@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploykit.deploy.watch import Watch, shown
+from deploykit.deploy.judging.watch import Watch, shown
 from deploykit.model.finding import Finding
 
 

@@ -1,0 +1,1 @@
+"""Judge a release by what its endpoints answer."""
