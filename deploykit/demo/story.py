@@ -80,6 +80,7 @@ def _play(chapter: Chapter, scene: Scene, traffic: Traffic, progress: Progress) 
     if count.failed:
         problems.append(f"{count.failed} of the users' requests failed")
     progress.say(f"{ended.line} → exit {ended.code}, {ended.document.get('outcome')}, {ended.seconds:.1f} s", "command")
+    progress.say(_steps(ended.document) or "none", "steps")
     for words in _causes(ended.document):
         progress.say(words, "cause")
     progress.say(", ".join(f"{name} {short(version)}" for name, version in served.versions.items()), "served")
@@ -89,6 +90,13 @@ def _play(chapter: Chapter, scene: Scene, traffic: Traffic, progress: Progress) 
     if not problems:
         progress.say("✓ as told")
     return Played(chapter, ended, served, count, tuple(problems))
+
+
+def _steps(document: Mapping[str, Any]) -> str:
+    """What deploykit did, in its order, with the seconds each took; what did not go well with its word."""
+    taken = [step for step in document.get("steps") or [] if step["status"] != "skipped"]
+    words = {"done": "", "failed": " (failed)", "undone": " (undone)"}
+    return ", ".join(f"{step['name']} {step['seconds']:.1f} s{words.get(step['status'], '')}" for step in taken)
 
 
 def _causes(document: Mapping[str, Any]) -> list[str]:
