@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -73,23 +72,6 @@ def test_help_and_version_load_no_heavy_library(argv: list[str]) -> None:
 
 def test_the_same_look_at_loaded_libraries_finds_a_heavy_one(folder: Path) -> None:
     assert in_a_process("schema", code=LOADED, cwd=folder).stderr == "0 ['pydantic']"
-
-
-def best_of_five(argv: list[str]) -> float:
-    taken = []
-    for _ in range(5):
-        began = time.perf_counter()
-        subprocess.run(argv, capture_output=True, check=True, timeout=60)
-        taken.append(time.perf_counter() - began)
-    return min(taken)
-
-
-@pytest.mark.parametrize("option", ["--version", "--help"])
-def test_help_and_version_take_at_most_half_the_time_of_ecs_help(option: str) -> None:
-    scripts = Path(sys.executable).parent
-    theirs = best_of_five([str(scripts / "ecs"), "--help"])
-    ours = best_of_five([str(scripts / "deploykit"), option])
-    assert ours <= theirs / 2, f"{ours:.3f} s against {theirs:.3f} s"
 
 
 def test_no_command_is_a_usage_error_that_shows_the_help() -> None:
