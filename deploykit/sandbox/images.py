@@ -93,7 +93,7 @@ def _build(name: str, base: str, lines: list[str], folder: Path) -> None:
     text = "\n".join([f"FROM {base}", f"LABEL {engine.RECIPE_LABEL}={recipe()}", *lines])
     (folder / "Dockerfile").write_text(text + "\n")
     before = engine.run("image", "ls", "--quiet", "--filter", f"reference={name}").split()
-    engine.run("build", "--quiet", "--tag", name, str(folder))
+    engine.run("build", "--quiet", "--force-rm", "--tag", name, str(folder))
     if before:  # made by an older recipe and without a name now; kept as long as something stands on it
         engine.run("image", "rm", *before, check=False)
 

@@ -109,6 +109,9 @@ def _unpacked(folder: Path) -> Path:
     fetch = ["apt-get", "install", "--quiet", "--yes", "--download-only", "--no-install-recommends",
              "-o", f"Dir::Cache::archives={archives}", "postgresql"]  # fmt: skip
     done = subprocess.run(fetch, capture_output=True, text=True, check=False)
+    if done.returncode:  # a fresh image has no package lists yet
+        subprocess.run(["apt-get", "update", "--quiet"], capture_output=True, check=False)
+        done = subprocess.run(fetch, capture_output=True, text=True, check=False)
     if done.returncode:
         problem = (done.stderr.strip().splitlines() or ["apt-get failed"])[-1]
         raise OutOfReach(f"PostgreSQL's packages cannot be fetched: {problem}", "Try: apt-get update")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import docker
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import DockerException, ImageNotFound
 
 from deploykit.sandbox.server.settings import INSTANCE_LABEL, Settings
 
@@ -43,8 +44,10 @@ class Containers:
                 for line in self.client.pull(reference, auth_config=login, stream=True, decode=True):
                     if "error" in line:
                         raise CannotPull(line["error"]) from None
-            except (APIError, DockerException) as error:
+            except (DockerException, OSError) as error:
                 raise CannotPull(_explanation(error)) from error
+        except (DockerException, OSError) as error:
+            raise CannotPull(_explanation(error)) from error
 
     def start(self, image: str, name: str, definition: dict[str, Any], environment: dict[str, str],
               labels: dict[str, str], share_network_of: str | None) -> str:  # fmt: skip
@@ -81,7 +84,7 @@ class Containers:
                 stop_signal=None,
             )["Id"])  # fmt: skip
             self.client.start(created)
-        except (APIError, DockerException) as error:
+        except (DockerException, OSError) as error:
             if created:
                 self.remove(created)
             raise CannotStart(_explanation(error)) from error
@@ -91,8 +94,11 @@ class Containers:
         return created
 
     def address(self, container: str) -> str:
-        """The container's address on Docker's bridge."""
-        settings = self.client.inspect_container(container)["NetworkSettings"]
+        """The container's address on Docker's bridge. Raises CannotStart when the engine cannot say."""
+        try:
+            settings = self.client.inspect_container(container)["NetworkSettings"]
+        except (DockerException, OSError) as error:
+            raise CannotStart(_explanation(error)) from error
         networks = settings.get("Networks") or {}
         return str(settings.get("IPAddress") or next((n["IPAddress"] for n in networks.values()), ""))
 
@@ -101,18 +107,17 @@ class Containers:
         while True:
             try:
                 return int(self.client.wait(container, timeout=3600)["StatusCode"])
-            except (NotFound, APIError):
-                return None
             except DockerException:
                 return None
-            except OSError:  # the hour is over (requests' timeouts are OSErrors): ask again
+            except OSError:  # the hour is over, or the engine is away: ask again (requests' errors are OSErrors)
                 if self.closing:
                     return None
+                time.sleep(1)
 
     def follow(self, container: str, line: Callable[[str], None]) -> None:
         """Call ``line`` with each line the container writes, until it ends."""
         rest = b""
-        with contextlib.suppress(APIError, DockerException, OSError):
+        with contextlib.suppress(DockerException, OSError):
             for chunk in self.client.logs(container, stdout=True, stderr=True, stream=True, follow=True):
                 *whole, rest = (rest + chunk).split(b"\n")
                 for text in whole:
@@ -122,12 +127,12 @@ class Containers:
 
     def stop(self, container: str, seconds: int) -> None:
         """SIGTERM (or the image's stop signal), ``seconds`` of patience, then SIGKILL."""
-        with contextlib.suppress(APIError, DockerException, OSError):
+        with contextlib.suppress(DockerException, OSError):
             self.client.stop(container, timeout=seconds)
 
     def remove(self, container: str) -> None:
         """Remove the container with its anonymous volumes."""
-        with contextlib.suppress(APIError, DockerException, OSError):
+        with contextlib.suppress(DockerException, OSError):
             self.client.remove_container(container, force=True, v=True)
 
 

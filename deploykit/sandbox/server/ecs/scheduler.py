@@ -28,6 +28,9 @@ STEADY = 1.0
 ROLLBACK_SECONDS = 1.0
 FAILED_SECONDS = 3.0
 
+#: How long a stopped task is shown (seconds).
+STOPPED_SECONDS = 3600.0
+
 #: Failures of one deployment before the event that says so, circuit breaker or not.
 UNABLE_AFTER = 3
 
@@ -67,6 +70,13 @@ class Scheduler:
             self._note_health(service, mine)
             self._advance(service, mine)
         self._count(service, self.tasks_of(service))
+        self._forget(service)
+
+    def _forget(self, service: Record) -> None:
+        """Stopped tasks are shown for an hour."""
+        for task in self.tasks_of(service):
+            if task["lastStatus"] == "STOPPED" and time.time() - task["stoppedAt"] > STOPPED_SECONDS:
+                del ecs._tasks[task["taskArn"]]
 
     def tasks_of(self, service: Record) -> list[Record]:
         group, cluster = f"service:{service['serviceName']}", service["clusterArn"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -79,6 +80,9 @@ class Tasks:
             self._ended(task, reason, "TaskFailedToStart")
         except CannotStart as error:
             self._ended(task, wording.cannot_start(str(error)), "TaskFailedToStart")
+        except Exception as error:  # noqa: BLE001 (nobody waits for this thread: a task must not stay PENDING for ever)
+            traceback.print_exception(error)
+            self._ended(task, wording.internal(str(error)), "TaskFailedToStart")
 
     def _start(self, task: Record, definition: Record) -> None:
         self._move(task, "PENDING")

@@ -74,6 +74,10 @@ def cannot_start(detail: str) -> str:
     return f"CannotStartContainerError: {detail}"
 
 
+def internal(detail: str) -> str:
+    return f"InternalError: {detail}"
+
+
 def no_secret(detail: str) -> str:
     return (
         "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
