@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from deploykit.deploy.judging.judge import Judgement
 from deploykit.errors import ExitCode
+from deploykit.model.finding import Finding
+from deploykit.model.plan import Plan
 from deploykit.model.release import Outcome, Verdict
 
-if TYPE_CHECKING:
-    from deploykit.deploy.execute import Execution
+
+@dataclass(frozen=True)
+class Happened:
+    """What a run did, as far as its end depends on it."""
+
+    plan: Plan
+    rolled_out: bool
+    superseded: Sequence[str]  # services that another rollout took over
+    left: str  # who runs what, in words
+    failed: Sequence[str]  # how each rollout that did not complete ended, in words
+    trouble: str | None  # an error of AWS's on the way
+    judgement: Judgement | None
+    put_back: bool | None  # None: nothing had to be, or it was not asked for
+    after_undo: Judgement | None
+    findings: Sequence[Finding]
+
+    @property
+    def not_invalidated(self) -> bool:
+        return any(finding.id == "not-invalidated" for finding in self.findings)
 
 
 @dataclass(frozen=True)
@@ -23,9 +43,9 @@ class Ending:
     hint: str = ""
 
 
-def conclude(run: Execution) -> Ending:
+def conclude(run: Happened) -> Ending:
     """What the run comes to; the exit code says what the human does next."""
-    if run.rolling.superseded:
+    if run.superseded:
         return _superseded(run)
     if run.plan.kind == "rollback":
         return _rollback(run)
@@ -36,7 +56,7 @@ def conclude(run: Execution) -> Ending:
         return _stepped(run)
     if judgement.verdict is Verdict.UNHEALTHY:
         return _failed(run, "the release is unhealthy: " + judgement.reason)
-    if judgement.verdict is Verdict.INCONCLUSIVE or any(f.id == "not-invalidated" for f in run.findings):
+    if judgement.verdict is Verdict.INCONCLUSIVE or run.not_invalidated:
         reason = judgement.reason if judgement.verdict is Verdict.INCONCLUSIVE else "a CDN could not be invalidated"
         return Ending(
             Outcome.INCONCLUSIVE,
@@ -49,11 +69,11 @@ def conclude(run: Execution) -> Ending:
     return Ending(Outcome.DEPLOYED, ExitCode.OK, judgement.verdict, f"{_what(run)} {words}")
 
 
-def _failed(run: Execution, why: str) -> Ending:
+def _failed(run: Happened, why: str) -> Ending:
     verdict = None if run.plan.kind == "step" else Verdict.UNHEALTHY
     if run.put_back is None:
         hint = "`deploykit rollback` goes back to the last verified release"
-        return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, f"{why}; left as it is ({run.rolling.left()})", hint)
+        return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, f"{why}; left as it is ({run.left})", hint)
     after = run.after_undo.verdict if run.after_undo else Verdict.UNCHECKED
     if run.put_back and after in (Verdict.HEALTHY, Verdict.UNCHECKED):
         previous = f" to {run.plan.previous_sha[:7]}" if run.plan.previous_sha else ""
@@ -73,13 +93,13 @@ def _failed(run: Execution, why: str) -> Ending:
     )
 
 
-def _rollback(run: Execution) -> Ending:
+def _rollback(run: Happened) -> Ending:
     if not run.rolled_out:
         return Ending(
             Outcome.FAILED,
             ExitCode.UNHEALTHY,
             Verdict.UNHEALTHY,
-            f"the rollback failed: {_why(run)} ({run.rolling.left()})",
+            f"the rollback failed: {_why(run)} ({run.left})",
             "`deploykit status` shows what runs; `deploykit rollback --to SHA` goes to a release you name",
         )
     verdict = run.judgement.verdict if run.judgement else Verdict.UNCHECKED
@@ -89,37 +109,36 @@ def _rollback(run: Execution) -> Ending:
         Verdict.UNCHECKED: (ExitCode.OK, "running; no endpoints to check"),
         Verdict.UNHEALTHY: (ExitCode.UNHEALTHY, f"not healthy: {reason}"),
     }.get(verdict or Verdict.INCONCLUSIVE, (ExitCode.INCONCLUSIVE, f"not proven: {reason}"))
-    if code is ExitCode.OK and any(finding.id == "not-invalidated" for finding in run.findings):
+    if code is ExitCode.OK and run.not_invalidated:
         code, words = ExitCode.INCONCLUSIVE, "running, but a CDN could not be invalidated"
     return Ending(Outcome.ROLLED_BACK, code, verdict, f"{_what(run)} is back and {words}")
 
 
-def _stepped(run: Execution) -> Ending:
-    if any(finding.id == "not-invalidated" for finding in run.findings):
+def _stepped(run: Happened) -> Ending:
+    if run.not_invalidated:
         return Ending(
             Outcome.INCONCLUSIVE, ExitCode.INCONCLUSIVE, None, "rolled out, but a CDN could not be invalidated"
         )
     return Ending(Outcome.DEPLOYED, ExitCode.OK, None, f"{_what(run)} rolled out; `deploykit check` looks at it")
 
 
-def _superseded(run: Execution) -> Ending:
-    taken = ", ".join(run.rolling.superseded)
+def _superseded(run: Happened) -> Ending:
+    taken = ", ".join(run.superseded)
     return Ending(
         Outcome.INTERRUPTED,
         ExitCode.INTERRUPTED,
         None,
-        f"another rollout took over {taken} ({run.rolling.left()}); nothing was undone, since it is theirs now",
+        f"another rollout took over {taken} ({run.left}); nothing was undone, since it is theirs now",
         "`deploykit status` shows what runs; `deploykit deploy` continues once it is over",
     )
 
 
-def _why(run: Execution) -> str:
+def _why(run: Happened) -> str:
     """Why the rollout failed, in one clause: the cause where a task told it, else what ECS said, else the error."""
     causes = [finding.summary for finding in run.findings if finding.severity == "error"]
-    ends = [f"{key} {end.stand}: {end.reason}" for key, end in run.rolling.forward.ended.items() if not end.good]
-    said = causes or ends or ([run.trouble.message] if run.trouble else [])
+    said = causes or list(run.failed) or ([run.trouble] if run.trouble else [])
     return said[0] if said else "the rollout failed"
 
 
-def _what(run: Execution) -> str:
+def _what(run: Happened) -> str:
     return f"{run.plan.sha[:7]}" if run.plan.sha else "the release"

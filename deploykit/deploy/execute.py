@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from deploykit.config.schema import Configuration
 from deploykit.deploy.caches import Purpose, empty
-from deploykit.deploy.conclude import Ending, conclude
+from deploykit.deploy.conclude import Ending, Happened, conclude
+from deploykit.deploy.findings import not_invalidated, not_put_back, nothing_runs
 from deploykit.deploy.judging.judge import Judgement
 from deploykit.deploy.judging.proof import Proof
 from deploykit.deploy.orders import Edges
@@ -72,7 +73,7 @@ class Execution:
             self._empty_caches()
             self._prove()
             self._undo_if_asked()
-            return self._close(conclude(self))
+            return self._close(conclude(self._happened()))
         except KeyboardInterrupt as interrupt:
             self.record.close(outcome=Outcome.INTERRUPTED)
             raise self._interrupted() from interrupt
@@ -105,7 +106,7 @@ class Execution:
         for key, end in self.rolling.forward.ended.items():
             self.findings += [finding(key, end.failure, end.last_words)] if end.failure else []
             if end.good and end.desired == 0:
-                self.findings.append(_nothing_runs(key))
+                self.findings.append(nothing_runs(key))
 
     def _empty_caches(self) -> None:
         if self.rolled_out and self.intent.invalidate and self.plan.invalidations:
@@ -122,7 +123,7 @@ class Execution:
                 empty(invalidations, purpose, self.record, edges.aws, self.deadline, edges.progress)
         except DeploykitError as error:
             edges.progress.warn(error.message)
-            self.findings.append(_not_invalidated(error))
+            self.findings.append(not_invalidated(error))
             return False
         return True
 
@@ -152,7 +153,7 @@ class Execution:
                 self._undo()
         except DeploykitError as error:
             self.put_back = False
-            self.findings.append(_not_put_back(error))
+            self.findings.append(not_put_back(error))
         if self.put_back:
             self.steps.mark("rollout", "undone")
         else:
@@ -196,6 +197,21 @@ class Execution:
     def _rollout_deadline(self) -> Deadline:
         return Deadline(self.edges.clock, min(self.deadline.left, self.configuration.rollout.deadline))
 
+    def _happened(self) -> Happened:
+        ends = self.rolling.forward.ended
+        return Happened(
+            plan=self.plan,
+            rolled_out=self.rolled_out,
+            superseded=self.rolling.superseded,
+            left=self.rolling.left() or "nothing was changed",
+            failed=[f"{key} {end.stand}: {end.reason}" for key, end in ends.items() if not end.good],
+            trouble=self.trouble.message if self.trouble else None,
+            judgement=self.judgement,
+            put_back=self.put_back,
+            after_undo=self.after_undo,
+            findings=self.findings,
+        )
+
     def _close(self, ending: Ending) -> RunReport:
         """Write the verdict down, in the ledger and as tags, and report."""
         plan, verdict = self.plan, ending.verdict
@@ -227,22 +243,3 @@ class Execution:
             f"interrupted; {self.rolling.left() or 'nothing was changed'}",
             f"`{continues}` continues; `deploykit status` shows what runs",
         )
-
-
-def _nothing_runs(key: str) -> Finding:
-    return Finding(
-        "nothing-runs",
-        "warning",
-        "high",
-        key,
-        f"{key}: its desired count is 0, so its rollout proves nothing",
-        hint="set a desired count of at least 1, then deploy again",
-    )
-
-
-def _not_invalidated(error: DeploykitError) -> Finding:
-    return Finding("not-invalidated", "error", "high", "cdn", error.message, hint=error.hint)
-
-
-def _not_put_back(error: DeploykitError) -> Finding:
-    return Finding("not-put-back", "error", "high", "release", error.message, hint=error.hint)

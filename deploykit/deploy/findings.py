@@ -1,0 +1,25 @@
+"""What a run finds on its way that no target or judge knows of."""
+
+from __future__ import annotations
+
+from deploykit.errors import DeploykitError
+from deploykit.model.finding import Finding
+
+
+def nothing_runs(key: str) -> Finding:
+    return Finding(
+        "nothing-runs",
+        "warning",
+        "high",
+        key,
+        f"{key}: its desired count is 0, so its rollout proves nothing",
+        hint="set a desired count of at least 1, then deploy again",
+    )
+
+
+def not_invalidated(error: DeploykitError) -> Finding:
+    return Finding("not-invalidated", "error", "high", "cdn", error.message, hint=error.hint)
+
+
+def not_put_back(error: DeploykitError) -> Finding:
+    return Finding("not-put-back", "error", "high", "release", error.message, hint=error.hint)
