@@ -107,6 +107,8 @@ def _invalidated_twice(scene: Scene, document: Mapping[str, Any]) -> list[str]:
     calls = _calls(document, "CreateInvalidation")
     if calls != 2:
         found.append(f"{calls} invalidations, told were two: the release's, and one for the stale edge")
+    if "stale-edge" not in {finding["id"] for finding in document.get("findings") or []}:
+        found.append("no finding says that an edge was stale")
     if _faults(scene.faults_url)["edge"] is not None:
         found.append("no invalidation was lost, so no edge was stale")
     return found

@@ -82,7 +82,7 @@ def _play(chapter: Chapter, scene: Scene, traffic: Traffic, progress: Progress) 
     progress.say(f"{ended.line} → exit {ended.code}, {ended.document.get('outcome')}, {ended.seconds:.1f} s", "command")
     progress.say(_steps(ended.document) or "none", "steps")
     for words in _causes(ended.document):
-        progress.say(words, "cause")
+        progress.say(words, "finding")
     progress.say(", ".join(f"{name} {short(version)}" for name, version in served.versions.items()), "served")
     progress.say(f"{count.sent} requests, {count.failed} failed", "users")
     for problem in problems:
