@@ -24,6 +24,7 @@ class BuildOrder:
     platform: str | None = None
     build_args: Mapping[str, str] = field(default_factory=dict)
     build_secrets: Mapping[str, str] = field(default_factory=dict)  # id → environment variable
+    afresh: bool = False  # pull base images, take no layer from a cache
 
     @property
     def own_ignore_file(self) -> Path:
@@ -58,7 +59,9 @@ def build_arguments(docker: Docker, order: BuildOrder, id_file: Path) -> list[st
     options += [("--build-arg", f"{name}={value}") for name, value in order.build_args.items()]
     options += [("--secret", f"id={name},env={variable}") for name, variable in order.build_secrets.items()]
     provenance = ["--provenance=false"] if docker.attestations else []  # else the digest is an index's
-    return [docker.program, *command, *provenance, *(word for pair in options for word in pair), str(order.context)]
+    afresh = ["--pull", "--no-cache"] if order.afresh else []
+    flags = [*provenance, *afresh, *(word for pair in options for word in pair)]
+    return [docker.program, *command, *flags, str(order.context)]
 
 
 def refuse_unbuildable(docker: Docker, order: BuildOrder, environment: Mapping[str, str]) -> None:

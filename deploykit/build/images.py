@@ -45,16 +45,6 @@ def find_images(
     return {key: found[image_owner(configuration, key)] for key in wanted}
 
 
-def refuse_rebuild(aws: Aws, found: Mapping[str, Image | None]) -> None:
-    """Before a build of what ``found`` says is there. Raises: FailedBefore (the tag can hold no other image)."""
-    for key, image in found.items():
-        if image is not None and ecr.immutable(aws, image.repository):
-            raise FailedBefore(
-                f"{key}: {image.uri}:{image.tag} exists and is immutable: a rebuilt image cannot be pushed there",
-                "commit again for a SHA of its own (`git commit --allow-empty`), or go on without --rebuild",
-            )
-
-
 def service_uri(configuration: Configuration, service: Service) -> str:
     """Where the service's images are, without a tag. Needs no call to AWS."""
     return ecr.image_uri(configuration.account, configuration.region, service.repository, configuration.registry)
@@ -71,10 +61,14 @@ def build_images(
     platforms: Mapping[str, str] | None = None,
     environment: Mapping[str, str] = os.environ,
     clock: Clock | None = None,
+    tags: Mapping[str, str] | None = None,
+    afresh: bool = False,
 ) -> dict[str, str]:
     """Build the images of ``services``, all at once → local image id by service that owns one; tagged ``URI:TAG``.
 
-    ``platforms``: by service, what its live task definition runs on. The user's own docker configuration is in force.
+    ``platforms``: by service, what its live task definition runs on. ``tags``: by owning service, where it is not the
+    commit's. ``afresh``: base images are pulled and no layer is taken from a cache. The user's own docker
+    configuration is in force.
     Interrupted, or with one build failed, no docker child is left running.
     Raises: FailedBefore (with the build's whole output shown), OutOfReach, ConfigError.
     """
@@ -88,12 +82,13 @@ def build_images(
             key: BuildOrder(
                 key,
                 *laid_out[key],
-                f"{service_uri(configuration, service)}:{commit.tag}",
+                f"{service_uri(configuration, service)}:{(tags or {}).get(key, commit.tag)}",
                 labels,
                 service.target,
                 _platform(service, {user: live for user, live in (platforms or {}).items() if user in users[key]}),
                 service.build_args,
                 service.build_secrets,
+                afresh,
             )
             for key, service in owners.items()
         }

@@ -38,19 +38,22 @@ def push_images(
     found: Mapping[str, Image | None],
     built: Mapping[str, str] | None = None,
     environment: Mapping[str, str] = os.environ,
+    tags: Mapping[str, str] | None = None,
 ) -> dict[str, Image]:
     """Push the images of ``services``, all at once → what ECR has of each now, shared images included.
 
     ``found`` is what ECR had before (``find_images``): used as it is, and not pushed. ``built`` gives the ids of
-    ``build_images``; without it, what an earlier ``deploykit build`` left on the engine is taken.
+    ``build_images``; without it, what an earlier ``deploykit build`` left on the engine is taken. ``tags``: by owning
+    service, where it is not the commit's.
     When somebody else's push of the same commit was faster, theirs is taken, and said so.
     Raises: FailedBefore (no such image or repository; another image in ECR than pushed), OutOfReach.
     """
     wanted = list(services)
     owners = built_services(configuration, wanted)
     images = {image_owner(configuration, key): image for key in wanted if (image := found.get(key)) is not None}
+    named = {key: (tags or {}).get(key, commit.tag) for key in owners}
     references = {
-        key: f"{service_uri(configuration, service)}:{commit.tag}"
+        key: f"{service_uri(configuration, service)}:{named[key]}"
         for key, service in owners.items()
         if key not in images
     }
@@ -61,7 +64,7 @@ def push_images(
         with logged_in(login, host, environment) as logged_in_environment:
             pusher = _Pusher(docker, aws, progress, logged_in_environment)
             work = {
-                key: partial(pusher.push, key, owners[key], reference, commit.tag, ids[key])
+                key: partial(pusher.push, key, owners[key], reference, named[key], ids[key])
                 for key, reference in references.items()
             }
             images |= together(work, pusher.children)

@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from typing import Literal
 
 from deploykit.config.schema import Configuration
-from deploykit.deploy.entries import new_entry, read_ledger
+from deploykit.deploy.entries import new_entry
 from deploykit.deploy.execute import Execution, Intent
 from deploykit.deploy.judging import check as checking
 from deploykit.deploy.judging.proof import Proof
-from deploykit.deploy.observe import observe, refuse_other_environments, refuse_unrollable
+from deploykit.deploy.observe import observe
 from deploykit.deploy.orders import DeployOrder, Edges
-from deploykit.deploy.plan import plan_deploy
+from deploykit.deploy.outlook import decided, look, plan_of, refusals
 from deploykit.deploy.record import Record, Steps
-from deploykit.deploy.resuming import resumed
 from deploykit.deploy.returning.run import rollback as rollback
 from deploykit.deploy.single import build_only, invalidate_only, push_only
-from deploykit.deploy.source import chosen_services, identify, refuse_older, refuse_withdrawn
-from deploykit.deploy.supply import supply
+from deploykit.deploy.supply import bring, name_images
 from deploykit.deploy.unchanged import unchanged
 from deploykit.errors import FailedBefore, OutOfReach
 from deploykit.model.plan import released_service
@@ -62,21 +60,17 @@ def _running(configuration: Configuration, edges: Edges) -> dict[str, ReleasedSe
 
 
 def _release(order: DeployOrder, edges: Edges, intent: Intent) -> RunReport:
-    configuration, steps = order.configuration, Steps(edges.clock, edges.progress)
-    chosen = chosen_services(configuration, order.services)
-    source = identify(order, chosen)
-    observed, ledger = observe(configuration, edges.aws), read_ledger(configuration, edges.aws, edges.progress)
-    refuse_unrollable(observed, chosen)
-    refuse_other_environments(configuration, observed, chosen)
-    refuse_older(order, source, observed, edges.progress)
-    refuse_withdrawn(order, source.commit, ledger.entries)
-    images, slow = supply(order, edges, source, chosen, observed, steps)
-    observed = observe(configuration, edges.aws) if slow else observed
-    release = ledger.new_id(edges.clock.now(), source.commit.sha)
-    plan = plan_deploy(configuration, observed, source.commit, images, chosen, release, order.command)
-    going_on = resumed(plan, configuration, ledger, edges)
-    plan, entry = going_on or (plan, new_entry(plan, order.command, edges))
+    steps = Steps(edges.clock, edges.progress)
+    seen = look(order, edges)
+    if refused := refusals(order, edges, seen):
+        raise refused[0]
+    supplies = bring(order, edges, seen.source, seen.stock, decided(order, seen), seen.observed, steps)
+    built = any(supply.action == "build" for supply in supplies.values())
+    observed = observe(order.configuration, edges.aws) if built else seen.observed
+    plan, unfinished = plan_of(order, edges, seen, observed, supplies)
     if plan.empty:
-        return unchanged(plan, steps, ledger)
-    record = Record(ledger.store, entry, edges.clock, edges.progress, resumes=going_on is not None)
-    return Execution(plan, intent, configuration, edges, record, steps).run()
+        return unchanged(plan, steps, seen.ledger)
+    name_images(seen.source.commit, supplies, plan.changes, edges)
+    entry = unfinished or new_entry(plan, order.command, edges)
+    record = Record(seen.ledger.store, entry, edges.clock, edges.progress, resumes=unfinished is not None)
+    return Execution(plan, intent, order.configuration, edges, record, steps).run()

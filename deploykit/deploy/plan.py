@@ -9,31 +9,29 @@ from deploykit.config.schema import Configuration
 from deploykit.deploy.returning.choose import Target
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import Definition, ObservedService, ServiceName
-from deploykit.model.plan import Change, Plan
-from deploykit.model.release import Commit, Image, Verdict
+from deploykit.model.plan import Change, Plan, Supply
+from deploykit.model.release import Commit, Verdict
 from deploykit.targets.cdn import needed, refuse_beyond_limits
-from deploykit.targets.ecs.definition import next_registration, registration, release_tags, same_content
+from deploykit.targets.ecs.definition import has_variable, next_registration, registration, release_tags, same_content
 
 
 def plan_deploy(
     configuration: Configuration,
     observed: Mapping[str, ObservedService],
     commit: Commit,
-    images: Mapping[str, Image],
-    chosen: Collection[str],
+    supplies: Mapping[str, Supply],
     release: str,
     command: str = "deploy",
 ) -> Plan:
-    """The way from ``observed`` to ``commit`` for the ``chosen`` services whose ``images`` are in the registry.
+    """The way from ``observed`` to ``commit`` for the services that ``supplies`` has images of.
 
-    A service whose next definition would equal its live one is not in the plan's changes.
+    A service that runs its content already keeps its definition and its own commit, and is not in the plan's changes.
     Raises: FailedBefore (container not in the definition, paths beyond CloudFront's limits).
     """
     changes = {
         key: change
-        for key in chosen
-        if key in observed and key in images
-        if (change := _change(configuration, observed[key], commit, images[key], release))
+        for key, supply in supplies.items()
+        if key in observed and (change := _change(configuration, observed[key], commit, supply, release))
     }
     invalidations = needed(configuration.cdn, changes)
     refuse_beyond_limits(invalidations)
@@ -137,9 +135,11 @@ def running_sha(observed: Mapping[str, ObservedService]) -> str | None:
 
 
 def _change(
-    configuration: Configuration, observed: ObservedService, commit: Commit, image: Image, release: str
+    configuration: Configuration, observed: ObservedService, commit: Commit, supply: Supply, release: str
 ) -> Change | None:
-    service = configuration.services[observed.key]
+    service, image = configuration.services[observed.key], supply.image
+    if supply.action == "keep" and has_variable(observed, service.release_env):
+        return None
     request = next_registration(observed, image.reference, commit.tag, service.release_env)
     if same_content(observed.definition, request):
         return None

@@ -10,7 +10,7 @@ from deploykit.deploy.observe import observe, refuse_other_environments
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.plan import running_sha
 from deploykit.deploy.record import Record, Steps
-from deploykit.deploy.source import chosen_services, identify
+from deploykit.deploy.source import chosen_services, identify_clean
 from deploykit.edges.clock import Deadline
 from deploykit.edges.docker import find_docker
 from deploykit.errors import ExitCode
@@ -24,7 +24,7 @@ def build_only(order: DeployOrder, edges: Edges) -> RunReport:
     """Build the images that the registry lacks; they stay on this machine. Raises as ``build_images`` does."""
     steps = Steps(edges.clock, edges.progress)
     chosen = chosen_services(order.configuration, order.services)
-    source = identify(order, chosen)
+    source = identify_clean(order, chosen)
     found = find_images(edges.aws, order.configuration, source.commit, chosen)
     missing = [key for key in chosen if found[key] is None]
     if missing:
@@ -57,7 +57,7 @@ def push_only(order: DeployOrder, edges: Edges) -> RunReport:
     """Push what ``build`` made and the registry lacks. Raises as ``push_images`` does."""
     steps = Steps(edges.clock, edges.progress)
     chosen = chosen_services(order.configuration, order.services)
-    source = identify(order, chosen)
+    source = identify_clean(order, chosen)
     found = find_images(edges.aws, order.configuration, source.commit, chosen)
     missing = [key for key in chosen if found[key] is None]
     images = {key: image for key, image in found.items() if image is not None}

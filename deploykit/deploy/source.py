@@ -26,14 +26,24 @@ class Source:
 
 
 def identify(order: DeployOrder, chosen: Sequence[str]) -> Source:
-    """The commit that the order means.
+    """The commit that the order means; whether something is uncommitted beside it is another question.
 
-    Raises: FailedBefore (no repository, unknown commit), Refused (uncommitted changes).
+    Raises: FailedBefore (no repository, unknown commit).
     """
     configuration = order.configuration
     repository = Repository.find(configuration.root)
+    if order.revision is None and not order.allow_dirty:
+        return Source(repository, repository.head())
     commit = sources.identify(repository, configuration, chosen, sha=order.revision, allow_dirty=order.allow_dirty)
     return Source(repository, commit)
+
+
+def identify_clean(order: DeployOrder, chosen: Sequence[str]) -> Source:
+    """As ``identify``, and Raises: Refused where something is uncommitted and was not asked for."""
+    source = identify(order, chosen)
+    if order.revision is None and not order.allow_dirty:
+        sources.refuse_uncommitted(source.repository, order.configuration, chosen)
+    return source
 
 
 def chosen_services(configuration: Configuration, asked: Sequence[str]) -> tuple[str, ...]:

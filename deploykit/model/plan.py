@@ -7,7 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from deploykit.model.observed import Definition, ObservedService, ServiceName
-from deploykit.model.release import ReleasedService, Verdict
+from deploykit.model.release import Image, ReleasedService, Verdict
+
+Action = Literal["build", "reuse", "keep"]
+
+
+@dataclass(frozen=True)
+class Supply:
+    """One service's image for this release. While it is still to be built its digest is empty."""
+
+    action: Action
+    image: Image
+    named: bool  # the commit's tag is on an image already
+    why: str
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,7 @@ class World:
             code = main(
                 [*argv, "--json"], clock=self.sim.clock.wall(), environ=self.environ, stdout=stdout, stderr=stderr
             )
+        assert code != 1, stderr.getvalue()  # a traceback: a bug, whatever the test is about
         return Done(
             code,
             json.loads(stdout.getvalue()),

@@ -71,6 +71,38 @@ def find_image(aws: Aws, repository: str, tag: str, uri: str) -> Image | None:
     return _image(found, repository, tag, uri) if found else None
 
 
+def find_images(aws: Aws, repository: str, tags: Sequence[str], uri: str) -> dict[str, Image]:
+    """Those of ``tags`` that exist, in one call. Raises: FailedBefore (no such repository), NotAllowed."""
+    asked = [{"imageTag": tag} for tag in tags]
+    try:
+        answer = aws.call(
+            "ecr",
+            "BatchGetImage",
+            repositoryName=repository,
+            imageIds=asked,
+            acceptedMediaTypes=list(_ACCEPTED),
+        )
+    except AwsRefused as error:
+        raise _in_our_words(error, repository, aws.region) from error
+    shown = {str(image["imageId"].get("imageTag")): image for image in answer.get("images") or ()}
+    missing = {str(failure["imageId"].get("imageTag")) for failure in answer.get("failures") or ()}
+    found = {tag: _image(shown[tag], repository, tag, uri) for tag in tags if tag in shown}
+    # an image with several of the tags may be shown once only
+    for tag in tags:
+        if tag not in shown and tag not in missing and (image := find_image(aws, repository, tag, uri)):
+            found[tag] = image
+    return found
+
+
+def tags_beside(aws: Aws, repository: str, tag: str) -> list[str]:
+    """Every tag of the image that ``tag`` names.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html
+    """
+    answer = aws.call("ecr", "DescribeImages", repositoryName=repository, imageIds=[{"imageTag": tag}])
+    return [str(other) for detail in answer["imageDetails"] for other in detail.get("imageTags") or ()]
+
+
 def retag(aws: Aws, image: Image, tag: str) -> Image:
     """Give ``image`` one more tag. Repeating it is no error; a tag that another image holds for good is.
 

@@ -63,6 +63,12 @@ def next_registration(observed: ObservedService, image: str, sha: str, release_e
     return request
 
 
+def has_variable(observed: ObservedService, name: str | None) -> bool:
+    """True where the live container has the variable already, or none is asked for."""
+    container = observed.definition.container(observed.container) or {}
+    return name is None or any(variable.get("name") == name for variable in container.get("environment") or ())
+
+
 def release_tags(definition: Definition, release: str, sha: str, environment: str) -> dict[str, str]:
     """The live definition's tags with deploykit's own set; an old verdict is not copied, AWS's own cannot be."""
     kept = {k: v for k, v in definition.tags.items() if k != TAG_VERDICT and not k.lower().startswith("aws:")}

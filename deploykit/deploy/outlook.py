@@ -1,0 +1,81 @@
+"""What `plan` and `deploy` find out before the first write. They share it, so that one says what the other does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from deploykit.build.sources import refuse_uncommitted
+from deploykit.build.stock import Stock
+from deploykit.deploy.entries import Ledger, read_ledger
+from deploykit.deploy.observe import observe, refuse_other_environments, refuse_unrollable
+from deploykit.deploy.orders import DeployOrder, Edges
+from deploykit.deploy.plan import plan_deploy
+from deploykit.deploy.resuming import resumed
+from deploykit.deploy.source import Source, chosen_services, identify, refuse_older, refuse_withdrawn
+from deploykit.deploy.supply import decide, take_stock
+from deploykit.errors import FailedBefore, Refused
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.observed import ObservedService
+from deploykit.model.plan import Plan, Supply
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The commit, what runs, what is recorded, and what the registry has."""
+
+    chosen: tuple[str, ...]
+    source: Source
+    observed: Mapping[str, ObservedService]
+    ledger: Ledger
+    stock: Mapping[str, Stock]
+
+
+def look(order: DeployOrder, edges: Edges) -> Outlook:
+    """Read, and decide nothing. Raises: FailedBefore (what must be there is not), OutOfReach."""
+    configuration = order.configuration
+    chosen = chosen_services(configuration, order.services)
+    source = identify(order, chosen)
+    observed = observe(configuration, edges.aws)
+    ledger = read_ledger(configuration, edges.aws, edges.progress)
+    stock = take_stock(order, edges, source, chosen, observed)
+    return Outlook(chosen, source, observed, ledger, stock)
+
+
+def refusals(order: DeployOrder, edges: Edges, seen: Outlook) -> list[FailedBefore | Refused]:
+    """Everything that `deploy` would refuse, in the order in which it would."""
+    configuration = order.configuration
+    found: list[FailedBefore | Refused] = []
+
+    def ask(refuse: Callable[[], object]) -> None:
+        try:
+            refuse()
+        except (FailedBefore, Refused) as refusal:
+            found.append(refusal)
+
+    if order.revision is None and not order.allow_dirty:
+        ask(lambda: refuse_uncommitted(seen.source.repository, configuration, seen.chosen))
+    ask(lambda: refuse_unrollable(seen.observed, seen.chosen))
+    ask(lambda: refuse_other_environments(configuration, seen.observed, seen.chosen))
+    ask(lambda: refuse_older(order, seen.source, seen.observed, edges.progress))
+    ask(lambda: refuse_withdrawn(order, seen.source.commit, seen.ledger.entries))
+    return found
+
+
+def plan_of(
+    order: DeployOrder,
+    edges: Edges,
+    seen: Outlook,
+    observed: Mapping[str, ObservedService],
+    supplies: Mapping[str, Supply],
+) -> tuple[Plan, LedgerEntry | None]:
+    """The plan, and the unfinished entry that it goes on with. Raises: FailedBefore."""
+    configuration, commit = order.configuration, seen.source.commit
+    release = seen.ledger.new_id(edges.clock.now(), commit.sha)
+    plan = plan_deploy(configuration, observed, commit, supplies, release, order.command)
+    return resumed(plan, configuration, seen.ledger, edges) or (plan, None)
+
+
+def decided(order: DeployOrder, seen: Outlook) -> dict[str, Supply]:
+    """Build, reuse or keep, for each chosen service. Raises: FailedBefore (the commit's tag is another image's)."""
+    return decide(order, seen.source, seen.stock, seen.observed)
