@@ -19,6 +19,7 @@ from deploykit.cli import (
     init,
     invalidate,
     logs,
+    plan,
     push,
     rollback,
     rollout,
@@ -59,7 +60,7 @@ def _root(
     """
 
 
-for _verb in (init, deploy, build, push, rollout, invalidate, check, rollback, status, history, logs):
+for _verb in (init, plan, deploy, build, push, rollout, invalidate, check, rollback, status, history, logs):
     _verb.add_to(app)
 app.add_typer(sandbox.app)
 for _verb in (demo, schema):

@@ -16,6 +16,9 @@ def add_to(app: typer.Typer) -> None:
         run: Run,
         services: Services = None,
         sha: Annotated[str | None, typer.Option("--sha", metavar="COMMIT", help="Instead of HEAD.")] = None,
+        rebuild: Annotated[
+            bool, typer.Option("--rebuild", help="Build afresh, with newly pulled base images, what is there already.")
+        ] = False,
         allow_dirty: Annotated[
             bool, typer.Option("--allow-dirty", help="Build the work tree as it is, uncommitted changes included.")
         ] = False,
@@ -43,6 +46,7 @@ def add_to(app: typer.Typer) -> None:
             run,
             services,
             revision=sha,
+            rebuild=rebuild,
             allow_dirty=allow_dirty,
             allow_older=allow_older,
             allow_withdrawn=allow_withdrawn,

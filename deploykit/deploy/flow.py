@@ -15,6 +15,7 @@ from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.outlook import decided, look, plan_of, refusals
 from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.returning.run import rollback as rollback
+from deploykit.deploy.returning.way_back import with_way_back
 from deploykit.deploy.single import build_only, invalidate_only, push_only
 from deploykit.deploy.supply import bring, name_images
 from deploykit.deploy.unchanged import unchanged
@@ -69,8 +70,9 @@ def _release(order: DeployOrder, edges: Edges, intent: Intent) -> RunReport:
     observed = observe(order.configuration, edges.aws) if built else seen.observed
     plan, unfinished = plan_of(order, edges, seen, observed, supplies)
     if plan.empty:
-        return unchanged(plan, steps, seen.ledger)
+        return with_way_back(unchanged(plan, steps, seen.ledger), order.configuration, edges, seen.ledger.entries)
     name_images(seen.source.commit, supplies, plan.changes, edges)
     entry = unfinished or new_entry(plan, order.command, edges)
     record = Record(seen.ledger.store, entry, edges.clock, edges.progress, resumes=unfinished is not None)
-    return Execution(plan, intent, order.configuration, edges, record, steps).run()
+    report = Execution(plan, intent, order.configuration, edges, record, steps).run()
+    return with_way_back(report, order.configuration, edges, [record.entry, *seen.ledger.entries])

@@ -69,7 +69,8 @@ class Image:
 
     @property
     def reference(self) -> str:
-        return f"{self.uri}@{self.digest}"
+        """By digest; by tag where the image is still to be built and has none."""
+        return f"{self.uri}@{self.digest}" if self.digest else f"{self.uri}:{self.tag}"
 
 
 @dataclass(frozen=True)

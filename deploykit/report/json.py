@@ -38,6 +38,17 @@ _SANDBOX: dict[str, Any] = {
 
 EMPTY: dict[str, Mapping[str, Any]] = {
     **dict.fromkeys(("deploy", "rollback", "build", "push", "rollout", "invalidate"), _RUN),
+    "plan": {
+        "outcome": "unchanged",
+        "sha": None,
+        "services": {},
+        "migrations": [],
+        "invalidations": [],
+        "refusals": [],
+        "warnings": [],
+        "way_back": None,
+        "order": [],
+    },
     "check": {"healthy": None, "endpoints": []},
     "status": {
         "release": {"id": None, "sha": None, "verdict": None},
@@ -102,7 +113,7 @@ def error_part(message: str, hint: str = "", error: DeploykitError | None = None
 def empty_part(command: str, code: int) -> dict[str, Any]:
     """The command's own keys when it ended in an error before it had anything to say."""
     fields = dict(EMPTY.get(command, {}))
-    if "outcome" in fields:
+    if "outcome" in fields and command != "plan":
         fields["outcome"] = _OUTCOME_OF_ERROR.get(ExitCode(code), "failed")
     return fields
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from deploykit.errors import ExitCode
 from deploykit.model.probe import EndpointClass, EndpointResult
 from deploykit.model.release import Outcome, ReleasedService
-from deploykit.model.report import RunReport
+from deploykit.model.report import RunReport, WayBack
 from deploykit.report import findings
 from deploykit.report.style import Style
 
@@ -31,6 +31,7 @@ def of_run(report: RunReport, command: str, style: Style, environment: str | Non
     lines += _services(report.services, style)
     lines += _checks(report.checks, style)
     lines += findings.lines_of(report.findings, style)
+    lines += _way_back(report.way_back, style)
     if len(lines) > 1:
         lines.append("")
     hint = report.hint or _next(report, environment)
@@ -41,6 +42,15 @@ def of_run(report: RunReport, command: str, style: Style, environment: str | Non
     if hint:
         lines.append(f"  → {hint}")
     return lines
+
+
+def _way_back(back: WayBack | None, style: Style) -> list[str]:
+    if back is None:
+        return []
+    if back.ready:
+        return [f"  way back: {style.good('ready')} (release {back.release})"]
+    release = f" (release {back.release})" if back.release else ""
+    return [f"  way back: {style.warn('not ready')}{release}, because {'; '.join(back.problems)}"]
 
 
 def _ending(report: RunReport, command: str, style: Style) -> str:

@@ -60,6 +60,34 @@ def _way_back_lines(way_back: Document | None, style: Style) -> list[str]:
     return [f"way back  {style.bad('not ready')}", *(f"  {problem}" for problem in way_back["problems"])]
 
 
+def of_plan(document: Document, style: Style) -> list[str]:
+    """What ``deploy`` would do: images, changed fields, invalidations, refusals, the way back."""
+    sha = short(document["sha"]) if document["sha"] else "nothing"
+    lines = [f"plan for {style.bold(sha)}"]
+    width = max((len(name) for name in document["services"]), default=0)
+    paints = {"build": style.warn, "reuse": style.good, "keep": style.dim}
+    for name, service in document["services"].items():
+        action = service["action"]
+        lines.append(f"  {name.ljust(width)}  {paints[action](action.ljust(5))}  {service['why']}")
+        lines += [f"    {_field(field, style)}" for field in service["diff"]]
+    for migration in document["migrations"]:
+        lines.append(f"  migration of {migration['service']}: {migration['action']} ({migration['reason']})")
+    for item in document["invalidations"]:
+        lines.append(f"  invalidate {', '.join(item['paths'])} on {item['distribution']}")
+    lines += [f"  {style.warn('warning')}  {text}" for text in document["warnings"]]
+    lines += _way_back_lines(document["way_back"], style)
+    lines += [f"{style.bad('deploy would refuse')}: {text}" for text in document["refusals"]]
+    nothing = document["outcome"] == "unchanged"
+    lines.append("nothing to do" if nothing else "`deploykit deploy` does this")
+    return lines
+
+
+def _field(field: Document, style: Style) -> str:
+    before = "(none)" if field["before"] is None else str(field["before"])
+    after = "(none)" if field["after"] is None else str(field["after"])
+    return f"{field['path']}: {style.dim(before)} → {after}"
+
+
 def of_history(document: Document, style: Style) -> list[str]:
     """One line a release, newest first."""
     releases: Sequence[Document] = document["releases"]

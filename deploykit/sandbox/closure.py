@@ -147,7 +147,7 @@ def _placed(path: str) -> str:
     """Where a file goes in the archive: through the links of a merged /usr, for docker extracts no file through one."""
     for link, target in _top_links():
         if path.startswith(f"{link}/"):
-            return f"/{target}{path[len(link):]}"
+            return f"/{target}{path[len(link) :]}"
     return path
 
 

@@ -10,6 +10,7 @@ from deploykit.deploy.observe import service_names
 from deploykit.deploy.orders import Edges
 from deploykit.deploy.returning.recorded import recorded_releases
 from deploykit.deploy.returning.releases import Revisions, last_effective, live_of, running_release
+from deploykit.deploy.returning.way_back import way_back
 from deploykit.edges.aws.ecs import describe_definition, describe_services
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.parallel import side_by_side
@@ -28,10 +29,12 @@ def status(configuration: Configuration, edges: Edges) -> StatusReport:
     for key in names.keys() - observed.keys():
         edges.progress.warn(f"service {names[key].service} does not exist in cluster {names[key].cluster}", key)
     entries = recorded_releases(configuration, edges.aws, lambda: observed, edges.progress).entries
+    live = live_of(observed)
     return StatusReport(
         release=running(entries, observed),
         services={key: _service(observed.get(key), entries) for key in names},
         drift=drift(entries, observed),
+        way_back=way_back(configuration, edges.aws, entries, live),
     )
 
 

@@ -11,6 +11,7 @@ from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.returning.choose import Target
 from deploykit.deploy.returning.recorded import find_target
 from deploykit.deploy.returning.startable import definitions_of, startable
+from deploykit.deploy.returning.way_back import with_way_back
 from deploykit.deploy.source import chosen_services
 from deploykit.deploy.unchanged import unchanged
 from deploykit.errors import FailedBefore, Interrupted, Problem
@@ -41,7 +42,8 @@ def rollback(order: RollbackOrder, edges: Edges) -> RunReport:
     entry = new_entry(plan, "rollback", edges, order.reason)
     record = Record(ledger.store, entry, edges.clock, edges.progress)
     intent = Intent(undo=False, baseline=False, deadline=order.deadline)
-    return Execution(plan, intent, configuration, edges, record, steps).run()
+    report = Execution(plan, intent, configuration, edges, record, steps).run()
+    return with_way_back(report, configuration, edges, [record.entry, *ledger.entries])
 
 
 def _startable(target: Target, order: RollbackOrder, edges: Edges) -> dict[str, Definition]:

@@ -1,0 +1,64 @@
+"""``deploykit plan``: the computation of ``deploy``, shown instead of carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from deploykit.deploy.orders import DeployOrder, Edges
+from deploykit.deploy.outlook import Outlook, decided, look, plan_of, refusals
+from deploykit.deploy.returning.releases import live_of
+from deploykit.deploy.returning.way_back import way_back
+from deploykit.errors import DeploykitError, FailedBefore
+from deploykit.model.plan import Change, Plan, Supply
+from deploykit.model.planned import PlannedField, PlannedService, PlanReport
+from deploykit.targets.ecs.definition import registration
+from deploykit.targets.ecs.diff import differences
+
+
+def plan(order: DeployOrder, edges: Edges) -> PlanReport:
+    """What ``deploy`` would do now; nothing is changed, and what it would refuse is listed.
+
+    Raises: OutOfReach, FailedBefore where it could not even look.
+    """
+    seen = look(order, edges)
+    refused: list[DeploykitError] = [*refusals(order, edges, seen)]
+    supplies: dict[str, Supply] = {}
+    made: Plan | None = None
+    try:
+        supplies = decided(order, seen)
+        made, _ = plan_of(order, edges, seen, seen.observed, supplies)
+    except FailedBefore as refusal:
+        refused.append(refusal)
+    back = way_back(order.configuration, edges.aws, seen.ledger.entries, live_of(seen.observed))
+    changes = made.changes if made else {}
+    return PlanReport(
+        outcome=_outcome(changes, supplies),
+        sha=seen.source.commit.tag,
+        services={key: _service(key, seen, supplies, changes) for key in seen.chosen},
+        invalidations=made.invalidations if made else (),
+        refusals=tuple(": ".join(filter(None, (r.message, r.hint))) for r in refused),
+        way_back=back,
+        order=tuple(changes),
+    )
+
+
+def _outcome(changes: Mapping[str, Change], supplies: Mapping[str, Supply]) -> Literal["changes", "unchanged"]:
+    builds = any(supply.action == "build" for supply in supplies.values())
+    return "changes" if changes or builds else "unchanged"
+
+
+def _service(key: str, seen: Outlook, supplies: Mapping[str, Supply], changes: Mapping[str, Change]) -> PlannedService:
+    supply, change = supplies.get(key), changes.get(key)
+    observed = seen.observed.get(key)
+    if supply is None:
+        return PlannedService("keep", observed.image if observed else None, "see refusals")
+    image = supply.image.reference
+    if change is None and observed is not None:
+        return PlannedService("keep", observed.image, supply.why if supply.action == "keep" else "nothing to change")
+    if change is None or observed is None or change.registration is None:
+        return PlannedService(supply.action, image, supply.why)
+    found = differences(registration(observed.definition), change.registration)
+    return PlannedService(
+        supply.action, image, supply.why, tuple(PlannedField(d.path, d.before, d.after) for d in found)
+    )

@@ -1,0 +1,46 @@
+"""The way back, proven before it is needed: is there a verified release to return to, and would it start?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from deploykit.config.schema import Configuration
+from deploykit.deploy.orders import Edges
+from deploykit.deploy.returning.choose import NoTarget, choose
+from deploykit.deploy.returning.releases import Live
+from deploykit.deploy.returning.startable import definitions_of, startable
+from deploykit.edges.aws.session import Aws
+from deploykit.errors import DeploykitError
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.report import RunReport, WayBack
+
+
+def way_back(
+    configuration: Configuration, aws: Aws, entries: Sequence[LedgerEntry], live: Mapping[str, Live]
+) -> WayBack:
+    """Where a plain ``rollback`` would go from ``live``, and what its target lacks to start again.
+
+    ``entries``: newest first. What cannot be looked at is among the problems: a way back that nobody has seen is
+    not ready.
+    """
+    target = choose(entries, live)
+    if isinstance(target, NoTarget):
+        return WayBack(False, None, (target.reason,))
+    try:
+        definitions, gone = definitions_of(aws, target.revisions)
+        found = startable(aws, definitions, configuration.account, configuration.registry)
+    except DeploykitError as error:
+        return WayBack(False, target.release, (f"could not look: {error.message}",))
+    return WayBack(not gone and not found.problems, target.release, (*gone, *found.problems))
+
+
+def with_way_back(
+    report: RunReport, configuration: Configuration, edges: Edges, entries: Sequence[LedgerEntry]
+) -> RunReport:
+    """The report of a run that has ended, with the way back from what runs now. ``entries``: newest first."""
+    known = {entry.id: entry for entry in reversed(entries)}  # the run's own entry may stand there in an older version
+    known |= {entry.id: entry for entry in entries[:1]}
+    live = {key: Live(service.task_definition) for key, service in report.services.items() if service.task_definition}
+    newest_first = sorted(known.values(), key=lambda entry: entry.id, reverse=True)
+    return replace(report, way_back=way_back(configuration, edges.aws, newest_first, live))
