@@ -89,8 +89,9 @@ class Execution:
         if known is None:
             with self.steps.step("baseline"):
                 known = self.proof.baseline()
+            # a run that goes on keeps what the first one wrote: what ran before the release began
+            self.record.note(baseline=known, services=self.plan.released())
         self.baseline = known
-        self.record.note(baseline=known, services=self.plan.released())
         self.record.open()
 
     def _roll_out(self) -> None:

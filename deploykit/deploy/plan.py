@@ -8,7 +8,7 @@ from dataclasses import replace
 from deploykit.config.schema import Configuration
 from deploykit.deploy.returning.choose import Target
 from deploykit.model.ledger import LedgerEntry
-from deploykit.model.observed import Definition, ObservedService, ServiceName
+from deploykit.model.observed import TAG_RELEASE, Definition, ObservedService, ServiceName
 from deploykit.model.plan import Change, Plan, Supply
 from deploykit.model.release import Commit, Verdict
 from deploykit.targets.cdn import needed, refuse_beyond_limits
@@ -58,7 +58,8 @@ def resume(plan: Plan, configuration: Configuration, unfinished: LedgerEntry, be
     for key, service in plan.observed.items():
         ours = service.definition.release == unfinished.id
         if key in changes:
-            changes[key] = replace(changes[key], before=before.get(key) or changes[key].before)
+            tags = changes[key].tags | {TAG_RELEASE: unfinished.id}
+            changes[key] = replace(changes[key], before=before.get(key) or changes[key].before, tags=tags)
         elif ours:
             name = ServiceName(key, service.state.cluster, service.state.name)
             changes[key] = Change(

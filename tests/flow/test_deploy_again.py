@@ -51,6 +51,31 @@ def test_a_release_that_goes_on_and_fails_is_put_back_to_before_it_began(world: 
     assert [world.running(key) for key in ("api", "web")] == ["dev-api:2", "dev-web:2"]
 
 
+@pytest.mark.parametrize("good", [True, False])
+def test_a_release_interrupted_twice_is_one_release_all_the_same(world: World, good: bool) -> None:
+    world.commit("first")
+    world.run("deploy")
+    world.commit("second", api=healthy(start=30.0), web=healthy(start=60.0) if good else sick(start=60.0))
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    for seconds in (40, 90):  # while the first service rolls out, then while the second does
+        world.sim.clock.after(seconds, interrupt)
+        assert world.run("deploy").code == 130
+    assert [world.running(key) for key in ("api", "web")] == ["dev-api:3", "dev-web:3"]
+    done = world.run("deploy")
+    expected = (0, "healthy") if good else (10, "unhealthy")
+    assert (done.code, done.document["release"]["verdict"]) == expected, done.people
+    (entry,) = entries(world)[1:]
+    for revision in ("dev-api:3", "dev-web:3"):
+        tags = world.sim.ecs.describe_task_definition({"taskDefinition": revision, "include": ["TAGS"]})["tags"]
+        known = {tag["key"]: tag["value"] for tag in tags}
+        assert (known["deploykit:release"], known["deploykit:verdict"]) == (entry["id"], expected[1]), revision
+    runs = ["dev-api:3", "dev-web:3"] if good else ["dev-api:2", "dev-web:2"]
+    assert [world.running(key) for key in ("api", "web")] == runs
+
+
 def test_an_inconclusive_release_is_judged_by_the_next_deploy_of_it(world: World) -> None:
     world.commit("first")
     world.run("deploy")
