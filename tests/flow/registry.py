@@ -15,6 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import urlsplit
 
+from deploykit.config.schema import Configuration
+from tests.simulator import Simulator, clients
+
 PutManifest = Callable[[str, str, bytes, str], str | None]
 
 
@@ -121,3 +124,33 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
+
+
+class SimulatedEcr:
+    """The simulated ECR with a registry in front: what is pushed here is seen there."""
+
+    def __init__(self, sim: Simulator) -> None:
+        self.sim = sim
+        self.client = clients(sim, "ecr")[0]
+        self.lock = threading.Lock()
+        self.before_put: Callable[[str, str], None] = lambda repository, tag: None
+
+    def create(self, configuration: Configuration) -> None:
+        for name in {service.repository for service in configuration.services.values()}:
+            self.client.create_repository(repositoryName=name, imageTagMutability="IMMUTABLE")
+
+    def put(self, repository: str, tag: str, manifest: bytes, kind: str) -> str | None:
+        with self.lock:
+            self.before_put(repository, tag)
+            try:
+                self.client.put_image(
+                    repositoryName=repository,
+                    imageManifest=manifest.decode(),
+                    imageManifestMediaType=kind,
+                    imageTag=tag,
+                )
+            except self.client.exceptions.ImageTagAlreadyExistsException as error:
+                return str(error.response["Error"]["Message"])
+            except self.client.exceptions.RepositoryNotFoundException as error:
+                return f"name unknown: {error.response['Error']['Message']}"
+        return None

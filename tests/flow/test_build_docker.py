@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import tarfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,15 +17,14 @@ import pytest
 
 from deploykit.build.images import build_images, find_images
 from deploykit.build.push import push_images
-from deploykit.config.schema import Configuration
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.docker import Builder, Docker, find_docker, inspect_image
 from deploykit.edges.process import run
 from deploykit.errors import ConfigError, FailedBefore, OutOfReach
 from deploykit.model.release import Commit
-from tests.flow.registry import Registry
+from tests.flow.registry import Registry, SimulatedEcr
 from tests.flow.shop import Shop
-from tests.simulator import Simulator, clients
+from tests.simulator import Simulator
 
 pytestmark = pytest.mark.sandbox
 
@@ -200,47 +198,17 @@ def test_a_build_secret_is_in_no_image_no_argument_and_no_output(docker: Docker,
     assert "COPY index.html /***" in said
 
 
-class _Ecr:
-    """The simulated ECR with a registry in front: what is pushed here is seen there."""
-
-    def __init__(self, sim: Simulator) -> None:
-        self.sim = sim
-        self.client = clients(sim, "ecr")[0]
-        self.lock = threading.Lock()
-        self.before_put: Callable[[str, str], None] = lambda repository, tag: None
-
-    def create(self, configuration: Configuration) -> None:
-        for name in {service.repository for service in configuration.services.values()}:
-            self.client.create_repository(repositoryName=name, imageTagMutability="IMMUTABLE")
-
-    def put(self, repository: str, tag: str, manifest: bytes, kind: str) -> str | None:
-        with self.lock:
-            self.before_put(repository, tag)
-            try:
-                self.client.put_image(
-                    repositoryName=repository,
-                    imageManifest=manifest.decode(),
-                    imageManifestMediaType=kind,
-                    imageTag=tag,
-                )
-            except self.client.exceptions.ImageTagAlreadyExistsException as error:
-                return str(error.response["Error"]["Message"])
-            except self.client.exceptions.RepositoryNotFoundException as error:
-                return f"name unknown: {error.response['Error']['Message']}"
-        return None
-
-
 @pytest.fixture
-def simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Ecr]:
+def simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedEcr]:
     with Simulator() as sim:
         monkeypatch.setenv("AWS_ENDPOINT_URL", sim.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        yield _Ecr(sim)
+        yield SimulatedEcr(sim)
 
 
 @pytest.fixture
-def registry(simulated: _Ecr) -> Iterator[Registry]:
+def registry(simulated: SimulatedEcr) -> Iterator[Registry]:
     with Registry("simulated", simulated.put) as running:
         yield running
 
@@ -252,7 +220,7 @@ def _push(docker: Docker, shop: Shop, aws: Aws, commit: Commit, built: dict[str,
 
 
 def test_pushed_images_are_in_ecr_as_they_were_built(
-    docker: Docker, make_shop: MakeShop, simulated: _Ecr, registry: Registry
+    docker: Docker, make_shop: MakeShop, simulated: SimulatedEcr, registry: Registry
 ) -> None:
     shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
     simulated.create(shop.configuration)
@@ -269,7 +237,7 @@ def test_pushed_images_are_in_ecr_as_they_were_built(
 
 
 def test_the_push_leaves_no_token_behind(
-    docker: Docker, make_shop: MakeShop, simulated: _Ecr, registry: Registry, tmp_path: Path
+    docker: Docker, make_shop: MakeShop, simulated: SimulatedEcr, registry: Registry, tmp_path: Path
 ) -> None:
     shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
     simulated.create(shop.configuration)
@@ -286,7 +254,7 @@ def test_the_push_leaves_no_token_behind(
 
 
 def test_somebody_elses_faster_push_of_the_same_commit_is_taken(
-    docker: Docker, make_shop: MakeShop, simulated: _Ecr, registry: Registry
+    docker: Docker, make_shop: MakeShop, simulated: SimulatedEcr, registry: Registry
 ) -> None:
     shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
     simulated.create(shop.configuration)
@@ -304,7 +272,7 @@ def test_somebody_elses_faster_push_of_the_same_commit_is_taken(
 
 
 def test_an_image_that_was_tagged_anew_after_the_build_is_not_released(
-    docker: Docker, make_shop: MakeShop, simulated: _Ecr, registry: Registry
+    docker: Docker, make_shop: MakeShop, simulated: SimulatedEcr, registry: Registry
 ) -> None:
     shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
     simulated.create(shop.configuration)
@@ -315,7 +283,7 @@ def test_an_image_that_was_tagged_anew_after_the_build_is_not_released(
 
 
 def test_a_push_of_nothing_says_what_to_run(
-    docker: Docker, make_shop: MakeShop, simulated: _Ecr, registry: Registry
+    docker: Docker, make_shop: MakeShop, simulated: SimulatedEcr, registry: Registry
 ) -> None:
     shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
     simulated.create(shop.configuration)
@@ -324,7 +292,9 @@ def test_a_push_of_nothing_says_what_to_run(
     assert "deploykit build web" in caught.value.hint
 
 
-def test_a_registry_out_of_reach_is_said_to_be_that(docker: Docker, make_shop: MakeShop, simulated: _Ecr) -> None:
+def test_a_registry_out_of_reach_is_said_to_be_that(
+    docker: Docker, make_shop: MakeShop, simulated: SimulatedEcr
+) -> None:
     shop, aws = make_shop(registry="127.0.0.1:9"), Aws("us-east-1")
     simulated.create(shop.configuration)
     commit = shop.identify()
