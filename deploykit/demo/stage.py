@@ -18,7 +18,7 @@ from deploykit.demo.commands import Commands
 from deploykit.demo.repository import make_repository
 from deploykit.demo.site import Site
 from deploykit.model.progress import Progress
-from deploykit.sandbox import engine, images
+from deploykit.sandbox import engine, images, process
 
 _PREFIX = "deploykit-demo-"
 _KEPT = "kept"
@@ -100,7 +100,9 @@ def _sweep(progress: Progress) -> None:
         if folder.is_dir() and folder.stat().st_uid == os.getuid() and not (folder / _KEPT).exists():
             with _held(folder) as ours:
                 if ours:
-                    _take_away(folder, Commands(folder / "harbour" / "deploykit.toml"), progress)
+                    commands = Commands(folder / "harbour" / "deploykit.toml")
+                    process.kill_naming(str(commands.configuration))  # a command that outlived its demo
+                    _take_away(folder, commands, progress)
 
 
 @contextmanager

@@ -108,9 +108,7 @@ def stop(instance: str) -> int:
 
     First the docker clients of a killed run that are still making one of its containers.
     """
-    for pid, line in _command_lines():
-        if f"{INSTANCE_LABEL}={instance}" in line:
-            _signal(pid, signal.SIGKILL)
+    kill_naming(f"{INSTANCE_LABEL}={instance}")
     found = running(instance)
     for pid in found:
         _signal(pid, signal.SIGTERM)
@@ -120,6 +118,13 @@ def stop(instance: str) -> int:
     for pid in running(instance):
         _signal(pid, signal.SIGKILL)
     return len(found)
+
+
+def kill_naming(word: str) -> None:
+    """Kill every process that has ``word`` as an argument, except this one."""
+    for pid, line in _command_lines():
+        if word in line and pid != os.getpid():
+            _signal(pid, signal.SIGKILL)
 
 
 def _signal(pid: int, what: signal.Signals) -> None:

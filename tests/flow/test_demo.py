@@ -128,23 +128,49 @@ def test_the_demo_leaves_nothing_behind(told: dict[str, Any], machine: Machine) 
 
 
 def test_ctrl_c_in_a_chapter_takes_everything_away(machine: Machine) -> None:
+    ended = end_at(machine, "== rollout", signal.SIGINT)
+    assert ended.code == 130, ended.heard[-4000:]
+    assert len(ended.containers) >= 5  # two tasks of each service, and the database
+    assert _containers(ended.instance) == []
+    assert machine.left() == []
+
+
+def test_what_a_killed_demo_left_is_taken_away_by_the_next(machine: Machine) -> None:
+    killed = end_at(machine, "== rollout", signal.SIGKILL)
+    assert len(_containers(killed.instance)) >= 5
+    following = end_at(machine, "a local AWS for", signal.SIGINT)
+    assert following.code == 130, following.heard[-4000:]
+    assert _containers(killed.instance) == []
+    assert machine.left() == []
+
+
+@dataclass(frozen=True)
+class EndedEarly:
+    """A demo that got a signal: its exit code, what it said, its sandbox and the containers at that moment."""
+
+    code: int
+    heard: str
+    instance: str
+    containers: list[str]
+
+
+def end_at(machine: Machine, words: str, number: signal.Signals) -> EndedEarly:
+    """Run a demo and send it a signal when it says ``words``."""
     demo = subprocess.Popen((*DEPLOYKIT, "demo"), env=machine.environ, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True)  # fmt: skip
+    instance, containers = "", []
     with demo:
         assert demo.stdout is not None
         heard = []
         for line in demo.stdout:
             heard.append(line)
-            if "== rollout" in line:
-                (instance,) = [path.name for path in machine.state.glob("deploykit/sandbox/*")]
+            if words in line:
+                instance = next((path.name for path in machine.state.glob("deploykit/sandbox/*")), "")
                 containers = _containers(instance)
-                demo.send_signal(signal.SIGINT)
+                demo.send_signal(number)
                 break
         heard += demo.stdout.readlines()
-    assert demo.returncode == 130, "".join(heard[-40:])
-    assert len(containers) >= 5  # two tasks of each service, and the database
-    assert machine.left() == []
-    assert _containers(instance) == []
+    return EndedEarly(demo.returncode, "".join(heard), instance, containers)
 
 
 def _containers(instance: str) -> list[str]:
