@@ -21,7 +21,7 @@ from deploykit.edges.docker import Docker, inspect_image, same_platform
 from deploykit.edges.git import Repository
 from deploykit.edges.parallel import side_by_side
 from deploykit.edges.process import Children
-from deploykit.errors import ConfigError, FailedBefore
+from deploykit.errors import FailedBefore
 from deploykit.model.progress import Progress
 from deploykit.model.release import Commit, Image
 
@@ -105,7 +105,7 @@ def _platform(service: Service, live: Mapping[str, str]) -> str | None:
     for user, platform in live.items():
         if asked and not same_platform(asked, platform):
             source = "deploykit.toml" if service.platform else "another service with the same image"
-            raise ConfigError(
+            raise FailedBefore(
                 f"{user}: its live task definition runs {platform}, and {source} says {asked}",
                 "mend `platform`, or change runtimePlatform where the task definition comes from (Terraform)",
             )

@@ -12,7 +12,7 @@ from deploykit.deploy.judging import check as checking
 from deploykit.deploy.judging.proof import Proof
 from deploykit.deploy.observe import observe
 from deploykit.deploy.orders import DeployOrder, Edges
-from deploykit.deploy.outlook import decided, look, plan_of, refusals
+from deploykit.deploy.outlook import decided, look, look_again, plan_of, refusals
 from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.returning.run import rollback as rollback
 from deploykit.deploy.returning.way_back import with_way_back
@@ -67,7 +67,7 @@ def _release(order: DeployOrder, edges: Edges, intent: Intent) -> RunReport:
         raise refused[0]
     supplies = bring(order, edges, seen.source, seen.stock, decided(order, seen), seen.observed, steps)
     built = any(supply.action == "build" for supply in supplies.values())
-    observed = observe(order.configuration, edges.aws) if built else seen.observed
+    observed = look_again(order, edges, seen) if built else seen.observed
     plan, unfinished = plan_of(order, edges, seen, observed, supplies)
     if plan.empty:
         return with_way_back(unchanged(plan, steps, seen.ledger), order.configuration, edges, seen.ledger.entries)

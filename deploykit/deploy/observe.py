@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import partial
 
 from deploykit.config.schema import Configuration
-from deploykit.edges.aws.ecs import describe_definition, describe_services
-from deploykit.edges.aws.session import Aws
+from deploykit.edges.aws.ecs import describe_definition, describe_services, list_definitions, revision_of
+from deploykit.edges.aws.session import Aws, NotAllowed
 from deploykit.edges.parallel import side_by_side
 from deploykit.errors import FailedBefore, Problem, Refused
-from deploykit.model.observed import TAG_ENVIRONMENT, ObservedService, ServiceName
+from deploykit.model.observed import TAG_ENVIRONMENT, Definition, ObservedService, ServiceName
+from deploykit.model.progress import Progress
+
+_REVISIONS = 20  # of a family that are looked at, newest first
 
 
 def service_names(configuration: Configuration) -> dict[str, ServiceName]:
@@ -51,6 +56,27 @@ def observe(configuration: Configuration, aws: Aws) -> dict[str, ObservedService
         key: ObservedService(state, definitions[state.task_definition], configuration.services[key].container or key)
         for key, state in states.items()
     }
+
+
+def with_newer(
+    observed: Mapping[str, ObservedService], aws: Aws, keys: Collection[str], progress: Progress
+) -> dict[str, ObservedService]:
+    """``observed`` with the newest revision of each family that is not live and not deploykit's, for ``keys``."""
+
+    def newer(service: ObservedService) -> Definition | None:
+        live = revision_of(service.definition.arn)
+        listed = itertools.islice(list_definitions(aws, service.definition.family), _REVISIONS)
+        arns = itertools.takewhile(lambda arn: revision_of(arn) > live, listed)
+        found = (describe_definition(aws, arn) for arn in arns)
+        return next((definition for definition in found if not definition.release), None)
+
+    try:
+        calls = {key: partial(newer, observed[key]) for key in keys if key in observed}
+        found = side_by_side(calls)
+    except NotAllowed as refusal:
+        progress.warn(f"revisions that nothing runs yet are not looked for: {refusal.message}")
+        return dict(observed)
+    return {key: replace(service, newer=found.get(key)) for key, service in observed.items()}
 
 
 def refuse_unrollable(observed: Mapping[str, ObservedService], chosen: Collection[str]) -> None:

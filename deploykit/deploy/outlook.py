@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deploykit.build.sources import refuse_uncommitted
 from deploykit.build.stock import Stock
 from deploykit.deploy.entries import Ledger, read_ledger
-from deploykit.deploy.observe import observe, refuse_other_environments, refuse_unrollable
+from deploykit.deploy.observe import observe, refuse_other_environments, refuse_unrollable, with_newer
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.plan import plan_deploy
 from deploykit.deploy.resuming import resumed
@@ -36,10 +36,15 @@ def look(order: DeployOrder, edges: Edges) -> Outlook:
     configuration = order.configuration
     chosen = chosen_services(configuration, order.services)
     source = identify(order, chosen)
-    observed = observe(configuration, edges.aws)
+    observed = with_newer(observe(configuration, edges.aws), edges.aws, chosen, edges.progress)
     ledger = read_ledger(configuration, edges.aws, edges.progress)
     stock = take_stock(order, edges, source, chosen, observed)
     return Outlook(chosen, source, observed, ledger, stock)
+
+
+def look_again(order: DeployOrder, edges: Edges, seen: Outlook) -> Mapping[str, ObservedService]:
+    """What runs by now: a build takes minutes, in which others may have released."""
+    return with_newer(observe(order.configuration, edges.aws), edges.aws, seen.chosen, edges.progress)
 
 
 def refusals(order: DeployOrder, edges: Edges, seen: Outlook) -> list[FailedBefore | Refused]:

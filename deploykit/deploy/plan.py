@@ -58,7 +58,7 @@ def resume(plan: Plan, configuration: Configuration, unfinished: LedgerEntry, be
     for key, service in plan.observed.items():
         ours = service.definition.release == unfinished.id
         if key in changes:
-            tags = changes[key].tags | {TAG_RELEASE: unfinished.id}
+            tags = {**changes[key].tags, TAG_RELEASE: unfinished.id}
             changes[key] = replace(changes[key], before=before.get(key) or changes[key].before, tags=tags)
         elif ours:
             name = ServiceName(key, service.state.cluster, service.state.name)
@@ -139,17 +139,19 @@ def _change(
     configuration: Configuration, observed: ObservedService, commit: Commit, supply: Supply, release: str
 ) -> Change | None:
     service, image = configuration.services[observed.key], supply.image
-    if supply.action == "keep" and has_variable(observed, service.release_env):
+    kept = supply.action == "keep" and has_variable(observed, service.release_env)
+    if kept and observed.newer is None:
         return None
-    request = next_registration(observed, image.reference, commit.tag, service.release_env)
+    sha = (observed.sha if kept else None) or commit.tag  # the same content stays its own commit's
+    request = next_registration(observed, image.reference, sha, service.release_env)
     if same_content(observed.definition, request):
         return None
     return Change(
         name=ServiceName(observed.key, observed.state.cluster, observed.state.name),
         container=observed.container,
         before=observed.definition,
-        sha=commit.tag,
+        sha=sha,
         image=image.reference,
         registration=request,
-        tags=release_tags(observed.definition, release, commit.tag, configuration.environment),
+        tags=release_tags(observed.base, release, sha, configuration.environment),
     )

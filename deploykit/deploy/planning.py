@@ -7,12 +7,13 @@ from typing import Literal
 
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.outlook import Outlook, decided, look, plan_of, refusals
+from deploykit.deploy.reading.status import drift
 from deploykit.deploy.returning.releases import live_of
 from deploykit.deploy.returning.way_back import way_back
 from deploykit.errors import DeploykitError, FailedBefore
 from deploykit.model.plan import Change, Plan, Supply
 from deploykit.model.planned import PlannedField, PlannedService, PlanReport
-from deploykit.targets.ecs.definition import registration
+from deploykit.targets.ecs.definition import registration, short
 from deploykit.targets.ecs.diff import differences
 
 
@@ -38,9 +39,25 @@ def plan(order: DeployOrder, edges: Edges) -> PlanReport:
         services={key: _service(key, seen, supplies, changes) for key in seen.chosen},
         invalidations=made.invalidations if made else (),
         refusals=tuple(": ".join(filter(None, (r.message, r.hint))) for r in refused),
+        warnings=_warnings(seen),
         way_back=back,
         order=tuple(changes),
     )
+
+
+def _warnings(seen: Outlook) -> tuple[str, ...]:
+    """What people should know: revisions of somebody else's, and what runs otherwise than it was released."""
+    newer = [
+        f"{key}: {short(service.newer.arn)} was registered by somebody else and runs nowhere yet; the release is made "
+        "from it"
+        for key, service in seen.observed.items()
+        if service.newer is not None
+    ]
+    drifted = [
+        f"{found.service}: {found.path} is {found.running}, and the last release left {found.released}"
+        for found in drift(seen.ledger.entries, seen.observed)
+    ]
+    return (*newer, *drifted)
 
 
 def _outcome(changes: Mapping[str, Change], supplies: Mapping[str, Supply]) -> Literal["changes", "unchanged"]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from deploykit.model.finding import Finding
+from deploykit.model.migration import MigrationRecord
 from deploykit.model.probe import EndpointResult, Samples
 from deploykit.model.release import Outcome, ReleasedService, Verdict
 from deploykit.model.report import StepReport
@@ -49,6 +50,7 @@ class LedgerEntry:
     findings: tuple[Finding, ...] = ()
     steps: tuple[StepReport, ...] = ()
     invalidations: tuple[InvalidationRecord, ...] = ()
+    migrations: Mapping[str, MigrationRecord] = field(default_factory=dict)  # by service
     target: str | None = None  # a rollback's: the id of the release gone back to
     withdrawn_by: str | None = None  # the id of the rollback that left this release
     extra: Mapping[str, Any] = field(default_factory=dict)

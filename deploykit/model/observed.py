@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +67,8 @@ class ServiceState:
     rollouts: tuple[Rollout, ...]
     target_groups: tuple[TargetGroup, ...]
     events: tuple[tuple[str, datetime, str], ...]  # id, when, message: newest first
+    # how its tasks are placed, as RunTask takes it: network, launch type or capacity providers, platform version
+    placing: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def primary(self) -> Rollout | None:
@@ -115,6 +117,15 @@ class ObservedService:
     state: ServiceState
     definition: Definition
     container: str
+    newer: Definition | None = None  # a revision of the family that somebody else registered and nothing runs yet
+
+    @property
+    def base(self) -> Definition:
+        """What the next release is made from.
+
+        Under ``ignore_changes = [task_definition]`` Terraform registers revisions and leaves them to the next release.
+        """
+        return self.newer or self.definition
 
     @property
     def key(self) -> str:

@@ -20,7 +20,7 @@ from deploykit.build.push import push_images
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.docker import Builder, Docker, find_docker, inspect_image
 from deploykit.edges.process import run
-from deploykit.errors import ConfigError, FailedBefore, OutOfReach
+from deploykit.errors import FailedBefore, OutOfReach
 from deploykit.model.release import Commit
 from tests.flow.registry import Registry, SimulatedEcr
 from tests.flow.shop import Shop
@@ -180,7 +180,7 @@ def _other_platform(docker: Docker) -> str:
 
 def test_a_platform_other_than_the_live_one_is_an_error(docker: Docker, make_shop: MakeShop) -> None:
     shop = make_shop(web='platform = "linux/arm64"')
-    with pytest.raises(ConfigError, match="web: its live task definition runs linux/amd64"):
+    with pytest.raises(FailedBefore, match="web: its live task definition runs linux/amd64"):
         _build(docker, shop, shop.identify(), "web", platforms={"web": "linux/amd64"})
 
 

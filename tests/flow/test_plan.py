@@ -188,3 +188,41 @@ def test_an_unhealthy_release_is_no_way_back(world: World) -> None:
     done_ = world.run("deploy")
     assert done_.document["way_back"]["ready"] is False
     assert "no verified release" in done_.document["way_back"]["problems"][0]
+
+
+def registered_by_terraform(world: World, memory: str = "1024") -> None:
+    """As under `ignore_changes = [task_definition]`: a new revision of the family, which the service does not run."""
+    live = world.sim.ecs.describe_task_definition({"taskDefinition": "dev-api:2"})["taskDefinition"]
+    body = {name: live[name] for name in ("family", "containerDefinitions", "cpu", "networkMode")}
+    world.sim.ecs.register_task_definition({**body, "memory": memory})
+
+
+def test_a_revision_that_terraform_left_behind_is_the_base_of_the_next_release(world: World) -> None:
+    world.commit("first")
+    world.run("deploy")
+    registered_by_terraform(world)
+    world.commit("second", api=crashing())
+    world.run("deploy")  # its own revision stands above Terraform's, and is put back
+    world.commit("third")
+    plan = world.run("plan")
+    diff = {field["path"]: (field["before"], field["after"]) for field in plan.document["services"]["api"]["diff"]}
+    assert diff["memory"] == ("512", "1024")
+    assert any("dev-api:3 was registered by somebody else" in text for text in plan.document["warnings"])
+    assert world.run("deploy").code == 0
+    live = world.sim.ecs.describe_task_definition({"taskDefinition": world.running("api")})["taskDefinition"]
+    assert live["memory"] == "1024"
+
+
+def test_what_runs_otherwise_than_released_is_told_by_plan_and_status(world: World) -> None:
+    world.commit("first")
+    world.run("deploy")
+    registered_by_terraform(world)
+    world.sim.ecs.update_service({"cluster": "dev", "service": "dev-api", "taskDefinition": "dev-api:3"})
+    world.sim.clock.advance(300)
+    (drift,) = world.run("status").document["drift"]
+    assert (drift["service"], drift["running"].rpartition("/")[2]) == ("api", "dev-api:3")
+    assert any("dev-api:3" in text for text in world.run("plan").document["warnings"])
+    world.commit("second")
+    assert world.run("deploy").code == 0
+    live = world.sim.ecs.describe_task_definition({"taskDefinition": world.running("api")})["taskDefinition"]
+    assert live["memory"] == "1024"  # what a person set by hand is kept

@@ -16,6 +16,16 @@ from deploykit.model.task import Task, TaskContainer
 
 _SERVICES_A_CALL = 10  # DescribeServices takes no more
 _TASKS_A_CALL = 100  # DescribeTasks takes no more
+# What DescribeServices and RunTask name alike. A service has a launch type or a capacity provider strategy, never both:
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
+_PLACING = (
+    "networkConfiguration",
+    "launchType",
+    "capacityProviderStrategy",
+    "platformVersion",
+    "placementConstraints",
+    "placementStrategy",
+)
 _Item = TypeVar("_Item")
 
 
@@ -104,6 +114,47 @@ def list_tasks(aws: Aws, name: ServiceName, desired_status: str, *, retry: bool 
     return tasks
 
 
+def run_task(aws: Aws, cluster: str, **request: Any) -> tuple[Task | None, str]:
+    """Start one task; the task, or why none could be placed (``RESOURCE:MEMORY`` …), in ECS's words.
+
+    ``request``: RunTask's own parameters. The same ``clientToken`` with the same parameters gives the first answer
+    again: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
+    Raises: NotAllowed, AwsRefused, AwsUnreachable (it may have started), Throttled.
+    """
+    answer = aws.call("ecs", "RunTask", cluster=cluster, count=1, **request)
+    if answer["tasks"]:
+        return _task(answer["tasks"][0]), ""
+    said = [" ".join(filter(None, (f.get("reason"), f.get("detail")))) for f in answer.get("failures") or ()]
+    return None, "; ".join(filter(None, said)) or "ECS gave no reason"
+
+
+def describe_task(aws: Aws, cluster: str, arn: str, *, retry: bool = True) -> Task | None:
+    """One task, up to about an hour after it stopped; None where ECS does not know it (any more, or yet)."""
+    found = aws.call("ecs", "DescribeTasks", retry=retry, cluster=cluster, tasks=[arn])["tasks"]
+    return _task(found[0]) if found else None
+
+
+def stop_task(aws: Aws, cluster: str, arn: str, reason: str) -> None:
+    """Have a task stopped: its containers get SIGTERM, and SIGKILL after their ``stopTimeout``."""
+    aws.call("ecs", "StopTask", cluster=cluster, task=arn, reason=reason)
+
+
+def list_family_tasks(aws: Aws, cluster: str, family: str) -> list[Task]:
+    """The tasks of a family, whoever started them, also those that are stopping or have stopped within the hour.
+
+    ``startedBy`` cannot be asked for together with anything else, and finds no stopped task, so callers filter.
+    """
+    arns = [
+        arn
+        for status in ("RUNNING", "STOPPED")
+        for arn in aws.pages("ecs", "ListTasks", "taskArns", cluster=cluster, family=family, desiredStatus=status)
+    ]
+    tasks: list[Task] = []
+    for some in _portions(list(dict.fromkeys(arns)), _TASKS_A_CALL):
+        tasks += map(_task, aws.call("ecs", "DescribeTasks", cluster=cluster, tasks=some)["tasks"])
+    return tasks
+
+
 @dataclass(frozen=True)
 class ServiceRollout:
     """A service deployment: ECS's own record of one rollout, kept when the rollout has left the service's list.
@@ -154,6 +205,12 @@ def family_of(arn: str) -> str:
     return arn.rsplit("/", 1)[-1].rsplit(":", 1)[0]
 
 
+def revision_of(arn: str) -> int:
+    """``3`` of ``arn:…:task-definition/web:3``; 0 where there is no number."""
+    number = arn.rpartition(":")[2]
+    return int(number) if number.isdigit() else 0
+
+
 def _portions(items: Sequence[_Item], size: int) -> Iterable[list[_Item]]:
     return (list(items[start : start + size]) for start in range(0, len(items), size))
 
@@ -177,6 +234,7 @@ def _service(key: str, service: Mapping[str, Any]) -> ServiceState:
             if balancer.get("targetGroupArn")
         ),
         events=tuple((event["id"], event["createdAt"], event["message"]) for event in service.get("events") or ()),
+        placing={field: service[field] for field in _PLACING if service.get(field)},
     )
 
 

@@ -38,16 +38,18 @@ def registration(definition: Definition) -> dict[str, Any]:
 
 
 def next_registration(observed: ObservedService, image: str, sha: str, release_env: str | None) -> dict[str, Any]:
-    """The live definition with ``image`` (by digest) in the service's container, and ``sha`` under ``release_env``.
+    """The service's base with ``image`` (by digest) in its container, and ``sha`` under ``release_env``.
+
+    The base is the live definition, or a newer one that somebody else registered.
 
     Raises: FailedBefore where the container is not in the definition, or ``release_env`` is one of its secrets.
     """
-    request = registration(observed.definition)
+    request = registration(observed.base)
     container = next((c for c in request["containerDefinitions"] if c.get("name") == observed.container), None)
     if container is None:
         names = ", ".join(str(c.get("name")) for c in request["containerDefinitions"])
         raise FailedBefore(
-            f"service {observed.key}: task definition {short(observed.definition.arn)} has no container "
+            f"service {observed.key}: task definition {short(observed.base.arn)} has no container "
             f"{observed.container!r} (it has: {names})",
             f'set `container = "…"` under [services.{observed.key}]',
         )
@@ -56,7 +58,7 @@ def next_registration(observed: ObservedService, image: str, sha: str, release_e
         if any(secret.get("name") == release_env for secret in container.get("secrets") or ()):
             raise FailedBefore(
                 f"service {observed.key}: release_env {release_env} is also a secret of container "
-                f"{observed.container} in {short(observed.definition.arn)}",
+                f"{observed.container} in {short(observed.base.arn)}",
                 f"choose another release_env under [services.{observed.key}], or remove the secret",
             )
         container["environment"] = _with_variable(container.get("environment") or [], release_env, sha)
