@@ -1,12 +1,14 @@
-"""CloudFront invalidations.
+"""CloudFront: invalidations, and which distributions there are.
 
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Invalidation.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from deploykit.edges.aws.session import Aws
 
@@ -38,3 +40,68 @@ def get_invalidation(aws: Aws, distribution: str, identifier: str) -> Invalidati
     """The invalidation's state now."""
     answer = aws.call("cloudfront", "GetInvalidation", DistributionId=distribution, Id=identifier)["Invalidation"]
     return Invalidation(answer["Id"], answer["Status"] == "Completed")
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """One distribution, as the list of all shows it."""
+
+    id: str
+    domain: str  # "d111111abcdef8.cloudfront.net"
+    aliases: tuple[str, ...]
+    enabled: bool
+    origins: tuple[str, ...]  # host names
+    behaviours: tuple[tuple[str, str], ...]  # path pattern → origin's host name, in order; the default ("*") last
+
+    def origin_of(self, path: str) -> str:
+        """The host name that answers ``path``: the first pattern that matches it decides.
+
+        https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesCacheBehavior.html
+        """
+        return next((host for pattern, host in self.behaviours if matches(pattern.lstrip("/"), path.lstrip("/"))), "")
+
+
+def list_distributions(aws: Aws) -> list[Distribution]:
+    """Every distribution of the account.
+
+    https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ListDistributions.html
+    Raises: NotAllowed, AwsUnreachable, AwsRefused.
+    """
+    found: list[Distribution] = []
+    more: dict[str, Any] = {}
+    while True:
+        answer = aws.call("cloudfront", "ListDistributions", **more)["DistributionList"]
+        found += [_distribution(item) for item in answer.get("Items") or ()]
+        if not answer.get("IsTruncated") or not answer.get("NextMarker"):
+            return found
+        more = {"Marker": answer["NextMarker"]}
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Whether a path pattern of CloudFront or a load balancer takes ``path``: ``*`` is any text, ``?`` any character.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
+    """
+    parts = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern)
+    return re.fullmatch("".join(parts), path) is not None
+
+
+def _distribution(item: Mapping[str, Any]) -> Distribution:
+    hosts = {origin["Id"]: str(origin["DomainName"]).lower() for origin in _items(item, "Origins")}
+    for group in _items(item, "OriginGroups"):  # a behaviour may name a group; its first member is asked first
+        members = list(_items(group, "Members"))
+        hosts[group["Id"]] = hosts.get(members[0]["OriginId"], "") if members else ""
+    behaviours = [(b["PathPattern"], hosts.get(b["TargetOriginId"], "")) for b in _items(item, "CacheBehaviors")]
+    default = (item.get("DefaultCacheBehavior") or {}).get("TargetOriginId", "")
+    return Distribution(
+        id=item["Id"],
+        domain=item["DomainName"],
+        aliases=tuple(_items(item, "Aliases")),
+        enabled=bool(item.get("Enabled", True)),
+        origins=tuple(dict.fromkeys(hosts.values())),
+        behaviours=(*behaviours, ("*", hosts.get(default, ""))),
+    )
+
+
+def _items(item: Mapping[str, Any], name: str) -> Iterator[Any]:
+    yield from (item.get(name) or {}).get("Items") or ()

@@ -54,6 +54,21 @@ def describe_services(aws: Aws, names: Sequence[ServiceName], *, retry: bool = T
     return found
 
 
+def list_services(aws: Aws, cluster: str) -> list[str]:
+    """The names of a cluster's services, in ECS's order.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServices.html
+    Raises: NotAllowed, AwsUnreachable, AwsRefused (ClusterNotFoundException).
+    """
+    listed = aws.pages("ecs", "ListServices", "serviceArns", cluster=cluster, maxResults=100)
+    return [str(arn).rsplit("/", 1)[-1] for arn in listed]
+
+
+def list_clusters(aws: Aws) -> list[str]:
+    """The names of the region's clusters. Raises: NotAllowed, AwsUnreachable, AwsRefused."""
+    return [str(arn).rsplit("/", 1)[-1] for arn in aws.pages("ecs", "ListClusters", "clusterArns")]
+
+
 def describe_definition(aws: Aws, name: str) -> Definition:
     """One revision with its tags; ``name`` is an ARN or ``family:revision``, deregistered ones included.
 
