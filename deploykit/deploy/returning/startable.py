@@ -110,17 +110,18 @@ def _images(aws: Aws, owner: str, repository: str, images: list[str], needs: _Ne
 
 
 def _secret(aws: Aws, secret: str, services: set[str]) -> list[str]:
-    trouble = secret_trouble(aws, secret)
+    trouble = aws.remember(("secret", secret), partial(secret_trouble, aws, secret))
     return [f"secret {secret} {trouble}, and {_who(services)}"] if trouble else []
 
 
 def _parameters(aws: Aws, parameters: Mapping[str, set[str]]) -> list[str]:
-    missing = missing_parameters(aws, list(parameters))
+    missing = aws.remember(("parameters", *sorted(parameters)), partial(missing_parameters, aws, sorted(parameters)))
     return [f"SSM parameter {name} does not exist, and {_who(parameters.get(name, ()))}" for name in missing]
 
 
 def _role(aws: Aws, role: str, services: set[str]) -> list[str]:
-    exists = role_exists(aws, role.rpartition("/")[2])
+    name = role.rpartition("/")[2]
+    exists = aws.remember(("role", name), partial(role_exists, aws, name))
     return [] if exists else [f"role {role} does not exist, and {_who(services)}"]
 
 

@@ -33,6 +33,21 @@ def last_lines(aws: Aws, group: str, stream: str, count: int) -> list[LogLine]:
     return [_line(event["timestamp"], stream, event["message"]) for event in answer["events"]]
 
 
+def lines_from(aws: Aws, group: str, stream: str, token: str | None = None) -> tuple[list[LogLine], str]:
+    """The lines of a stream that follow ``token`` (None: from its head), and the token to go on with.
+
+    The same token again means that the end is reached; a page without lines alone does not.
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
+    Raises: AwsRefused (ResourceNotFoundException) where group or stream does not exist (yet); NotAllowed.
+    """
+    going_on = {"nextToken": token} if token else {}
+    answer = aws.call(
+        "logs", "GetLogEvents", retry=False, logGroupName=group, logStreamName=stream, startFromHead=True, **going_on
+    )
+    lines = [_line(event["timestamp"], stream, event["message"]) for event in answer["events"]]
+    return lines, str(answer["nextForwardToken"])
+
+
 def lines_since(aws: Aws, group: str, since: datetime, prefix: str = "") -> Iterator[LogLine]:
     """Every line of a group from ``since`` on, of streams whose names begin with ``prefix``."""
     parameters: dict[str, object] = {"logGroupName": group, "startTime": int(since.timestamp() * 1000)}
@@ -40,6 +55,15 @@ def lines_since(aws: Aws, group: str, since: datetime, prefix: str = "") -> Iter
         parameters["logStreamNamePrefix"] = prefix
     for event in aws.pages("logs", "FilterLogEvents", "events", **parameters):
         yield _line(event["timestamp"], event.get("logStreamName", ""), event["message"], event.get("eventId", ""))
+
+
+def group_exists(aws: Aws, group: str) -> bool:
+    """Whether the log group exists.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html
+    """
+    answer = aws.call("logs", "DescribeLogGroups", logGroupNamePrefix=group, limit=50)
+    return any(found["logGroupName"] == group for found in answer["logGroups"])
 
 
 def _line(milliseconds: int, stream: str, text: str, identifier: str = "") -> LogLine:

@@ -7,8 +7,8 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import boto3
 import botocore
@@ -16,6 +16,8 @@ import botocore.config
 import botocore.exceptions as boto
 
 from deploykit.errors import FailedBefore, OutOfReach
+
+_Answer = TypeVar("_Answer")
 
 _DENIED = {
     "AccessDenied",
@@ -93,6 +95,7 @@ class Aws:
         self._profile = profile
         self._session: Any = None  # boto3.Session, whose typed overloads know literal service names only
         self._clients: dict[tuple[str, bool], Any] = {}
+        self._remembered: dict[tuple[str, ...], Any] = {}
         self._lock = threading.RLock()
         self._wire = threading.local()  # the raw request and answer of this thread's call_json
 
@@ -151,6 +154,17 @@ class Aws:
             if not answer.get(following):
                 return
             parameters |= {token: answer[following]}
+
+    def remember(self, key: tuple[str, ...], ask: Callable[[], _Answer]) -> _Answer:
+        """The answer of ``ask``, which is called once per process for each ``key``: for what one run looks at twice."""
+        with self._lock:
+            if key in self._remembered:
+                found: _Answer = self._remembered[key]
+                return found
+        answer = ask()
+        with self._lock:
+            self._remembered[key] = answer
+        return answer
 
     @property
     def total_calls(self) -> int:
