@@ -7,8 +7,10 @@ from typing import Literal
 
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.outlook import Outlook, decided, look, plan_of, refusals
+from deploykit.deploy.preflight import preflight
 from deploykit.deploy.reading.status import drift
 from deploykit.deploy.returning.releases import live_of
+from deploykit.deploy.returning.startable import Startable
 from deploykit.deploy.returning.way_back import way_back
 from deploykit.errors import DeploykitError, FailedBefore
 from deploykit.model.plan import Change, Plan, Supply
@@ -31,6 +33,7 @@ def plan(order: DeployOrder, edges: Edges) -> PlanReport:
         made, _ = plan_of(order, edges, seen, seen.observed, supplies)
     except FailedBefore as refusal:
         refused.append(refusal)
+    ahead = preflight(order.configuration, edges.aws, made) if made else Startable()
     back = way_back(order.configuration, edges.aws, seen.ledger.entries, live_of(seen.observed))
     changes = made.changes if made else {}
     return PlanReport(
@@ -38,8 +41,8 @@ def plan(order: DeployOrder, edges: Edges) -> PlanReport:
         sha=seen.source.commit.tag,
         services={key: _service(key, seen, supplies, changes) for key in seen.chosen},
         invalidations=made.invalidations if made else (),
-        refusals=tuple(": ".join(filter(None, (r.message, r.hint))) for r in refused),
-        warnings=_warnings(seen),
+        refusals=(*(": ".join(filter(None, (r.message, r.hint))) for r in refused), *ahead.problems),
+        warnings=(*_warnings(seen), *ahead.warnings),
         way_back=back,
         order=tuple(changes),
     )
