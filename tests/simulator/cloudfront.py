@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from tests.simulator.clock import VirtualClock
 from tests.simulator.errors import AwsError
-from tests.simulator.protocol import Request, Response, encode_payload
+from tests.simulator.protocol import Request, Response, decode_payload, encode_payload
 
 Json = dict[str, Any]
 API = "/2020-05-31/distribution/"
@@ -33,6 +33,7 @@ class Distribution:
     aliases: list[str]
     cache_tags: bool
     invalidations: list[Invalidation] = field(default_factory=list)
+    config: Json = field(default_factory=dict)
 
 
 class CloudFront:
@@ -49,6 +50,8 @@ class CloudFront:
         self.distributions[distribution] = Distribution(distribution, list(aliases), cache_tags)
 
     def operation(self, request: Request) -> str:
+        if request.path == API.rstrip("/"):
+            return "CreateDistribution" if request.method == "POST" else "ListDistributions"
         parts = request.path.removeprefix(API).split("/")
         if len(parts) == 1:
             return "GetDistribution"
@@ -59,6 +62,10 @@ class CloudFront:
         return "GetInvalidation"
 
     def call(self, operation: str, request: Request) -> Response:
+        if operation == "CreateDistribution":
+            return self._create_distribution(decode_payload("cloudfront", operation, request.body))
+        if operation == "ListDistributions":
+            return self._list_distributions(request.query)
         parts = request.path.removeprefix(API).split("/")
         place = self.distributions.get(parts[0])
         if place is None:
@@ -143,8 +150,52 @@ class CloudFront:
             answer["NextMarker"] = shown[-1].id
         return encode_payload("cloudfront", "ListInvalidations", answer, 200)
 
+    def _create_distribution(self, config: Json) -> Response:
+        """https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateDistribution.html"""
+        aliases = config.get("Aliases", {}).get("Items", [])
+        taken = {alias for known in self.distributions.values() for alias in known.aliases}
+        if taken & set(aliases):
+            raise AwsError("CNAMEAlreadyExists", "One or more of the CNAMEs you provided are already associated.", 409)
+        place = Distribution(f"E{len(self.distributions) + 1:013d}", aliases, "CacheTagConfig" in config, config=config)
+        self.distributions[place.id] = place
+        return self._distribution("CreateDistribution", place)
+
+    def _list_distributions(self, query: dict[str, str]) -> Response:
+        size, after = int(query.get("MaxItems", "100")), query.get("Marker", "")
+        ids = list(self.distributions)
+        start = ids.index(after) + 1 if after in ids else 0
+        shown = ids[start : start + size]
+        more = start + size < len(ids)
+        answer: Json = {
+            "Marker": after,
+            "MaxItems": size,
+            "IsTruncated": more,
+            "Quantity": len(shown),
+            "Items": [self._summary(self.distributions[name]) for name in shown],
+        }
+        if more:
+            answer["NextMarker"] = shown[-1]
+        return encode_payload("cloudfront", "ListDistributions", answer, 200)
+
+    def _summary(self, place: Distribution) -> Json:
+        """https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_DistributionSummary.html"""
+        nothing: Json = {"Quantity": 0}
+        kept = ("Origins", "OriginGroups", "CacheBehaviors")
+        return {
+            "Id": place.id,
+            "ARN": f"arn:aws:cloudfront::{self.account}:distribution/{place.id}",
+            "Status": "Deployed",
+            "LastModifiedTime": self.clock.stamp,
+            "DomainName": f"{place.id.lower()}.cloudfront.net",
+            "Aliases": {"Quantity": len(place.aliases), "Items": place.aliases},
+            **{key: place.config.get(key, nothing) for key in kept},
+            "DefaultCacheBehavior": place.config.get("DefaultCacheBehavior", {"TargetOriginId": ""}),
+            "Comment": place.config.get("Comment", "simulated"),
+            "Enabled": place.config.get("Enabled", True),
+        }
+
     def _distribution(self, operation: str, place: Distribution) -> Response:
-        config = {
+        config = place.config or {
             "CallerReference": place.id,
             "Aliases": {"Quantity": len(place.aliases), "Items": place.aliases},
             "Comment": "simulated",
@@ -162,6 +213,6 @@ class CloudFront:
                 "DomainName": f"{place.id.lower()}.cloudfront.net",
                 "DistributionConfig": config,
             }
-            answer = encode_payload("cloudfront", operation, view, 200)
+            answer = encode_payload("cloudfront", operation, view, 201 if operation == "CreateDistribution" else 200)
         answer.headers["ETag"] = "E1"
         return answer

@@ -121,8 +121,14 @@ class Ecr:
         return {"repository": self._view(place)}
 
     def describe_repositories(self, p: Json) -> Json:
-        names = p.get("repositoryNames") or sorted(self.repositories)
-        return {"repositories": [self._view(self._repository(name)) for name in names]}
+        if p.get("repositoryNames"):
+            return {"repositories": [self._view(self._repository(name)) for name in p["repositoryNames"]]}
+        size, start = int(p.get("maxResults") or 100), int(p.get("nextToken") or 0)
+        names = sorted(self.repositories)
+        answer: Json = {"repositories": [self._view(self.repositories[name]) for name in names[start : start + size]]}
+        if start + size < len(names):
+            answer["nextToken"] = str(start + size)
+        return answer
 
     def describe_images(self, p: Json) -> Json:
         place = self._repository(p["repositoryName"])

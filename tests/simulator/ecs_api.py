@@ -54,6 +54,9 @@ class ServiceCalls:
             )
         return {"clusters": found, "failures": failures}
 
+    def list_clusters(self, p: Json) -> Json:
+        return page([cluster["clusterArn"] for cluster in self.state.clusters.values()], p, "clusterArns")
+
     # -- services --------------------------------------------------------------------------------------------------
 
     def create_service(self, p: Json) -> Json:

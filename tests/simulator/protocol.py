@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 import botocore.session
@@ -119,6 +120,28 @@ def encode_payload(service: str, operation: str, answer: Json, status: int) -> R
     output = model(service).operation_model(operation).output_shape
     name = output.serialization["payload"]
     return Response(status, element(name, output.members[name], answer).encode(), {"Content-Type": "text/xml"})
+
+
+def decode_payload(service: str, operation: str, body: bytes) -> Json:
+    """rest-xml: the value of the request's payload member."""
+    shape = model(service).operation_model(operation).input_shape
+    found: Json = _from_element(shape.members[shape.serialization["payload"]], ElementTree.fromstring(body))
+    return found
+
+
+def _from_element(shape: Any, node: ElementTree.Element) -> Any:
+    if shape.type_name == "structure":
+        children = {child.tag.rpartition("}")[2]: child for child in node}
+        tags = {name: member.serialization.get("name", name) for name, member in shape.members.items()}
+        return {
+            name: _from_element(shape.members[name], children[tag]) for name, tag in tags.items() if tag in children
+        }
+    if shape.type_name == "list":
+        return [_from_element(shape.member, child) for child in node]
+    text = node.text or ""
+    if shape.type_name == "boolean":
+        return text == "true"
+    return int(text) if shape.type_name in ("integer", "long") else text
 
 
 def _member(shape: Any, key: str, value: Any) -> str:

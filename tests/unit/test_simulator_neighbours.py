@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -165,3 +165,62 @@ def test_log_groups_and_streams_that_are_not_there_are_errors(sim: Simulator) ->
     found = logs.filter_log_events(logGroupName="/ecs/web", filterPattern="ERROR")["events"]
     assert [event["message"] for event in found] == ["ERROR one"]
     assert logs.describe_log_groups(logGroupNamePrefix="/ecs")["logGroups"][0]["logGroupName"] == "/ecs/web"
+
+
+def test_load_balancers_are_described_with_the_listeners_and_rules_they_were_made_with(sim: Simulator) -> None:
+    [elb] = clients(sim, "elbv2")
+    group = elb.create_target_group(Name="api", Port=80, HealthCheckPath="/up", Matcher={"HttpCode": "200-299"})
+    arn = group["TargetGroups"][0]["TargetGroupArn"]
+    assert group["TargetGroups"][0]["LoadBalancerArns"] == []
+    balancer = elb.create_load_balancer(Name="front", Scheme="internal")["LoadBalancers"][0]
+    assert balancer["DNSName"].startswith("internal-front-")
+    forward = [{"Type": "forward", "TargetGroupArn": arn}]
+    answer = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}]
+    listener = elb.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=answer
+    )["Listeners"][0]["ListenerArn"]
+    for priority, path in ((20, "/b/*"), (3, "/a/*")):
+        condition = {"Field": "path-pattern", "PathPatternConfig": {"Values": [path]}}
+        elb.create_rule(ListenerArn=listener, Priority=priority, Conditions=[condition], Actions=forward)
+    pages = elb.get_paginator("describe_rules").paginate(ListenerArn=listener, PaginationConfig={"PageSize": 2})
+    assert [rule["Priority"] for rule in pages.search("Rules[]")] == ["3", "20", "default"]
+    found = elb.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]
+    assert (found["LoadBalancerArns"], found["Matcher"]) == ([balancer["LoadBalancerArn"]], {"HttpCode": "200-299"})
+    assert [b["LoadBalancerName"] for b in elb.describe_load_balancers(Names=["front"])["LoadBalancers"]] == ["front"]
+    refusals: dict[str, Callable[[], object]] = {
+        "LoadBalancerNotFound": lambda: elb.describe_load_balancers(LoadBalancerArns=["none"]),
+        "ListenerNotFound": lambda: elb.describe_rules(ListenerArn="none"),
+        "TargetGroupNotFound": lambda: elb.describe_target_groups(TargetGroupArns=[arn, "none"]),
+    }
+    for expected, ask in refusals.items():
+        with pytest.raises(ClientError) as refused:
+            ask()
+        assert code(refused) == expected
+
+
+def test_distributions_are_listed_in_pages_as_they_were_made(sim: Simulator) -> None:
+    [cloudfront] = clients(sim, "cloudfront")
+    for number in range(3):
+        origin = {"Id": "front", "DomainName": f"front-{number}.example.com", "S3OriginConfig": _NO_ACCESS}
+        config = {
+            "CallerReference": str(number),
+            "Aliases": {"Quantity": 1, "Items": [f"shop-{number}.example.com"]},
+            "Origins": {"Quantity": 1, "Items": [origin]},
+            "DefaultCacheBehavior": {"TargetOriginId": "front", "ViewerProtocolPolicy": "allow-all"},
+            "Comment": "",
+            "Enabled": True,
+        }
+        made = cloudfront.create_distribution(DistributionConfig=config)["Distribution"]
+        assert cloudfront.get_distribution(Id=made["Id"])["Distribution"]["DomainName"] == made["DomainName"]
+    pages = cloudfront.get_paginator("list_distributions").paginate(PaginationConfig={"PageSize": 2})
+    listed = list(pages.search("DistributionList.Items[]"))
+    assert [item["Origins"]["Items"][0]["DomainName"] for item in listed] == [
+        f"front-{number}.example.com" for number in range(3)
+    ]
+    assert listed[1]["Aliases"]["Items"] == ["shop-1.example.com"]
+    with pytest.raises(ClientError) as refused:
+        cloudfront.create_distribution(DistributionConfig=config)
+    assert code(refused) == "CNAMEAlreadyExists"
+
+
+_NO_ACCESS = {"OriginAccessIdentity": ""}
