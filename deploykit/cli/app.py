@@ -19,6 +19,7 @@ from deploykit.cli import (
     init,
     invalidate,
     logs,
+    migrate,
     plan,
     push,
     rollback,
@@ -56,11 +57,11 @@ def _root(
     """Takes the commit you are on to what users see, proves it, and puts the last good release back when it is not.
 
     Exit codes: 0 done; 2 fix the command or the file; 3 out of reach; 4 refused; 5 failed before anything that runs
-    was touched; 10 failed and put back; 11 not healthy; 12 inconclusive; 130 interrupted.
+    was touched; 6 migration failed; 10 failed and put back; 11 not healthy; 12 inconclusive; 130 interrupted.
     """
 
 
-for _verb in (init, plan, deploy, build, push, rollout, invalidate, check, rollback, status, history, logs):
+for _verb in (init, plan, deploy, build, push, migrate, rollout, invalidate, check, rollback, status, history, logs):
     _verb.add_to(app)
 app.add_typer(sandbox.app)
 for _verb in (demo, schema):

@@ -25,7 +25,10 @@ def deploy_order(run: Run, services: Sequence[str] | None, **insisted: Any) -> D
 
 
 def run_one(
-    run: Run, step: Literal["build", "push", "rollout", "invalidate"], services: Sequence[str] | None, **insisted: Any
+    run: Run,
+    step: Literal["build", "push", "migrate", "rollout", "invalidate"],
+    services: Sequence[str] | None,
+    **insisted: Any,
 ) -> Result:
     """Run one step by itself."""
     order = deploy_order(run, services, **insisted)

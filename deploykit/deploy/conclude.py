@@ -19,6 +19,8 @@ class Happened:
     plan: Plan
     rolled_out: bool
     superseded: Sequence[str]  # services that another rollout took over
+    untouched: bool  # no rollout was begun: a migration is all that happened
+    held: Sequence[str]  # services whose migration forbids an undo by itself
     left: str  # who runs what, in words
     failed: Sequence[str]  # how each rollout that did not complete ended, in words
     trouble: str | None  # an error of AWS's on the way
@@ -70,9 +72,15 @@ def conclude(run: Happened) -> Ending:
 
 
 def _failed(run: Happened, why: str) -> Ending:
+    if run.untouched:
+        return _only_migrated(run, why)
     verdict = None if run.plan.kind == "step" else Verdict.UNHEALTHY
     if run.put_back is None:
         hint = "`deploykit rollback` goes back to the last verified release"
+        if run.held:
+            before = run.plan.previous_sha[:12] if run.plan.previous_sha else "SHA"
+            hint = f"mend it and deploy again; if the database fits {before}: `deploykit rollback --to {before}`"
+            why = f"{why}; not undone, since the migration of {', '.join(run.held)} forbids it"
         return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, f"{why}; left as it is ({run.left})", hint)
     after = run.after_undo.verdict if run.after_undo else Verdict.UNCHECKED
     if run.put_back and after in (Verdict.HEALTHY, Verdict.UNCHECKED):
@@ -90,6 +98,27 @@ def _failed(run: Happened, why: str) -> Ending:
         verdict,
         f"{why}; and what runs now is not healthy: {reason}",
         "`deploykit status` shows what runs; `deploykit rollback --to SHA` goes to a release you name",
+    )
+
+
+def _only_migrated(run: Happened, why: str) -> Ending:
+    """The migration is done, and then nothing could be begun: there is nothing to put back."""
+    after = run.after_undo.verdict if run.after_undo else Verdict.UNCHECKED
+    if after in (Verdict.HEALTHY, Verdict.UNCHECKED):
+        return Ending(
+            Outcome.FAILED,
+            ExitCode.ROLLED_BACK,
+            None,
+            f"{why}; the migration is done, no service was touched yet: what runs is as healthy as before",
+            "`deploykit deploy` goes on, and does not run the migration again",
+        )
+    reason = run.after_undo.reason if run.after_undo else ""
+    return Ending(
+        Outcome.FAILED,
+        ExitCode.UNHEALTHY,
+        None,
+        f"{why}; no service was touched yet, but since the migration what runs is not healthy: {reason}",
+        "mend what stopped the rollout and `deploykit deploy`, or mend the database",
     )
 
 

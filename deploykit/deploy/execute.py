@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from deploykit.config.schema import Configuration
 from deploykit.deploy.caches import Purpose, empty
 from deploykit.deploy.conclude import Ending, Happened, conclude
-from deploykit.deploy.findings import not_invalidated, not_put_back, nothing_runs
+from deploykit.deploy.findings import held_by_migration, not_invalidated, not_put_back, nothing_runs
 from deploykit.deploy.judging.judge import Judgement
 from deploykit.deploy.judging.proof import Proof
+from deploykit.deploy.migrating.across import carried, stopping
+from deploykit.deploy.migrating.run import Migrating
 from deploykit.deploy.orders import Edges
 from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.rolling import Rolling
@@ -18,6 +20,7 @@ from deploykit.deploy.verdicts import write_verdicts
 from deploykit.edges.clock import Deadline
 from deploykit.errors import DeploykitError, Interrupted
 from deploykit.model.finding import Finding
+from deploykit.model.migration import PlannedMigration
 from deploykit.model.observed import ObservedService
 from deploykit.model.plan import CdnInvalidation, Plan, released_service
 from deploykit.model.probe import Samples
@@ -34,6 +37,7 @@ class Intent:
 
     invalidate: bool = True
     check: bool = True
+    migrate: bool = True
     undo: bool = True  # put back what fails
     baseline: bool = True  # False: judged absolutely (a rollback)
     deadline: float = 1800.0  # seconds
@@ -49,9 +53,12 @@ class Execution:
     edges: Edges
     record: Record
     steps: Steps
+    migrations: Sequence[PlannedMigration] = ()
     deadline: Deadline = field(init=False)
     rolling: Rolling = field(init=False)
     proof: Proof = field(init=False)
+    migrating: Migrating = field(init=False)
+    held: Sequence[str] = ()  # services whose migration forbids an undo by itself
     baseline: Mapping[str, Samples] | None = None
     rolled_out: bool = False
     trouble: DeploykitError | None = None  # an error of AWS's on the way
@@ -64,11 +71,15 @@ class Execution:
         self.deadline = Deadline(self.edges.clock, self.intent.deadline)
         self.rolling = Rolling(self.edges.aws, self.plan, self._rollouts())
         self.proof = Proof(self.configuration, self.edges)
+        self.migrating = Migrating(self.configuration, self.edges, self.record, self.rolling, self.migrations)
 
     def run(self) -> RunReport:
         """The whole way; whatever happens, the ledger entry is closed and tells it."""
         try:
             self._look_before()
+            if not self.migrating.run(self.steps, self.deadline):
+                self.findings.append(self.migrating.finding())
+                return self._close(self.migrating.ending())
             self._roll_out()
             self._empty_caches()
             self._prove()
@@ -95,11 +106,12 @@ class Execution:
         self.record.open()
 
     def _roll_out(self) -> None:
+        self.rolling.forward.deadline = self._rollout_deadline()  # from now: a migration has a timeout of its own
         try:
             with self.steps.step("rollout"):
                 self.rolled_out = self.rolling.roll_out()
         except DeploykitError as error:
-            if not self.rolling.touched:
+            if not self.rolling.touched and not self.migrating.touched:
                 raise
             self.trouble = error
         if not self.rolled_out:
@@ -147,7 +159,17 @@ class Execution:
 
     def _undo_if_asked(self) -> None:
         failed = not self.rolled_out or (self.judgement and self.judgement.verdict is Verdict.UNHEALTHY)
-        if not failed or not self.intent.undo or self.rolling.superseded:
+        if not failed or self.rolling.superseded:
+            return
+        if not self.rolling.touched:  # a good migration is all that was done: what does it do to what runs?
+            if self.intent.check:
+                self.after_undo = self._judge(restoring=self.baseline is not None)
+            return
+        if not self.intent.undo:
+            return
+        self.held = stopping(self.configuration, carried(self.record.entry))
+        if self.held:
+            self.findings.append(held_by_migration(self.held))
             return
         try:
             with self.steps.step("undo"):
@@ -204,6 +226,8 @@ class Execution:
             plan=self.plan,
             rolled_out=self.rolled_out,
             superseded=self.rolling.superseded,
+            untouched=not self.rolling.touched,
+            held=self.held,
             left=self.rolling.left() or "nothing was changed",
             failed=[f"{key} {end.stand}: {end.reason}" for key, end in ends.items() if not end.good],
             trouble=self.trouble.message if self.trouble else None,
@@ -240,7 +264,8 @@ class Execution:
 
     def _interrupted(self) -> Interrupted:
         continues = "deploykit rollback" if self.plan.kind == "rollback" else f"deploykit {self.record.entry.command}"
+        left = ", ".join(filter(None, (self.migrating.left(), self.rolling.left())))
         return Interrupted(
-            f"interrupted; {self.rolling.left() or 'nothing was changed'}",
+            f"interrupted; {left or 'nothing was changed'}",
             f"`{continues}` continues; `deploykit status` shows what runs",
         )

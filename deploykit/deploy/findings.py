@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from deploykit.errors import DeploykitError
 from deploykit.model.finding import Finding
 
@@ -14,6 +16,18 @@ def nothing_runs(key: str) -> Finding:
         key,
         f"{key}: its desired count is 0, so its rollout proves nothing",
         hint="set a desired count of at least 1, then deploy again",
+    )
+
+
+def held_by_migration(services: Sequence[str]) -> Finding:
+    return Finding(
+        "undo-held-by-migration",
+        "warning",
+        "high",
+        "release",
+        f"not undone by itself: the release carried a migration of {', '.join(services)}, "
+        'and on_rollback = "stop" forbids it',
+        hint="mend it and deploy again; if the database fits the release before: `deploykit rollback --to SHA`",
     )
 
 

@@ -10,6 +10,8 @@ from deploykit.deploy.entries import new_entry
 from deploykit.deploy.execute import Execution, Intent
 from deploykit.deploy.judging import check as checking
 from deploykit.deploy.judging.proof import Proof
+from deploykit.deploy.migrating.alone import migrate_only
+from deploykit.deploy.migrating.decide import left_out, migrations_of
 from deploykit.deploy.observe import observe
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.outlook import decided, look, look_again, plan_of, refusals
@@ -24,7 +26,7 @@ from deploykit.model.plan import released_service
 from deploykit.model.release import ReleasedService
 from deploykit.model.report import RunReport
 
-Step = Literal["build", "push", "rollout", "invalidate"]
+Step = Literal["build", "push", "migrate", "rollout", "invalidate"]
 
 
 def deploy(order: DeployOrder, edges: Edges) -> RunReport:
@@ -38,8 +40,10 @@ def deploy(order: DeployOrder, edges: Edges) -> RunReport:
 def run_step(step: Step, order: DeployOrder, edges: Edges) -> RunReport:
     """One step of the runbook by itself. Raises as ``deploy`` does."""
     if step == "rollout":
-        return _release(order, edges, Intent(invalidate=False, check=False, undo=order.undo, deadline=order.deadline))
-    return {"build": build_only, "push": push_only, "invalidate": invalidate_only}[step](order, edges)
+        intent = Intent(invalidate=False, check=False, migrate=False, undo=order.undo, deadline=order.deadline)
+        return _release(order, edges, intent)
+    alone = {"build": build_only, "push": push_only, "migrate": migrate_only, "invalidate": invalidate_only}
+    return alone[step](order, edges)
 
 
 def check(
@@ -74,5 +78,8 @@ def _release(order: DeployOrder, edges: Edges, intent: Intent) -> RunReport:
     name_images(seen.source.commit, supplies, plan.changes, edges)
     entry = unfinished or new_entry(plan, order.command, edges)
     record = Record(seen.ledger.store, entry, edges.clock, edges.progress, resumes=unfinished is not None)
-    report = Execution(plan, intent, order.configuration, edges, record, steps).run()
+    migrations = migrations_of(order.configuration, seen.source, plan, seen.ledger)
+    if not intent.migrate:
+        migrations = left_out(migrations)
+    report = Execution(plan, intent, order.configuration, edges, record, steps, migrations).run()
     return with_way_back(report, order.configuration, edges, [record.entry, *seen.ledger.entries])

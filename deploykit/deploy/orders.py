@@ -32,6 +32,7 @@ class DeployOrder:
     allow_older: bool = False
     allow_withdrawn: bool = False
     rebuild: bool = False
+    force: bool = False  # migrate although nothing changed since the last migration
     undo: bool = True  # --no-rollback makes it False
     deadline: float = 1800.0  # seconds for everything after the push
     command: str = "deploy"

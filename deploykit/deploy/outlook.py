@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from deploykit.build.sources import refuse_uncommitted
 from deploykit.build.stock import Stock
 from deploykit.deploy.entries import Ledger, read_ledger
+from deploykit.deploy.migrating.decide import migration_trees
 from deploykit.deploy.observe import observe, refuse_other_environments, refuse_unrollable, with_newer
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.plan import plan_deploy
@@ -62,6 +63,7 @@ def refusals(order: DeployOrder, edges: Edges, seen: Outlook) -> list[FailedBefo
         ask(lambda: refuse_uncommitted(seen.source.repository, configuration, seen.chosen))
     ask(lambda: refuse_unrollable(seen.observed, seen.chosen))
     ask(lambda: refuse_other_environments(configuration, seen.observed, seen.chosen))
+    ask(lambda: migration_trees(configuration, seen.source, seen.chosen))
     ask(lambda: refuse_older(order, seen.source, seen.observed, edges.progress))
     ask(lambda: refuse_withdrawn(order, seen.source.commit, seen.ledger.entries))
     return found

@@ -91,11 +91,15 @@ class Rolling:
         if change.to is not None and change.to.arn == observed.definition.arn:
             self.touched = True  # by the run that this one continues
             return _begun(change, change.to, observed.state)
-        definition = change.to
-        if definition is None:
-            definition = register_definition(self.aws, change.registration or {}, change.tags)
-        self.registered[key] = definition
+        definition = self.register(key)
         return _begun(change, definition, self._update(change.name, definition))
+
+    def register(self, key: str) -> Definition:
+        """The revision that a service goes to; registered once, whether its migration or its rollout needs it first."""
+        change = self.plan.changes[key]
+        if key not in self.registered:
+            self.registered[key] = change.to or register_definition(self.aws, change.registration or {}, change.tags)
+        return self.registered[key]
 
     def _update(self, name: ServiceName, definition: Definition) -> ServiceState:
         state = update_service(self.aws, name, definition.arn)

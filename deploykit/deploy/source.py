@@ -14,7 +14,7 @@ from deploykit.errors import Refused
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import ObservedService
 from deploykit.model.progress import Progress
-from deploykit.model.release import Commit
+from deploykit.model.release import Commit, Outcome
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,14 @@ def unfinished(entries: Sequence[LedgerEntry], sha: str, tags: Mapping[str, str 
     """The entry that the next deploy of ``sha`` goes on with: the newest release, killed or not judged.
 
     ``tags``: the release that each live definition is tagged with.  An entry that nothing runs of any more (it was
-    killed before its first rollout) is left behind.
+    killed before its first rollout) is left behind, unless it had begun a migration: the baseline in it is older than
+    what that may have changed.
     """
     deploys = [entry for entry in entries if entry.kind in ("deploy", "rollback")]
     newest = deploys[0] if deploys else None
     if newest is None or newest.kind != "deploy" or newest.sha != sha or newest.withdrawn_by:
         return None
     judged = newest.verdict is not None and newest.verdict.final
-    return newest if not judged and newest.id in tags.values() else None
+    migrating = any(record.release == newest.id for record in newest.migrations.values())
+    cut_off = migrating and newest.outcome in (None, Outcome.INTERRUPTED)
+    return newest if not judged and (cut_off or newest.id in tags.values()) else None

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from deploykit.errors import FailedBefore
 from deploykit.model.finding import Finding
 from deploykit.model.ledger import InvalidationRecord, LedgerEntry
+from deploykit.model.migration import OUTCOMES, MigrationRecord
 from deploykit.model.probe import EndpointClass, EndpointResult, Failure, Samples
 from deploykit.model.release import Outcome, ReleasedService, Verdict
 from deploykit.model.report import StepReport
@@ -91,6 +92,7 @@ def _entry(document: Json, identifier: str) -> LedgerEntry:
         findings=_each(document, "findings", _finding),
         steps=_each(document, "steps", _step),
         invalidations=_each(document, "invalidations", _invalidation),
+        migrations={key: _migration(value) for key, value in _table(document, "migrations").items()},
         target=_text(document, "target"),
         withdrawn_by=_text(document, "withdrawn_by"),
         extra={k: v for k, v in document.items() if k not in known or (k in unread and v is not None)},
@@ -162,6 +164,22 @@ def _invalidation(value: Json) -> InvalidationRecord:
         reference=_text(value, "reference") or "",
         paths=tuple(str(path) for path in value.get("paths") or ()),
         id=_text(value, "id"),
+    )
+
+
+def _migration(value: Json) -> MigrationRecord:
+    outcome, code = value.get("outcome"), _number(value, "exit_code")
+    return MigrationRecord(
+        release=_text(value, "release") or "",
+        tree=_text(value, "tree") or "",
+        image=_text(value, "image") or "",
+        # a word of a newer deploykit's is an end all the same, and only a good one spares a migration
+        outcome=next((word for word in OUTCOMES if word == outcome), None if outcome is None else "failed"),
+        attempt=int(_number(value, "attempt") or 1),
+        task_definition=_text(value, "task_definition"),
+        task=_text(value, "task"),
+        exit_code=None if code is None else int(code),
+        started=_text(value, "started") or "",
     )
 
 

@@ -37,7 +37,7 @@ _SANDBOX: dict[str, Any] = {
 }
 
 EMPTY: dict[str, Mapping[str, Any]] = {
-    **dict.fromkeys(("deploy", "rollback", "build", "push", "rollout", "invalidate"), _RUN),
+    **dict.fromkeys(("deploy", "rollback", "build", "push", "migrate", "rollout", "invalidate"), _RUN),
     "plan": {
         "outcome": "unchanged",
         "sha": None,

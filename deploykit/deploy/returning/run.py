@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deploykit.deploy.entries import Ledger, new_entry
 from deploykit.deploy.execute import Execution, Intent
+from deploykit.deploy.migrating.across import refuse_to_cross
 from deploykit.deploy.observe import observe, refuse_other_environments, refuse_unrollable
 from deploykit.deploy.orders import Edges, RollbackOrder
 from deploykit.deploy.plan import plan_rollback
@@ -33,6 +34,12 @@ def rollback(order: RollbackOrder, edges: Edges) -> RunReport:
     refuse_other_environments(configuration, observed, chosen)
     found = find_target(configuration, edges.aws, observed, edges.progress, order.to, order.services)
     target, ledger = found.target, Ledger(found.recorded.store, found.recorded.entries)
+    if order.to is None:
+        # entries that tags told have no author, and know of no migrations
+        told = ledger.store is not None and bool(target.entry.by)
+        refuse_to_cross(
+            configuration, ledger.entries, target.entry, target.running, order.services, told_by_ledger=told
+        )
     definitions = _startable(target, order, edges)
     release = ledger.new_id(edges.clock.now(), target.sha or "")
     plan = plan_rollback(configuration, observed, target, definitions, release)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from deploykit.config.schema import Configuration
+from deploykit.deploy.migrating.across import crossed
 from deploykit.deploy.orders import Edges
 from deploykit.deploy.returning.choose import NoTarget, choose
 from deploykit.deploy.returning.releases import Live
@@ -27,12 +28,17 @@ def way_back(
     target = choose(entries, live)
     if isinstance(target, NoTarget):
         return WayBack(False, None, (target.reason,))
+    across = [
+        f"the migration of {key} in release {release} lies between: it takes `deploykit rollback --to`"
+        for release, key in crossed(configuration, entries, target.release, target.running)
+    ]
     try:
         definitions, gone = definitions_of(aws, target.revisions)
         found = startable(aws, definitions, configuration.account, configuration.registry)
     except DeploykitError as error:
         return WayBack(False, target.release, (f"could not look: {error.message}",))
-    return WayBack(not gone and not found.problems, target.release, (*gone, *found.problems))
+    problems = (*across, *gone, *found.problems)
+    return WayBack(not problems, target.release, problems)
 
 
 def with_way_back(

@@ -1,0 +1,1 @@
+"""Migrations in a release: which run, the run itself, the step alone, and what they forbid afterwards."""

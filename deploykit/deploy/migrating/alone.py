@@ -1,0 +1,113 @@
+"""``deploykit migrate``: the migrations of a commit by themselves, in a ledger entry without a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from deploykit.deploy.conclude import Ending
+from deploykit.deploy.entries import new_entry
+from deploykit.deploy.migrating.decide import migrations_of
+from deploykit.deploy.migrating.run import Migrating
+from deploykit.deploy.orders import DeployOrder, Edges
+from deploykit.deploy.outlook import decided, look, look_again, plan_of, refusals
+from deploykit.deploy.plan import order_of
+from deploykit.deploy.record import Record, Steps
+from deploykit.deploy.rolling import Rolling
+from deploykit.deploy.source import chosen_services
+from deploykit.deploy.supply import bring
+from deploykit.edges.clock import Deadline
+from deploykit.errors import ExitCode, Interrupted, UsageError
+from deploykit.model.observed import ServiceName
+from deploykit.model.plan import Change, Plan
+from deploykit.model.release import Outcome, ReleaseSummary
+from deploykit.model.report import RunReport
+from deploykit.targets.ecs.rollouts import Rollouts
+
+
+def migrate_only(order: DeployOrder, edges: Edges) -> RunReport:
+    """Run the migrations that a deploy of the commit would run; nothing is rolled out.
+
+    Raises: UsageError (a service without a migration was named), FailedBefore, OutOfReach, Refused, Interrupted.
+    """
+    configuration, steps = order.configuration, Steps(edges.clock, edges.progress)
+    wanted = _with_migration(order)
+    order = replace(order, services=wanted)
+    if not wanted:
+        return RunReport(Outcome.UNCHANGED, ExitCode.OK, ReleaseSummary(None, None), message="no service has `migrate`")
+    seen = look(order, edges)
+    if refused := refusals(order, edges, seen):
+        raise refused[0]
+    supplies = bring(order, edges, seen.source, seen.stock, decided(order, seen), seen.observed, steps)
+    built = any(supply.action == "build" for supply in supplies.values())
+    observed = look_again(order, edges, seen) if built else seen.observed
+    plan, _ = plan_of(order, edges, seen, observed, supplies)
+    if order.force:
+        plan = _also_as_they_run(plan, order)
+    found = migrations_of(configuration, seen.source, plan, seen.ledger, force=order.force)
+    planned = [item for item in found if item.service in wanted]
+    record = Record(seen.ledger.store, new_entry(plan, order.command, edges), edges.clock, edges.progress)
+    deadline = Deadline(edges.clock, order.deadline)
+    rolling = Rolling(edges.aws, plan, Rollouts(edges.aws, deadline, 1, edges.progress))
+    migrating = Migrating(configuration, edges, record, rolling, planned)
+    if all(item.action == "skip" for item in planned):
+        migrating.run(steps, deadline)
+        ending = Ending(Outcome.UNCHANGED, ExitCode.OK, None, f"nothing to migrate: {_why(migrating)}")
+        return _report(ending, plan, migrating, steps, release=None)
+    record.open()
+    outcome = Outcome.FAILED
+    try:
+        ending = _ending(migrating) if migrating.run(steps, deadline) else migrating.ending()
+        outcome = ending.outcome
+    except KeyboardInterrupt as interrupt:
+        outcome = Outcome.INTERRUPTED
+        left = migrating.left() or "nothing was changed"
+        raise Interrupted(f"interrupted; {left}", "`deploykit migrate` continues") from interrupt
+    finally:
+        record.close(outcome=outcome, steps=tuple(steps.taken))
+    return _report(ending, plan, migrating, steps, release=plan.release)
+
+
+def _with_migration(order: DeployOrder) -> tuple[str, ...]:
+    services = order.configuration.services
+    chosen = chosen_services(order.configuration, order.services)
+    without = [key for key in order.services if services[key].migrate is None or services[key].service is None]
+    if without:
+        raise UsageError(
+            f"{', '.join(without)}: no migration is configured",
+            f'[services.{without[0]}] needs `migrate = {{ command = ["…"] }}` (and `service`)',
+        )
+    return tuple(key for key in chosen if services[key].migrate and services[key].service)
+
+
+def _also_as_they_run(plan: Plan, order: DeployOrder) -> Plan:
+    """Services whose image does not change migrate in the very revision that they run."""
+    changes = dict(plan.changes)
+    for key, service in plan.observed.items():
+        if key in order.services and key not in changes:
+            name = ServiceName(key, service.state.cluster, service.state.name)
+            changes[key] = Change(
+                name, service.container, service.definition, service.sha, service.image, to=service.definition
+            )
+    return replace(plan, changes=changes, order=order_of(order.configuration, changes))
+
+
+def _why(migrating: Migrating) -> str:
+    return "; ".join(f"{item.service}: {item.reason}" for item in migrating.planned)
+
+
+def _ending(migrating: Migrating) -> Ending:
+    message = f"migrated {', '.join(migrating.done)}"
+    return Ending(Outcome.DEPLOYED, ExitCode.OK, None, message, "`deploykit rollout` brings the images to ECS")
+
+
+def _report(ending: Ending, plan: Plan, migrating: Migrating, steps: Steps, release: str | None) -> RunReport:
+    return RunReport(
+        outcome=ending.outcome,
+        exit_code=ending.code,
+        release=ReleaseSummary(release, plan.sha, plan.previous_sha),
+        services=plan.released(),
+        findings=(migrating.finding(),) if migrating.failed else (),
+        steps=tuple(steps.taken),
+        message=ending.message,
+        hint=ending.hint,
+    )
