@@ -114,11 +114,10 @@ class Project:
     def start(self, *arguments: str) -> Running:
         return Running(self, arguments)
 
-    def commit(self, subject: str, *, boot: float = 0, **turns: str) -> str:
+    def commit(self, subject: str, **turns: str) -> str:
         """A commit with which each of the services named takes this turn (``e2e_app``); its SHA."""
         files = {
-            f"{service}/turn.json": json.dumps({"turn": turn, "boot": boot, "subject": subject})
-            for service, turn in turns.items()
+            f"{service}/turn.json": json.dumps({"turn": turn, "subject": subject}) for service, turn in turns.items()
         }
         return git_kit.commit(self.folder, files, subject)
 

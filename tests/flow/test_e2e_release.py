@@ -156,7 +156,7 @@ def test_a_stale_edge_is_found_and_invalidated_again(quay: Project) -> None:
 
 def test_an_interrupted_rollout_says_what_it_leaves_and_the_next_deploy_goes_on_in_its_entry(quay: Project) -> None:
     before = quay.run("status").document["release"]["sha"]
-    sha = quay.commit("Berths that take their time", boot=1, berths="well", board="well")
+    sha = quay.commit("Berths that are interrupted", berths="well", board="well")
     for number in (signal.SIGINT, signal.SIGTERM):
         with quay.start("deploy") as under_way:
             under_way.hears("rolling out berths:" if number == signal.SIGINT else "rolling out board:")
@@ -183,7 +183,7 @@ def test_an_interrupted_rollout_says_what_it_leaves_and_the_next_deploy_goes_on_
 def test_a_killed_rollout_goes_on_too_and_can_still_be_put_back(quay: Project) -> None:
     before = _served(quay)
     running = {key: s["task_definition"] for key, s in quay.run("status").document["services"].items()}
-    sha = quay.commit("Berths that are wrong", boot=1, berths="ill", board="well")
+    sha = quay.commit("Berths that are wrong", berths="ill", board="well")
     with quay.start("deploy") as under_way:
         under_way.hears("rolling out board:")
         assert under_way.end(signal.SIGKILL).code == -signal.SIGKILL

@@ -1,7 +1,7 @@
 """A service for the tests of whole releases: behaves as ``turn.json`` beside it says, and shows what it is made of.
 
-``turn``: ``well``, ``ill`` (answers users wrongly; the load balancer is content) or ``crash``; ``boot``: seconds
-until it listens. Without PORT it is a worker. ``…/status`` is what the checks ask, ``…/files`` lists its image.
+``turn``: ``well``, ``ill`` (answers users wrongly; the load balancer is content) or ``crash``. Without PORT it is a
+worker. ``…/status`` is what the checks ask, ``…/files`` lists its image.
 """
 
 import json
@@ -50,7 +50,6 @@ def main() -> None:
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     if port := os.environ.get("PORT"):
-        time.sleep(TOLD.get("boot", 0))
         http.server.ThreadingHTTPServer.request_queue_size = 64
         server = http.server.ThreadingHTTPServer(("", int(port)), App)
         threading.Thread(target=server.serve_forever, daemon=True).start()
