@@ -15,6 +15,7 @@ from deploykit.deploy.migrating.decide import left_out, migrations_of
 from deploykit.deploy.observe import observe
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.outlook import decided, look, look_again, plan_of, refusals
+from deploykit.deploy.preflight import preflight, refuse
 from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.returning.run import rollback as rollback
 from deploykit.deploy.returning.way_back import with_way_back
@@ -75,6 +76,10 @@ def _release(order: DeployOrder, edges: Edges, intent: Intent) -> RunReport:
     plan, unfinished = plan_of(order, edges, seen, observed, supplies)
     if plan.empty:
         return with_way_back(unchanged(plan, steps, seen.ledger), order.configuration, edges, seen.ledger.entries)
+    ahead = preflight(order.configuration, edges.aws, plan)
+    for warning in ahead.warnings:
+        edges.progress.warn(warning)
+    refuse(ahead)
     name_images(seen.source.commit, supplies, plan.changes, edges)
     entry = unfinished or new_entry(plan, order.command, edges)
     record = Record(seen.ledger.store, entry, edges.clock, edges.progress, resumes=unfinished is not None)
