@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from deploykit.cli.run import Result, Run
     from deploykit.edges.clock import Clock
 
+_LOCAL = {"sandbox", "demo"}  # their commands change nothing that `status` could show
+_TOUCHES = {"ecs:UpdateService", "ecs:StopServiceDeployment", "ecs:RunTask", "cloudfront:CreateInvalidation"}
+
 
 def main(
     argv: Sequence[str],
@@ -51,7 +54,7 @@ def main(
     result = _result(run)
     run.close()
     for line in result.lines:
-        run.people.line(line)
+        run.people.line(_again(run, line))
     if run.options.json and result.document is not None:
         _write_document(run, result)
     return int(result.exit_code)
@@ -64,7 +67,7 @@ def _result(run: Run) -> Result:
 
     def failed(code: int, message: str, hint: str, error: DeploykitError | None = None) -> Result:
         run.close()
-        _say_error(run.stderr, message, hint, error)
+        _say_error(run.stderr, _again(run, message), _again(run, hint), error)
         part = documents.empty_part(run.command, code)
         return Result(code, {**part, "error": documents.error_part(message, hint, error)})
 
@@ -73,11 +76,7 @@ def _result(run: Run) -> Result:
     except DeploykitError as error:
         return failed(error.code, error.message, error.hint, error)
     except KeyboardInterrupt:
-        continues = run.invocation.continues
-        left = "nothing was changed"
-        if continues:
-            left = f"`deploykit status` shows what was left; `{continues}` continues"
-        return failed(ExitCode.INTERRUPTED, f"interrupted: {left}", "")
+        return failed(ExitCode.INTERRUPTED, f"interrupted: {_left(run)}", "")
     except BrokenPipeError:  # who read our stdout has seen enough
         return Result(ExitCode.OK, None)
     except Exception as error:  # noqa: BLE001 (the last place that can still say something)
@@ -91,9 +90,29 @@ def _result(run: Run) -> Result:
 
 def _write_document(run: Run, result: Result) -> None:
     from deploykit.report import json as documents
+    from deploykit.report.again import hints_again
 
     document = documents.envelope(run.command, run.environment, result.exit_code, run.seconds, run.calls)
-    _write(run.stdout, documents.write({**document, **(result.document or {})}))
+    part = hints_again(result.document or {}, run.options.env, run.options.config)
+    _write(run.stdout, documents.write({**document, **part}, line=run.invocation.stream))
+
+
+def _again(run: Run, text: str) -> str:
+    from deploykit.report.again import asked_again
+
+    return asked_again(text, run.options.env, run.options.config)
+
+
+def _left(run: Run) -> str:
+    """What an interruption left that no flow could tell of, and which command continues."""
+    continues = run.invocation.continues
+    if not continues:
+        return "nothing was changed"
+    if run.invocation.command.split()[0] in _LOCAL:
+        return f"`{continues}` continues"
+    if _TOUCHES.isdisjoint(run.calls):
+        return f"nothing that runs was changed; `{continues}` continues"
+    return f"`deploykit status` shows what was left; `{continues}` continues"
 
 
 def _refuse_to_parse(
@@ -112,7 +131,7 @@ def _refuse_to_parse(
         )
         document |= documents.empty_part(command, error.code)
         document["error"] = documents.error_part(error.message, error.hint, error)
-        _write(stdout, documents.write(document))
+        _write(stdout, documents.write(document, line=not {"--follow", "--watch"}.isdisjoint(argv)))
     return int(error.code)
 
 
@@ -126,7 +145,7 @@ def _say_error(stderr: TextIO, message: str, hint: str, error: DeploykitError | 
     for problem in error.problems if error is not None else ():
         stream.line(f"  {problem}")
     if hint:
-        stream.line(f"  → {hint}")
+        stream.line("  → " + hint.replace("\n", "\n    "))
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -51,6 +51,7 @@ class Invocation:
     options: GlobalOptions
     act: Callable[..., Any]  # takes the Run
     own_format: bool  # stdout carries something other than text for people: that goes to stderr
+    stream: bool  # --json prints one document a line (--follow, --watch)
     continues: str  # what to type after an interruption; empty where nothing can have been left half done
 
 
@@ -67,7 +68,8 @@ def command(
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         def parsed(ctx: typer.Context, **values: Any) -> Invocation:
             options = _taken_from(values).under(ctx.obj or GlobalOptions())
-            return Invocation(full_name, options, functools.partial(function, **values), own_format, continues)
+            stream = bool(values.get("follow") or values.get("watch"))
+            return Invocation(full_name, options, functools.partial(function, **values), own_format, stream, continues)
 
         _share_options(parsed, function, skip=1)
         app.command(name)(parsed)

@@ -89,7 +89,15 @@ class Run:
 
     def confirm(self, question: str) -> bool:
         """Ask on the terminal; only where `asks`."""
-        return self.screen.ask(f"{question} [y/N]", sys.stdin.readline)
+
+        def answer() -> str:
+            try:
+                return sys.stdin.readline()
+            except KeyboardInterrupt:  # nothing has begun: Ctrl-C is a no
+                self.people.line()
+                return "no"
+
+        return self.screen.ask(f"{question} [y/N]", answer)
 
     def configuration(self) -> Configuration:
         """The configuration of this command's environment, read once; says where the command acts."""
