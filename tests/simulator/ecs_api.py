@@ -5,6 +5,7 @@ Error codes: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Opera
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from tests.simulator.ecs_rollout import Scheduler
@@ -87,6 +88,7 @@ class ServiceCalls:
         if service.status != "ACTIVE":
             raise AwsError("ServiceNotActiveException", "Service was not ACTIVE.")
         definition = service.definition
+        before = service_view(self.state, service, tags=False)
         if "taskDefinition" in p:
             definition = self.state.usable_definition(p["taskDefinition"])
             if service.controller != "ECS":
@@ -109,6 +111,10 @@ class ServiceCalls:
             self.scheduler.begin(service, definition)
         else:
             self.scheduler.reconcile(service)
+        if self.state.lag:
+            # "The Amazon ECS API follows an eventual consistency model": the answer to the call itself is new.
+            # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
+            service.shown = (self.state.clock.now + self.state.lag, copy.deepcopy(before))
         return {"service": service_view(self.state, service, tags=False)}
 
     def delete_service(self, p: Json) -> Json:
@@ -132,6 +138,8 @@ class ServiceCalls:
             service = self.state.services.get((cluster, name))
             if service is None:
                 failures.append({"arn": self.state.arn("service", f"{cluster}/{name}"), "reason": "MISSING"})
+            elif service.shown is not None and self.state.clock.now < service.shown[0]:
+                found.append(service.shown[1])
             else:
                 found.append(service_view(self.state, service, "TAGS" in p.get("include", [])))
         return {"services": found, "failures": failures}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tests.simulator.ecs_api import ServiceCalls, page
@@ -53,6 +54,42 @@ class EcsApi(ServiceCalls):
                 found.append(task_view(self.state, task, "TAGS" in p.get("include", [])))
         return {"tasks": found, "failures": failures}
 
+    def update_task_protection(self, p: Json) -> Json:
+        """https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskProtection.html
+
+        Two hours by default, two days at most; only tasks of services can be protected.
+        """
+        self.state.cluster(p.get("cluster"))
+        found, failures = [], []
+        minutes = int(p.get("expiresInMinutes") or 120)
+        if not 1 <= minutes <= 2880:
+            raise AwsError("InvalidParameterException", "expiresInMinutes must be between 1 and 2880.")
+        for reference in p["tasks"]:
+            task = self._find_task(reference)
+            if task is None or task.service is None or task.desired_status != "RUNNING":
+                reason = "TASK_NOT_VALID" if task else "MISSING"
+                failures.append({"arn": reference, "reason": reason})
+                continue
+            task.protected_until = self.state.clock.stamp + minutes * 60 if p["protectionEnabled"] else None
+            service = task.service
+            self.state.clock.after(minutes * 60, lambda service=service: self.scheduler.reconcile(service))  # type: ignore[misc]
+            if not p["protectionEnabled"]:
+                self.scheduler.reconcile(service)
+            found.append(self._protection(task))
+        return {"protectedTasks": found, "failures": failures}
+
+    def get_task_protection(self, p: Json) -> Json:
+        """https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GetTaskProtection.html"""
+        cluster = self.state.cluster(p.get("cluster"))
+        tasks = [self._find_task(reference) for reference in p["tasks"]]
+        return {"protectedTasks": [self._protection(t) for t in tasks if t and t.cluster == cluster], "failures": []}
+
+    def _protection(self, task: Task) -> Json:
+        view: Json = {"taskArn": task.arn, "protectionEnabled": self.state.protected(task)}
+        if self.state.protected(task):
+            view["expirationDate"] = task.protected_until
+        return view
+
     def stop_task(self, p: Json) -> Json:
         self.state.cluster(p.get("cluster"))
         task = self._find_task(p["task"])
@@ -88,7 +125,16 @@ class EcsApi(ServiceCalls):
                     raise AwsError("ConflictException", f"clientToken was used with other parameters: {known[1]}")
                 tasks = [self.state.tasks[arn] for arn in known[1] if arn in self.state.tasks]
                 return {"tasks": [task_view(self.state, task, tags=False) for task in tasks], "failures": []}
+        if p.get("launchType") and p.get("capacityProviderStrategy"):
+            text = "Specifying both a launch type and capacity provider strategy is not supported."
+            raise AwsError("InvalidParameterException", f"{text} Remove one and try again.")
+        if not re.fullmatch(r"[A-Za-z0-9_/-]{0,128}", p.get("startedBy", "")):
+            raise AwsError("InvalidParameterException", "startedBy can only contain letters, numbers, -, _ and /.")
         definition = self.state.usable_definition(p["taskDefinition"])
+        if self.state.no_capacity:
+            # "Each failure has its reason": https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Failure.html
+            arn = self.state.arn("container-instance", cluster)
+            return {"tasks": [], "failures": [{"arn": arn, "reason": self.state.no_capacity}] * count}
         tasks = []
         for _ in range(count):
             task = self.tasks.launch(cluster, definition, group=p.get("group"), started_by=p.get("startedBy"))

@@ -16,6 +16,8 @@ SCHEDULING = 1.0
 """Seconds from a call to the scheduler's first move."""
 RESTART = 10.0
 """Seconds from a task's failure to its replacement."""
+PLACING = 30.0
+"""Seconds until tasks that found no place are tried again."""
 SETTLED = 5.0
 """Seconds for which tasks that nothing checks must have run before the scheduler calls the service steady.
 
@@ -124,8 +126,11 @@ class Scheduler:
         # Of its own tasks only those beyond the desired count go, the least healthy first.
         surplus = sorted(mine, key=lambda task: task.healthy)[: max(0, len(mine) - service.desired)]
         old = sorted((task for task in live if task.deployment is not primary), key=lambda task: task.healthy)
-        stopped = []
+        stopped, kept = [], 0
         for task in surplus + old:
+            if self.state.protected(task):
+                kept += 1
+                continue
             if task.healthy and task not in surplus:
                 if healthy - 1 < lower:
                     break
@@ -133,6 +138,8 @@ class Scheduler:
             by = task.deployment.id if task.deployment else primary.id
             self.tasks.stop(task, "ServiceSchedulerInitiated", f"Scaling activity initiated by (deployment {by})")
             stopped.append(task)
+        if kept:
+            self._blocked(service, primary, f"was unable to scale in due to (reason {kept} tasks under protection)")
         if stopped:
             service.steady = False
             names = " ".join(f"(task {task.id})" for task in stopped)
@@ -146,6 +153,18 @@ class Scheduler:
         missing = service.desired - sum(task.deployment is primary for task in live)
         count = min(missing, upper - len(live))
         if count <= 0:
+            ending = [t for t in self.state.tasks_of(service) if t.last_status != "STOPPED" and t not in live]
+            if missing > 0 and not ending and all(task.healthy for task in live):
+                self._blocked(
+                    service,
+                    primary,
+                    "was unable to stop or start tasks during a deployment because of the service deployment "
+                    "configuration. Update the minimumHealthyPercent or maximumPercent value and try again.",
+                )
+            return
+        if service.no_place is not None:
+            self._blocked(service, primary, f"was unable to place a task. Reason: {service.no_place}")
+            self.state.clock.after(PLACING, lambda: self.reconcile(service))
             return
         service.steady = False
         wait = primary.retry_at - self.state.clock.now
@@ -165,6 +184,15 @@ class Scheduler:
         ]
         names = " ".join(f"(task {task.id})" for task in started)
         self.event(service, f"has started {count} tasks: {names}.")
+
+    def _blocked(self, service: Service, primary: Rollout, text: str) -> None:
+        """Say once for each deployment what keeps it from going on.
+
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html
+        """
+        if f"{primary.id}: {text}" not in service.blocked:
+            service.blocked.add(f"{primary.id}: {text}")
+            self.event(service, text)
 
     def _drop_empty(self, service: Service) -> None:
         """A deployment that is not PRIMARY any more leaves the list with its last task."""

@@ -93,6 +93,7 @@ class Task:
     stop_code: str | None = None
     stopped_reason: str | None = None
     times: dict[str, float] = field(default_factory=dict)
+    protected_until: float | None = None  # POSIX seconds
 
     @property
     def id(self) -> str:
@@ -156,6 +157,9 @@ class Service:
     events: list[Json] = field(default_factory=list)
     last_completed: TaskDefinition | None = None
     steady: bool = False
+    no_place: str | None = None  # why no task can be placed, in ECS's words
+    blocked: set[str] = field(default_factory=set)  # "deployment: reason" that was told already
+    shown: tuple[float, Json] | None = None  # until when (virtual time) describing shows this, from before an update
 
     @property
     def primary(self) -> Rollout:
@@ -183,6 +187,10 @@ class EcsState:
         self.numbers = itertools.count(1)
         self.inactive_grace = 0.0
         """Seconds for which a deregistered revision is still accepted (AWS: up to ten minutes)."""
+        self.lag = 0.0
+        """Seconds after UpdateService for which DescribeServices shows the service as it was before."""
+        self.no_capacity: str | None = None
+        """Why RunTask can place no task now, such as RESOURCE:MEMORY."""
 
     def arn(self, kind: str, name: str) -> str:
         return f"arn:aws:ecs:{self.region}:{self.account}:{kind}/{name}"
@@ -232,6 +240,10 @@ class EcsState:
         if found.status != "ACTIVE" and (gone is None or self.clock.now - gone >= self.inactive_grace):
             raise AwsError("ClientException", "TaskDefinition is inactive")
         return found
+
+    def protected(self, task: Task) -> bool:
+        """Whether neither scaling in nor a deployment may stop this task."""
+        return task.protected_until is not None and self.clock.stamp < task.protected_until
 
     def tasks_of(self, service: Service) -> list[Task]:
         return [task for task in self.tasks.values() if task.service is service]
