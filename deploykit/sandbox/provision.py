@@ -23,7 +23,7 @@ SECRET = "deploykit-sandbox"  # noqa: S105 (any secret key will do: the sandbox 
 #: Waits as AWS configures them; the sandbox is PACE times faster (server/settings.py).
 HEALTH = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 4, "HealthyThresholdCount": 2,
           "UnhealthyThresholdCount": 3}  # fmt: skip
-GRACE_SECONDS = 60
+GRACE_SECONDS = 120
 DEREGISTRATION_SECONDS = "30"
 
 _ASSUMABLE = json.dumps({

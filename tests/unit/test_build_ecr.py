@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploykit.build.images import find_images, refuse_rebuild
+from deploykit.build.images import find_images
 from deploykit.config.schema import Configuration
 from deploykit.edges.aws import ecr
 from deploykit.edges.aws.session import Aws
@@ -117,16 +117,3 @@ def test_services_that_share_an_image_find_the_same_one(sim: Simulator, aws: Aws
     assert found["api"] is not None
     assert aws.calls == {"ecr:BatchGetImage": 2}
     assert find_images(aws, configuration, COMMIT, ["worker"]) == {"worker": found["api"]}
-
-
-def test_a_rebuild_that_could_not_be_pushed_is_refused_before_it_begins(
-    sim: Simulator, aws: Aws, configuration: Configuration
-) -> None:
-    sim.ecr.push("shop/web", "other")
-    sim.ecr.push("shop/api", COMMIT.tag)
-    found = find_images(aws, configuration, COMMIT, configuration.services)
-    refuse_rebuild(aws, {"web": found["web"]})
-    with pytest.raises(FailedBefore, match="immutable"):
-        refuse_rebuild(aws, found)
-    sim.ecr.repositories["shop/api"].immutable = False
-    refuse_rebuild(aws, found)
