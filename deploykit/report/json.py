@@ -49,7 +49,7 @@ EMPTY: dict[str, Mapping[str, Any]] = {
         "way_back": None,
         "order": [],
     },
-    "check": {"healthy": None, "endpoints": []},
+    "check": {"healthy": None, "endpoints": [], "reason": None},
     "status": {
         "release": {"id": None, "sha": None, "verdict": None},
         "services": {},

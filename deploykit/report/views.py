@@ -116,7 +116,9 @@ def of_check(document: Document, style: Style) -> list[str]:
         lines.append(_endpoint_line(endpoint, width, style))
         lines += [f"    {_message(failure)}" for failure in endpoint["failures"]]
     word = {True: style.good("healthy"), False: style.bad("not healthy"), None: style.warn("could not be judged")}
-    lines.append(f"check: {word[document['healthy']]}" if endpoints else "check: no endpoint is configured")
+    # the lines above say what is down; why nothing can be said stands nowhere else
+    why = f": {document['reason']}" if document["healthy"] is None and document.get("reason") else ""
+    lines.append(f"check: {word[document['healthy']]}{why}" if endpoints else "check: no endpoint is configured")
     return lines
 
 

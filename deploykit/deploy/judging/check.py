@@ -107,7 +107,7 @@ def _thrice(
     found = [_found(endpoint, readings[endpoint.id], readings[endpoint.id][-1].ok) for endpoint in checks.endpoints]
     bad = [each for each in found if not each.ok and each.severity == "error"]
     if not bad:
-        return CheckResult(True, tuple(found), ExitCode.OK, f"{len(found)} endpoints answer as expected")
+        return CheckResult(True, tuple(found), ExitCode.OK, _fine(found))
     down = [each for each in bad if not _version_only(readings[each.id])]
     if down:
         return CheckResult(False, tuple(found), ExitCode.UNHEALTHY, f"down: {_named(down)}")
@@ -151,7 +151,7 @@ def _sequential(
     if bad_ones:
         reason = f"{_named(bad_ones)} after {rounds} rounds"
         return CheckResult(None, tuple(found), ExitCode.INCONCLUSIVE, f"not sure of {reason}")
-    return CheckResult(True, tuple(found), ExitCode.OK, f"{len(found)} endpoints answer as expected")
+    return CheckResult(True, tuple(found), ExitCode.OK, _fine(found))
 
 
 def _compared(reading: Reading, expected: str | None) -> Reading:
@@ -183,7 +183,17 @@ def _state(readings: Sequence[Reading]) -> str:
     last = readings[-1]
     if last.ok:
         return "answers as expected" if len(readings) == 1 else f"flaky: {readings[0].failures[0].message}"
-    return f"{'down' if len(readings) == TRIES else 'failed, asking again'}: {last.failures[0].message}"
+    again = len(readings) < TRIES
+    word = "failed, asking again" if again else "not reached from here" if last.prober else "down"
+    return f"{word}: {last.failures[0].message}"
+
+
+def _fine(endpoints: Sequence[EndpointCheck]) -> str:
+    """The reason of a healthy result; a broken ``warn`` endpoint is named all the same."""
+    good = [each for each in endpoints if each.ok]
+    broken = [each for each in endpoints if not each.ok]
+    said = [f"{len(good)} {'endpoint answers' if len(good) == 1 else 'endpoints answer'} as expected"] if good else []
+    return "; ".join([*said, *([f"only a warning: {_named(broken)}"] if broken else [])])
 
 
 def _named(endpoints: Sequence[EndpointCheck]) -> str:

@@ -108,7 +108,10 @@ class Judge:
         deciding = self._deciding
         proven = sum(watch.settled and not watch.condemned and not watch.stale for watch in deciding)
         blind = f", {self._blind_rounds} in which this machine reached nothing" if self._blind_rounds else ""
-        return f"{proven} of {len(deciding)} endpoints proven after {self._rounds} rounds{blind}"
+        rounds = "1 round" if self._rounds == 1 else f"{self._rounds} rounds"
+        if not deciding:
+            return f"nothing to prove after {rounds}: every endpoint is only a warning{blind}"
+        return f"{proven} of {len(deciding)} endpoints proven after {rounds}{blind}"
 
     def judgement(self) -> Judgement:
         """What the rounds so far prove."""
