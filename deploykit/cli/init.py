@@ -2,31 +2,122 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from deploykit.cli.options import command
 from deploykit.cli.run import Result, Run
+from deploykit.errors import UsageError
 
 
 def add_to(app: typer.Typer) -> None:
     @command(app, "init")
-    def init(run: Run) -> Result:
+    def init(
+        run: Run,
+        from_cluster: Annotated[
+            str | None, typer.Option("--from-cluster", metavar="NAME", help="Fill it in from this ECS cluster.")
+        ] = None,
+        region: Annotated[
+            str | None, typer.Option("--region", metavar="NAME", help="Where the cluster is; by default AWS's own.")
+        ] = None,
+    ) -> Result:
         """Write a commented deploykit.toml.
 
-        Adapted to this repository, never over an existing file; prints the commands that make the state bucket.
+        Adapted to this repository, never over an existing file; prints the commands that make the state bucket. With
+        --from-cluster it is read from what runs: ECS, ECR, the load balancer, CloudFront. Nothing there is changed.
         """
-        from pathlib import Path
-
+        if from_cluster is not None:
+            return _adopted(run, from_cluster, region)
+        if region is not None:
+            raise UsageError("--region says where a cluster is read", "add --from-cluster NAME, or leave it out")
         from deploykit.config.starter import write_starter
 
-        named = run.options.config or run.environ.get("DEPLOYKIT_CONFIG")
-        starter = write_starter(Path.cwd(), Path(named) if named else None)
+        starter = write_starter(Path.cwd(), _named(run))
         lines = [
             f"wrote {starter.file}: services {', '.join(starter.services)}",
             "Fill in account, cluster, url and the names of the ECS services. The state bucket is made with:",
-            *(f"  {line}" for line in starter.commands),
-            "then take the # away before `state`.",
+            *_bucket(starter.commands),
             "  → deploykit sandbox up tries it here; deploykit deploy releases",
         ]
-        document = {"file": str(starter.file), "services": list(starter.services), "commands": list(starter.commands)}
-        return Result(0, document, lines)
+        return Result(0, _document(starter.file, starter.services, starter.commands), lines)
+
+
+def _adopted(run: Run, cluster: str, region: str | None) -> Result:
+    """``cluster``: a name or an ARN, whose region counts where ``region`` is not given."""
+    from deploykit.config.starter import new_file
+    from deploykit.deploy.adopting.adopt import adopt_cluster
+    from deploykit.edges.aws.session import caller_account
+
+    file = new_file(Path.cwd(), _named(run))
+    environment = _environment(run)
+    arn = cluster.split(":")
+    name = cluster.rsplit("/", 1)[-1]
+    aws = run.aws(_region(run, region or (arn[3] if len(arn) == 6 else None)))
+    account = caller_account(aws)
+    where = "sandbox" if run.environ.get("DEPLOYKIT_SANDBOX") else f"account {account} · {aws.region}"
+    run.people.line(run.style.bold(f"cluster {name} · {where}"))
+    made = adopt_cluster(
+        aws,
+        account,
+        name,
+        Path.cwd(),
+        file,
+        run.screen,
+        environment=environment,
+        registry=run.environ.get("DEPLOYKIT_REGISTRY") or None,
+    )
+    left_out = [{"service": one.name, "reason": one.why} for one in made.draft.left_out]
+    guesses = made.draft.guesses
+    lines = [
+        f"wrote {made.file}: environment {made.draft.environment}, services {', '.join(made.draft.services)}",
+        *(f"left out {one.name}: {one.why}" for one in made.draft.left_out),
+        f"Look at its {guesses} comment{'' if guesses == 1 else 's'} with `guessed:` first. "
+        "The state bucket is made with:",
+        *_bucket(made.commands),
+        "  → deploykit status shows what runs; deploykit plan what a release would do",
+    ]
+    document = _document(made.file, made.draft.services, made.commands)
+    return Result(0, {**document, "left_out": left_out, "warnings": list(made.seen.unseen), "guesses": guesses}, lines)
+
+
+def _environment(run: Run) -> str | None:
+    """The name that --env or $DEPLOYKIT_ENV gives to what is read."""
+    name = run.environment
+    if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise UsageError(f"--env {name!r} is no name of an environment", "use letters, digits, and - _ between them")
+    return name
+
+
+def _region(run: Run, given: str | None) -> str:
+    found = given or run.environ.get("AWS_REGION") or run.environ.get("AWS_DEFAULT_REGION")
+    if not found:
+        from deploykit.edges.aws.region import configured_region
+
+        found = configured_region()
+    if not found:
+        raise UsageError("no AWS region is set", "add --region NAME, such as --region us-east-1")
+    return found
+
+
+def _named(run: Run) -> Path | None:
+    named = run.options.config or run.environ.get("DEPLOYKIT_CONFIG")
+    return Path(named) if named else None
+
+
+def _bucket(commands: Sequence[str]) -> list[str]:
+    return [*(f"  {line}" for line in commands), "then take the # away before `state`."]
+
+
+def _document(file: Path, services: Sequence[str], commands: Sequence[str]) -> dict[str, object]:
+    return {
+        "file": str(file),
+        "services": list(services),
+        "commands": list(commands),
+        "left_out": [],
+        "warnings": [],
+        "guesses": 0,
+    }

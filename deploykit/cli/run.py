@@ -126,6 +126,13 @@ class Run:
                 verify_account(configuration, self._aws)
         return Edges(self.clock, self._aws, self.screen, self.environ)
 
+    def aws(self, region: str) -> Aws:
+        """AWS for a command that comes before any configuration; its calls count as this run's."""
+        from deploykit.edges.aws.session import Aws
+
+        self._aws = Aws(region)
+        return self._aws
+
     def emit(self, part: Mapping[str, Any], exit_code: int = 0) -> None:
         """One document of a stream (``--watch``, ``--follow``), on a line of its own."""
         from deploykit.report import json as documents

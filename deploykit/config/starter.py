@@ -44,21 +44,32 @@ def write_starter(root: Path, file: Path | None) -> Starter:
 
     Raises UsageError where the file exists or cannot be written.
     """
-    path = root / file if file is not None else root / FILE_NAME
+    path = new_file(root, file)
     name = project_name(root)
     services = find_services(root, name)
+    write_new(path, starter_text(name, services))
+    return Starter(path, tuple(service.key for service in services), bucket_commands(f"{name}-deploykit"))
+
+
+def new_file(root: Path, file: Path | None) -> Path:
+    """Where to write: ``file``, else the usual name in ``root``. Raises: UsageError where something is there."""
+    path = root / file if file is not None else root / FILE_NAME
+    if path.exists() or path.is_symlink():
+        raise _exists(path)
+    return path
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet. Raises: UsageError where it is, or cannot be written."""
     try:
         with path.open("x", encoding="utf-8") as target:
-            target.write(starter_text(name, services))
+            target.write(text)
     except FileExistsError:
-        raise UsageError(
-            f"{path} exists already and is left as it is", "name another file with --config FILE"
-        ) from None
+        raise _exists(path) from None
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written: {error.strerror}", "name another file with --config FILE"
         ) from None
-    return Starter(path, tuple(service.key for service in services), bucket_commands(f"{name}-deploykit"))
 
 
 def project_name(root: Path) -> str:
@@ -74,6 +85,11 @@ def project_name(root: Path) -> str:
 
 def find_services(root: Path, name: str) -> list[FoundService]:
     """The folders with a Dockerfile, at most two deep; the repository itself where it has one, or where none has."""
+    return dockerfile_folders(root, name) or [FoundService(name, ".", None)]
+
+
+def dockerfile_folders(root: Path, name: str) -> list[FoundService]:
+    """The folders with a Dockerfile, at most two deep; ``name`` is the repository's own key."""
     found: list[FoundService] = []
     for depth in range(_DEPTH + 1):
         for dockerfile in sorted(root.glob("*/" * depth + "Dockerfile")):
@@ -83,7 +99,7 @@ def find_services(root: Path, name: str) -> list[FoundService]:
             key = _key(folder.name) or name
             if key not in {service.key for service in found}:
                 found.append(FoundService(key, folder.as_posix(), _port(dockerfile)))
-    return found or [FoundService(name, ".", None)]
+    return found
 
 
 def starter_text(project: str, services: Sequence[FoundService]) -> str:
@@ -120,12 +136,19 @@ def starter_text(project: str, services: Sequence[FoundService]) -> str:
 
 def bucket_commands(bucket: str, region: str = "us-east-1") -> tuple[str, ...]:
     """The commands that make a private, versioned state bucket."""
+    # us-east-1 is the one region that must not be named here:
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html
+    elsewhere = "" if region == "us-east-1" else f" --create-bucket-configuration LocationConstraint={region}"
     return (
-        f"aws s3api create-bucket --bucket {bucket} --region {region}",
+        f"aws s3api create-bucket --bucket {bucket} --region {region}{elsewhere}",
         f"aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration Status=Enabled",
         f"aws s3api put-public-access-block --bucket {bucket} --public-access-block-configuration "
         "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true",
     )
+
+
+def _exists(path: Path) -> UsageError:
+    return UsageError(f"{path} exists already and is left as it is", "name another file with --config FILE")
 
 
 def _header(part: str) -> str:

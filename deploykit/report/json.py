@@ -60,7 +60,7 @@ EMPTY: dict[str, Mapping[str, Any]] = {
     },
     "history": {"releases": []},
     "logs": {"lines": []},
-    "init": {"file": None, "commands": []},
+    "init": {"file": None, "services": [], "commands": [], "left_out": [], "warnings": [], "guesses": 0},
     "demo": {"chapters": [], "requests": 0, "failed": 0, "rate": None, "problems": []},
     **dict.fromkeys(("sandbox up", "sandbox down", "sandbox status", "sandbox reset"), _SANDBOX),
 }
