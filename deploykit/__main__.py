@@ -68,7 +68,8 @@ def _result(run: Run) -> Result:
     def failed(code: int, message: str, hint: str, error: DeploykitError | None = None) -> Result:
         run.close()
         _say_error(run.stderr, _again(run, message), _again(run, hint), error)
-        part = documents.empty_part(run.command, code)
+        known = getattr(error, "report", None)
+        part = documents.run_part(known) if known else documents.empty_part(run.command, code)
         return Result(code, {**part, "error": documents.error_part(message, hint, error)})
 
     try:

@@ -83,3 +83,7 @@ class Interrupted(DeploykitError):
     """Stopped by a signal, or another run took over; the message says what was left and what continues."""
 
     code = ExitCode.INTERRUPTED
+
+    def __init__(self, message: str, hint: str = "", report: object | None = None) -> None:
+        super().__init__(message, hint)
+        self.report = report  # what is known of the run (model.report.RunReport), where it had begun

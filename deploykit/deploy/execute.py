@@ -18,7 +18,7 @@ from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.rolling import Rolling
 from deploykit.deploy.verdicts import write_verdicts
 from deploykit.edges.clock import Deadline
-from deploykit.errors import DeploykitError, Interrupted
+from deploykit.errors import DeploykitError, ExitCode, Interrupted
 from deploykit.model.finding import Finding
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.observed import ObservedService
@@ -86,10 +86,10 @@ class Execution:
             self._undo_if_asked()
             return self._close(conclude(self._happened()))
         except KeyboardInterrupt as interrupt:
-            self.record.close(outcome=Outcome.INTERRUPTED)
+            self._leave(Outcome.INTERRUPTED)
             raise self._interrupted() from interrupt
         except BaseException:
-            self.record.close(outcome=Outcome.FAILED)
+            self._leave(Outcome.FAILED)
             raise
 
     def _look_before(self) -> None:
@@ -262,10 +262,25 @@ class Execution:
             hint=ending.hint,
         )
 
+    def _leave(self, outcome: Outcome) -> None:
+        """The end of a run that does not get to its own: what was rolled out by then is written down."""
+        self.record.close(outcome=outcome, services=self.released(), steps=tuple(self.steps.taken))
+
     def _interrupted(self) -> Interrupted:
-        continues = "deploykit rollback" if self.plan.kind == "rollback" else f"deploykit {self.record.entry.command}"
+        continues = f"deploykit {self.record.entry.command}"
+        if self.plan.kind == "rollback":  # by name: a plain rollback would go back once more
+            continues = f"deploykit rollback --to {(self.plan.sha or '')[:12]}"
+        plan = self.plan
+        report = RunReport(
+            outcome=Outcome.INTERRUPTED,
+            exit_code=ExitCode.INTERRUPTED,
+            release=ReleaseSummary(plan.release, plan.sha, plan.previous_sha),
+            services=self.running(),
+            steps=tuple(self.steps.taken),
+        )
         left = ", ".join(filter(None, (self.migrating.left(), self.rolling.left())))
         return Interrupted(
             f"interrupted; {left or 'nothing was changed'}",
             f"`{continues}` continues; `deploykit status` shows what runs",
+            report,
         )

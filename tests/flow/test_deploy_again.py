@@ -27,6 +27,9 @@ def test_an_interrupted_release_goes_on_in_its_own_entry_against_its_own_baselin
     assert done.code == 130
     assert "is on its way to dev-api:3" in done.people
     assert "deploykit deploy" in done.people
+    assert done.document["outcome"] == "interrupted"
+    assert done.document["services"]["api"]["task_definition"].endswith("dev-api:3")
+    assert world.run("status").document["drift"] == []
     again = world.run("deploy")
     assert (again.code, again.document["outcome"], again.document["release"]["verdict"]) == (0, "deployed", "healthy")
     kept = entries(world)
@@ -146,3 +149,23 @@ def test_an_endpoint_that_keeps_an_old_version_makes_it_inconclusive_and_is_neve
     assert (done.code, done.document["outcome"]) == (12, "inconclusive")
     assert [finding["id"] for finding in done.document["findings"]] == ["version-not-reported"]
     assert world.running("web") == "dev-web:2"
+
+
+def test_an_interrupted_rollback_is_continued_by_name_and_goes_no_further_back(world: World) -> None:
+    first = world.commit("first")
+    world.run("deploy")
+    second = world.commit("second")
+    world.run("deploy")
+    world.commit("third")
+    world.run("deploy")
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    world.sim.clock.after(20, interrupt)
+    done = world.run("rollback")
+    assert done.code == 130
+    assert f"deploykit rollback --to {second[:12]}` continues" in done.people
+    again = world.run("rollback", "--to", second[:12])
+    assert (again.code, {s["sha"] for s in again.document["services"].values()}) == (0, {second})
+    assert first != second

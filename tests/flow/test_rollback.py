@@ -109,6 +109,7 @@ def test_a_missing_image_is_found_before_anything_is_touched(world: World) -> No
 def test_what_a_rollback_leaves_is_withdrawn_and_deployed_again_only_when_insisted_on(world: World) -> None:
     first, second = released(world, "first", "second")
     world.run("rollback", "--reason", "prices")
+    assert world.run("history").document["releases"][1]["verdict"] == "withdrawn"
     done = world.run("deploy")
     assert done.code == 4
     assert second[:7] in done.people

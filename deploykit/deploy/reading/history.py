@@ -9,7 +9,7 @@ from deploykit.deploy.orders import Edges
 from deploykit.deploy.reading.status import observe_existing
 from deploykit.deploy.returning.recorded import recorded_releases
 from deploykit.model.ledger import LedgerEntry
-from deploykit.model.release import Outcome
+from deploykit.model.release import Outcome, Verdict
 from deploykit.model.status import HistoryItem, HistoryReport
 
 
@@ -28,7 +28,7 @@ def _item(entry: LedgerEntry) -> HistoryItem:
         id=entry.id,
         kind=entry.kind,
         sha=entry.sha,
-        verdict=entry.verdict,
+        verdict=Verdict.WITHDRAWN if entry.withdrawn_by else entry.verdict,
         outcome=entry.outcome,
         started=entry.started or None,
         seconds=entry.seconds,
