@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from deploykit.deploy.migrating.decide import migrations_of
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.outlook import Outlook, decided, look, plan_of, refusals
 from deploykit.deploy.preflight import preflight
@@ -40,12 +41,21 @@ def plan(order: DeployOrder, edges: Edges) -> PlanReport:
         outcome=_outcome(changes, supplies),
         sha=seen.source.commit.tag,
         services={key: _service(key, seen, supplies, changes) for key in seen.chosen},
+        migrations=_migrations(order, seen, made) if made else (),
         invalidations=made.invalidations if made else (),
         refusals=(*(": ".join(filter(None, (r.message, r.hint))) for r in refused), *ahead.problems),
         warnings=(*_warnings(seen), *ahead.warnings),
         way_back=back,
         order=tuple(changes),
     )
+
+
+def _migrations(order: DeployOrder, seen: Outlook, plan: Plan) -> tuple[dict[str, str], ...]:
+    try:
+        planned = migrations_of(order.configuration, seen.source, plan, seen.ledger)
+    except FailedBefore:
+        return ()  # a path that is not there, which stands among the refusals
+    return tuple({"service": item.service, "action": item.action, "reason": item.reason} for item in planned)
 
 
 def _warnings(seen: Outlook) -> tuple[str, ...]:

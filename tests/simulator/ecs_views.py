@@ -92,6 +92,9 @@ def service_view(state: EcsState, service: Service, tags: bool) -> Json:
         "events": service.events,
         **counts(state.tasks_of(service)),
     }
+    if "capacityProviderStrategy" in body:  # instead of a launch type, never beside it
+        del view["launchType"]
+        view["capacityProviderStrategy"] = body["capacityProviderStrategy"]
     view["deployments"], view["taskSets"] = [], []
     if service.controller == "ECS":
         view["taskDefinition"] = service.definition.arn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -159,7 +160,7 @@ class Migrating:
         began = timestamp(self.edges.clock.now())
         # written before RunTask: a run that is killed in between leaves a trace of what it was about to start
         self._begin(item, attempt=attempt, task_definition=one_off.definition.arn, started=began)
-        self.edges.progress.say(f"migrating: {' '.join(one_off.command)}", item.service)
+        self.edges.progress.say(f"migrating ({item.reason}): {shlex.join(one_off.command)}", item.service)
         token = client_token(release, self.rolling.plan.observed[item.service].state.arn, attempt)
         try:
             task = start(self.edges.aws, one_off, started_by(release, item.service), token)
