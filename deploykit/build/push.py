@@ -76,9 +76,15 @@ def _local_id(docker: Docker, key: str, reference: str, environment: Mapping[str
     if image is None:
         raise FailedBefore(
             f"{key}: there is nothing to push: neither ECR nor this machine has {reference}",
-            f"run `deploykit build {key}` first",
+            f"run `deploykit build {key} {_as_asked(reference)}` first",
         )
     return image.id
+
+
+def _as_asked(reference: str) -> str:
+    """The option with which ``build`` makes the image of this tag, whatever is checked out by now."""
+    sha, dirty, _ = reference.rpartition(":")[2].partition("-dirty")
+    return "--allow-dirty" if dirty else f"--sha {sha[:12]}"
 
 
 class _Pusher:

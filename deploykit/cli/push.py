@@ -20,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
             bool, typer.Option("--allow-dirty", help="Take the work tree as it is, uncommitted changes included.")
         ] = False,
     ) -> Result:
-        """Build what is missing and push it to the registry."""
+        """Push the images that the registry lacks."""
         from deploykit.cli.steps import run_one
 
         return run_one(run, "push", services, revision=sha, allow_dirty=allow_dirty)

@@ -8,6 +8,7 @@ import typer
 
 from deploykit.cli.options import Services, command, duration, known
 from deploykit.cli.run import Result, Run
+from deploykit.errors import UsageError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,6 +28,8 @@ def add_to(app: typer.Typer) -> None:
 
         The newest verified one before that which runs, or --to SHA. Needs no git, no Docker and no registry login.
         """
+        if to is not None and not to.strip():
+            raise UsageError("--to names no release", "leave it out to go to the last verified one")
         seconds = duration("--deadline", deadline)
         configuration = run.configuration()
         names = known("service", services or (), configuration.services)

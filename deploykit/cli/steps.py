@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deploykit.cli.options import known
 from deploykit.cli.run import Result, Run
+from deploykit.errors import UsageError
 from deploykit.model.report import RunReport
 from deploykit.report import json as documents
 from deploykit.report import summary
@@ -21,6 +22,8 @@ def deploy_order(run: Run, services: Sequence[str] | None, **insisted: Any) -> D
     from deploykit.deploy.orders import DeployOrder
 
     names = known("service", services or (), configuration.services)
+    if insisted.get("revision") is not None and not insisted["revision"].strip():
+        raise UsageError("--sha names no commit", "leave it out to take HEAD")
     return DeployOrder(configuration=configuration, services=names, command=run.command, **insisted)
 
 

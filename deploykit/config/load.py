@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -33,17 +34,25 @@ def find(explicit: Path | None, env: Mapping[str, str], cwd: Path) -> Path:
     named = explicit or (Path(env["DEPLOYKIT_CONFIG"]) if env.get("DEPLOYKIT_CONFIG") else None)
     if named is not None:
         path = cwd / named.expanduser()
-        if not path.is_file():
-            source = "--config" if explicit else "DEPLOYKIT_CONFIG"
-            raise ConfigError(f"there is no configuration file {named} (from {source})", "name an existing file")
-        return path
+        source = "--config" if explicit else "DEPLOYKIT_CONFIG"
+        return _readable(path, f"{named} (from {source})")
     for folder in (cwd, *cwd.parents):
-        if (folder / FILE_NAME).is_file():
-            return folder / FILE_NAME
+        if os.path.lexists(folder / FILE_NAME):
+            return _readable(folder / FILE_NAME, str(folder / FILE_NAME))
     raise ConfigError(
         f"there is no {FILE_NAME} in {cwd} or in a folder above it",
         "write one with: deploykit init, or name it with --config FILE",
     )
+
+
+def _readable(path: Path, named: str) -> Path:
+    if path.is_dir():
+        raise ConfigError(f"{named} is a folder, not a configuration file", f"name a file, such as {path / FILE_NAME}")
+    if path.is_symlink() and not path.exists():
+        raise ConfigError(f"{named} is a link to {path.readlink()}, which does not exist", "mend or remove the link")
+    if not path.exists():
+        raise ConfigError(f"there is no configuration file {named}", "name an existing file")
+    return path
 
 
 def load(path: Path, environment: str | None, env: Mapping[str, str]) -> Configuration:

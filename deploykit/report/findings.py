@@ -14,7 +14,8 @@ def lines_of(findings: Iterable[Finding], style: Style) -> list[str]:
     for finding in findings:
         paint = style.bad if finding.severity == "error" else style.warn
         sure = "" if finding.confidence == "high" else f" ({finding.confidence} confidence)"
-        about = f"{finding.subject}: " if finding.subject else ""
+        named = not finding.subject or finding.summary.startswith(f"{finding.subject}: ")
+        about = "" if named else f"{finding.subject}: "
         lines += ["", f"{paint(finding.severity)} {style.bold(about + finding.summary)}{sure}"]
         for text in finding.evidence:
             lines += [style.dim(f"  | {line}") for line in text.splitlines() or [""]]

@@ -97,6 +97,11 @@ def _create(aws: Aws, record: InvalidationRecord, deadline: Deadline, progress: 
         try:
             return create_invalidation(aws, record.distribution, record.paths, record.reference)
         except AwsRefused as refusal:
+            if refusal.error == "NoSuchDistribution":
+                raise FailedBefore(
+                    f"[cdn.{record.cdn}] distribution {record.distribution} does not exist in this account",
+                    "mend `distribution` in deploykit.toml; `aws cloudfront list-distributions` shows what is there",
+                ) from refusal
             if refusal.error != "TooManyInvalidationsInProgress" or deadline.passed:
                 raise
             progress.say("too many invalidations in progress; waiting for one to end", record.cdn)
