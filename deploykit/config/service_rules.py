@@ -94,6 +94,12 @@ def _cycles(after: dict[str, list[str]]) -> Iterator[tuple[str, ...]]:
         yield from walk(name, ())
 
 
+def _migration_has_a_place(scene: Scene) -> Iterator[Fault]:
+    for name, service in scene.services.items():
+        if "migrate" in service and "service" not in service:
+            yield ("services", name, "migrate"), "needs service: the ECS service whose network and roles its task takes"
+
+
 def _behind_cdn(scene: Scene) -> Iterator[Fault]:
     for name, cdn in scene.of("cdn").items():
         listed = cdn.get("after")
@@ -142,6 +148,7 @@ SERVICE_RULES: tuple[Rule, ...] = (
     _own_repository,
     _own_ecs_service,
     _order,
+    _migration_has_a_place,
     _behind_cdn,
     _local_services,
 )

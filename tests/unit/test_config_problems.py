@@ -303,6 +303,12 @@ def test_a_mistake_is_named_with_its_line_and_its_remedy(tmp_path: Path, text: s
     assert said(refused(tmp_path, text)) == [f"{line}: {message}"]
 
 
+def test_a_migration_without_an_ecs_service_is_told_that_it_has_no_place_to_run(tmp_path: Path) -> None:
+    text = TEN_LINES.replace('service = "web"\n', 'migrate = { command = ["./migrate"] }\n')
+    assert text != TEN_LINES
+    assert any("services.web.migrate" in line and "needs service" in line for line in said(refused(tmp_path, text)))
+
+
 def test_a_mistake_in_another_environment_is_reported_too(tmp_path: Path) -> None:
     text = TEN_LINES + '[environments.dev]\naccount = "1"\ncluster = "c"\n[environments.dev.rollout]\ndeadline = 3\n'
     assert said(refused(tmp_path, text, "prod")) == [
