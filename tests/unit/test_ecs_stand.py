@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from deploykit.model.observed import Rollout
-from deploykit.targets.ecs.stand import Stand, look, needs_record, pause
+from deploykit.targets.ecs.stand import Stand, look, needs_record, pause, together
 from tests.unit.makers import ARN, rollout, service
 
 OLD, NEW, OTHER = f"{ARN}web:1", f"{ARN}web:2", f"{ARN}web:9"
@@ -71,16 +72,24 @@ def test_the_record_is_only_asked_for_where_the_list_cannot_tell() -> None:
     assert needs_record(service(rollouts=[rollout()]), OURS)
 
 
-def test_polls_are_close_where_the_end_is_near_and_few_over_three_minutes() -> None:
-    assert pause(True, since_begin=100, since_change=90) <= 2
-    assert pause(True, since_begin=5, since_change=0) <= 2
+def polled(pauses: Callable[[float], float], seconds: float = 180.0) -> int:
+    """How many polls fit into ``seconds``."""
     now, polls = 0.0, 0
-    while now < 180:
-        now += pause(True, now, now)
+    while now < seconds:
+        now += pauses(now)
         polls += 1
-    slow, now = 0, 0.0
-    while now < 180:
-        now += pause(False, now, now)
-        slow += 1
-    assert polls <= 110
-    assert slow < polls
+    return polls
+
+
+def test_polls_are_close_where_the_end_is_near_and_few_over_three_minutes() -> None:
+    assert pause(True, True, since_begin=100, since_change=5) <= 1.5
+    assert pause(True, True, since_begin=5, since_change=0) == 1
+    for full, alone in ((True, True), (True, False), (False, False), (False, True)):
+        assert polled(lambda now, full=full, alone=alone: pause(full, alone, now, now)) <= 90  # type: ignore[misc]
+
+
+def test_many_rollouts_that_move_in_turn_are_not_all_watched_as_closely_as_the_last() -> None:
+    assert together([1.5, 5.0, 5.0]) == 1.5
+    assert together([1.5] + [5.0] * 9) == 2.5
+    assert polled(lambda now: together([1.0] * 10)) <= 80
+    assert together([5.0] * 10) == 5.0

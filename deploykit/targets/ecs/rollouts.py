@@ -13,7 +13,7 @@ from deploykit.model.progress import Progress
 from deploykit.targets.ecs.crash import TaskFailure, crash_loop, failures
 from deploykit.targets.ecs.definition import short
 from deploykit.targets.ecs.evidence import last_words
-from deploykit.targets.ecs.stand import Sight, Stand, look, needs_record, pause
+from deploykit.targets.ecs.stand import Sight, Stand, look, needs_record, pause, together
 from deploykit.targets.ecs.verify import verify
 
 _SLOWEST = 30.0  # seconds between polls while AWS throttles or cannot be reached
@@ -77,7 +77,8 @@ class Rollouts:
                     watched[key] = _Watched(begun, self.deadline.clock.monotonic())
                     self.progress.say(f"rolling out {short(begun.definition.arn)}", key)
             active = [item for key, item in watched.items() if key not in self.ended]
-            self.deadline.sleep(max(slowness, min(item.pause(self.deadline.clock.monotonic()) for item in active)))
+            now = self.deadline.clock.monotonic()
+            self.deadline.sleep(max(slowness, together([item.pause(now) for item in active])))
             try:
                 states = describe_services(self.aws, [item.begun.name for item in active], retry=False)
                 slowness = 0.0
@@ -89,7 +90,7 @@ class Rollouts:
             if self.deadline.passed:
                 for item in active:
                     if item.begun.name.key not in self.ended:
-                        waited = f"not done after {self.deadline.seconds:.0f} s: {item.last}"
+                        waited = f"not done after {self.deadline.seconds:.0f} s: {item.last}{item.complaint}"
                         self._end(item, RolloutEnd(item.begun, Stand.OVERDUE, waited))
             if stop_at_failure and any(not end.good for end in self.ended.values()):
                 return False
@@ -171,14 +172,17 @@ class _Watched:
         self.last = "waiting for ECS"
         self._since = self._changed = now
         self._counts: tuple[int, ...] = ()
-        self._full = False
+        self._full = self._alone = False
         self._failed = 0
         self._looked = now
         self._seen = {identifier for identifier, _, _ in begun.state.events}
         self._told = False
+        # What keeps ECS from going on, in its own words:
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html
+        self.complaint = ""
 
     def pause(self, now: float) -> float:
-        return pause(self._full, now - self._since, now - self._changed)
+        return pause(self._full, self._alone, now - self._since, now - self._changed)
 
     def news(self, state: ServiceState) -> list[str]:
         """ECS's events since the last look, oldest first, without the service's name in front."""
@@ -186,18 +190,22 @@ class _Watched:
         self._seen.update(identifier for identifier, _, _ in fresh)
         self._told = bool(fresh)
         prefix = f"(service {state.name}) "
-        return [message.removeprefix(prefix) for _, _, message in reversed(fresh)]
+        news = [message.removeprefix(prefix) for _, _, message in reversed(fresh)]
+        for message in news:
+            if "unable to" in message:
+                self.complaint = f"; ECS {message.rstrip('.')}"
+        return news
 
     def see(self, state: ServiceState, sight: Sight, now: float) -> None:
         rollout = sight.rollout
         if rollout is None:
             return
-        counts = (rollout.desired, rollout.running, rollout.pending, rollout.failed)
+        older = sum(other.running for other in state.rollouts if other.id != rollout.id)
+        counts = (rollout.desired, rollout.running, rollout.pending, rollout.failed, older)
         if counts != self._counts:
             self._counts, self._changed = counts, now
-        self._full = rollout.running == rollout.desired
+        self._full, self._alone = rollout.running == rollout.desired, not older
         failed = f", {rollout.failed} failed" if rollout.failed else ""
-        older = sum(other.running for other in state.rollouts if other.id != rollout.id)
         draining = f", {older} of other revisions" if older else ""
         self.last = f"{rollout.running} of {rollout.desired} running, {rollout.pending} pending{failed}{draining}"
 

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from deploykit.model.observed import Rollout, ServiceState
 
+_FEW = 3  # rollouts at once that are looked at as closely as a single one
+_MANY_PAUSE = 2.5  # seconds
+
 
 class Stand(StrEnum):
     """How far a rollout is; the last six are ends."""
@@ -65,17 +68,27 @@ def needs_record(state: ServiceState, rollout: str | None) -> bool:
     return ours is None or (ours.status != "PRIMARY" and ours.state != "FAILED")
 
 
-def pause(running_equals_desired: bool, since_begin: float, since_change: float) -> float:
+def pause(full: bool, alone: bool, since_begin: float, since_change: float) -> float:
     """Seconds until the next DescribeServices: close where the end is near, slower while nothing can have changed.
 
-    The first tasks of most rollouts run within 20 s; afterwards only a full count, or something that just moved,
-    promises an end soon.
+    ``full``: all new tasks run; ``alone``: none of another revision does. The first tasks of most rollouts run within
+    20 s. Afterwards the end comes soon once the old tasks are gone: what is left is that they have been drained.
+    While they run, the new ones' health is still being checked, and draining follows that.
     """
     if since_begin < 20:
         return 1.0
-    if running_equals_desired:
-        return 2.0
-    return 2.5 if since_change < 15 else 5.0
+    if full and alone:
+        return 1.5 if since_change < 20 else 2.5
+    return 2.5 if since_change < 15 else 3.0 if full else 5.0
+
+
+def together(pauses: Sequence[float]) -> float:
+    """Seconds until the next look at several rollouts at once: the shortest pause, but not as close for many.
+
+    Of many services that move in turn one always calls for a close look, which only the last few of them are worth.
+    """
+    shortest = min(pauses)
+    return shortest if len(pauses) <= _FEW else max(shortest, _MANY_PAUSE)
 
 
 def _primary(state: ServiceState, rollout: Rollout) -> Sight:

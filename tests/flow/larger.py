@@ -1,0 +1,54 @@
+"""Projects that are larger than the shop: many services, many containers, settings of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flow.world import World, shop
+
+HEAD = """
+[project]
+name = "shop"
+region = "us-east-1"
+
+[environments.dev]
+account = "108581769167"
+cluster = "dev"
+url = "{url}"
+state = "{state}"
+"""
+SERVICE = """
+[services.{key}]
+context = "{key}"
+repository = "shop/{key}"
+service = "dev-{key}"
+release_env = "GIT_SHA"
+"""
+
+
+@contextmanager
+def many(folder: Path, monkeypatch: pytest.MonkeyPatch, number: int, **options: Any) -> Iterator[World]:
+    """A shop of ``number`` services, s0, s1 …, that wait for nobody and are asked nothing."""
+    keys = [f"s{index}" for index in range(number)]
+    configuration = HEAD + "".join(SERVICE.replace("{key}", key) for key in keys)
+    (folder / "api").mkdir(parents=True)  # where a commit of the shop writes
+    with shop(folder, monkeypatch, configuration=configuration, keys=keys, **options) as world:
+        yield world
+
+
+def set_running(world: World, key: str, containers: Sequence[dict[str, Any]], **settings: Any) -> None:
+    """Have a service run these containers (added to its own) with these settings of UpdateService, and wait for it."""
+    served = world.services[key]
+    live = world.sim.ecs.describe_task_definition({"taskDefinition": world.running(key)})["taskDefinition"]
+    body = {name: live[name] for name in ("family", "cpu", "memory", "networkMode", "requiresCompatibilities")}
+    body["containerDefinitions"] = [*live["containerDefinitions"], *containers]
+    arn = world.sim.ecs.register_task_definition(body)["taskDefinition"]["taskDefinitionArn"]
+    world.sim.ecs.update_service(
+        {"cluster": served.cluster, "service": served.name, "taskDefinition": arn, **settings}
+    )
+    world.sim.clock.advance(300)
