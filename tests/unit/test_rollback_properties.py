@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deploykit.deploy.returning.choose import NoTarget, Target, choose
@@ -117,6 +117,10 @@ def test_a_withdrawn_release_is_not_gone_to_again_whatever_is_deployed_between(
             made.go(found, again=False)
 
 
+@example(
+    account([({"api"}, "healthy"), ({"web", "api"}, "healthy"), ({"api"}, "healthy"), ({"api"}, "healthy")]),
+    [({"web"}, False), ({"api"}, False), ({"web", "api"}, False)],
+)
 @given(histories, st.lists(st.tuples(changes, st.booleans()), min_size=1, max_size=10))
 def test_rolling_back_some_services_at_a_time_never_takes_one_forward(
     made: Account, acts: list[tuple[set[str], bool]]

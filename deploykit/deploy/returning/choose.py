@@ -97,7 +97,7 @@ class _Row:
         self.live = live
         self.chosen = chosen
         self.revisions = Revisions(entries)
-        self.running: Running = running_release(entries, live, chosen)
+        self.running: Running = running_release(entries, live, chosen, whole=True)
         self.standings: dict[str, Standing] = {}
         if self.running.release is None:
             self.standings = {key: standing(entries, key, live[key], self.revisions) for key in chosen}

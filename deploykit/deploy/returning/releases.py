@@ -86,11 +86,12 @@ def took_effect(entry: LedgerEntry) -> bool:
 
 
 def running_release(
-    entries: Sequence[LedgerEntry], live: Mapping[str, Live], services: Collection[str] = ()
+    entries: Sequence[LedgerEntry], live: Mapping[str, Live], services: Collection[str] = (), *, whole: bool = False
 ) -> Running:
     """The newest of ``entries`` (newest first) all of whose revisions run; a rollback's is the release it went to.
 
     ``services``: look at these only. Services that an entry does not know, or that are gone since, say nothing.
+    ``whole``: a rollback of some services, which left others at a release of their own, brought no release.
     """
     chosen = [key for key in live if not services or key in services]
     revisions = Revisions(entries)
@@ -103,9 +104,19 @@ def running_release(
         ):
             if entry.kind != "rollback":
                 return Running(entry.id, entry, entry)
-            if entry.target:
+            if entry.target and (not whole or _runs_whole(_find(entries, entry.target), live, chosen, revisions)):
                 return Running(entry.target, _find(entries, entry.target), entry)
     return Running()
+
+
+def _runs_whole(
+    gone_to: LedgerEntry | None, live: Mapping[str, Live], chosen: Collection[str], revisions: Revisions
+) -> bool:
+    """True where every chosen service runs what ``gone_to`` has of it."""
+    services = gone_to.services if gone_to else {}
+    return all(
+        revisions.same(services[key].task_definition, live[key].task_definition) for key in chosen if key in services
+    )
 
 
 def standing(entries: Sequence[LedgerEntry], service: str, live: Live, revisions: Revisions) -> Standing:
