@@ -18,7 +18,7 @@ from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.rolling import Rolling
 from deploykit.deploy.verdicts import write_verdicts
 from deploykit.edges.clock import Deadline
-from deploykit.errors import DeploykitError, ExitCode, Interrupted
+from deploykit.errors import DeploykitError, ExitCode, FailedBefore, Interrupted
 from deploykit.model.finding import Finding
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.observed import ObservedService
@@ -77,6 +77,7 @@ class Execution:
         """The whole way; whatever happens, the ledger entry is closed and tells it."""
         try:
             self._look_before()
+            self._refuse_too_late()
             if not self.migrating.run(self.steps, self.deadline):
                 self.findings.append(self.migrating.finding())
                 return self._close(self.migrating.ending())
@@ -104,6 +105,15 @@ class Execution:
             self.record.note(baseline=known, services=self.plan.released())
         self.baseline = known
         self.record.open()
+
+    def _refuse_too_late(self) -> None:
+        """Begin nothing that there is no time left for. Raises: FailedBefore."""
+        if self.deadline.passed:
+            raise FailedBefore(
+                f"the {self.deadline.seconds:.0f} s of the deadline were over before the rollout began; "
+                "nothing that runs was changed",
+                "give it more time: --deadline 30m",
+            )
 
     def _roll_out(self) -> None:
         self.rolling.forward.deadline = self._rollout_deadline()  # from now: a migration has a timeout of its own
@@ -184,8 +194,8 @@ class Execution:
 
     def _undo(self) -> None:
         edges, crash_after = self.edges, self.configuration.rollout.crash_after
-        # an undo gets a release's time of its own: it must not fail because the release took long
-        self.deadline = Deadline(edges.clock, self.intent.deadline)
+        # an undo gets a rollout's time of its own: it must not fail because the release took long or had little
+        self.deadline = Deadline(edges.clock, max(self.intent.deadline, self.configuration.rollout.deadline))
         self.put_back = self.rolling.undo(self._rollout_deadline(), crash_after, edges.progress)
         if self.intent.invalidate:
             # what had tasks that could answer may have filled a cache
