@@ -69,3 +69,13 @@ def test_a_refused_connection_is_an_endpoint_that_is_down(world: World) -> None:
     done = world.run("check")
     assert (done.code, done.document["healthy"]) == (11, False)
     assert "down: connection refused" in done.people
+
+
+def test_a_release_without_endpoints_says_that_none_is_configured(world: World) -> None:
+    path = world.folder / "deploykit.toml"
+    path.write_text(path.read_text().partition("[[checks.endpoints]]")[0])
+    world.commit("first")
+    done = world.run("deploy")
+    assert (done.code, done.document["release"]["verdict"]) == (0, "unchecked")
+    assert "no endpoint is configured" in done.people
+    assert "only a warning" not in done.people

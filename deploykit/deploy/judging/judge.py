@@ -109,6 +109,8 @@ class Judge:
         proven = sum(watch.settled and not watch.condemned and not watch.stale for watch in deciding)
         blind = f", {self._blind_rounds} in which this machine reached nothing" if self._blind_rounds else ""
         rounds = "1 round" if self._rounds == 1 else f"{self._rounds} rounds"
+        if not self._watches:
+            return "no endpoint is configured"
         if not deciding:
             return f"nothing to prove after {rounds}: every endpoint is only a warning{blind}"
         return f"{proven} of {len(deciding)} endpoints proven after {rounds}{blind}"
