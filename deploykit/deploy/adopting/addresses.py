@@ -54,7 +54,9 @@ def address_of(service: SeenService, seen: SeenCluster) -> tuple[Address, str] |
     found: list[tuple[Address, str]] = []
     for group in service.state.target_groups:
         check = seen.health_checks.get(group.arn)
-        for arn in check.balancers if check else ():
+        # the rules too, because a local AWS may name only the load balancers whose default forwards to the group
+        using = [rule.balancer for rule in seen.rules if group.arn in rule.target_groups]
+        for arn in dict.fromkeys([*(check.balancers if check else ()), *using]):
             address = _address(arn, group.arn, seen)
             if address is not None:
                 found.append((address, group.arn))
@@ -96,7 +98,7 @@ def _address(arn: str, group: str, seen: SeenCluster) -> Address | None:
     if not listener:
         why = "guessed: the load balancer's own name; its listeners could not be read"
     elif seen.distributions is None:
-        why = "guessed: the load balancer's; whether a distribution is before it could not be read"
+        why = "guessed: the load balancer's; distributions could not be read"
     elif named:
         why = "the host that the load balancer's rule asks for"
     elif secure:

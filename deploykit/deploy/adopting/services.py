@@ -85,7 +85,7 @@ def _lines(
         lines = [Line("image", quoted(one.owner), _same_image(one, owners[one.owner]))]
     else:
         place = found.get(one.key)
-        nothing = "no folder with a Dockerfile looks like it; write the one its image is built from"
+        nothing = "no folder with a Dockerfile looks like it; write its own"
         lines = [
             Line("context", quoted(place.context if place else one.key), GUESSED + (place.why if place else nothing)),
             Line("repository", quoted(one.repository), one.doubt or _missing(one.repository, seen)),
