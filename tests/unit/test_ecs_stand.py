@@ -72,6 +72,18 @@ def test_the_record_is_only_asked_for_where_the_list_cannot_tell() -> None:
     assert needs_record(service(rollouts=[rollout()]), OURS)
 
 
+def test_an_answer_from_before_the_rollout_is_waited_out_and_a_rollout_of_others_is_not() -> None:
+    before = service(rollouts=[rollout("ecs-svc/1")])
+    assert look(before, OURS, NEW, older={"ecs-svc/1"}).stand is Stand.WAITING
+    assert look(before, OURS, NEW).stand is Stand.VANISHED
+    assert look(before, OURS, NEW, "ROLLBACK_IN_PROGRESS", {"ecs-svc/1"}).stand is Stand.ROLLED_BACK
+    others = service(
+        rollouts=[rollout("ecs-svc/3", task_definition=OTHER), rollout("ecs-svc/1", status="ACTIVE")]
+    )
+    assert look(others, OURS, NEW, older={"ecs-svc/1"}).stand is Stand.VANISHED
+    assert look(others, OURS, NEW, "STOPPED", {"ecs-svc/1"}).stand is Stand.SUPERSEDED
+
+
 def polled(pauses: Callable[[float], float], seconds: float = 180.0) -> int:
     """How many polls fit into ``seconds``."""
     now, polls = 0.0, 0

@@ -16,6 +16,7 @@ from deploykit.targets.ecs.evidence import last_words
 from deploykit.targets.ecs.stand import Sight, Stand, look, needs_record, pause, together
 from deploykit.targets.ecs.verify import verify
 
+_LAG = 30.0  # seconds after UpdateService in which DescribeServices may not show it yet
 _SLOWEST = 30.0  # seconds between polls while AWS throttles or cannot be reached
 
 
@@ -113,8 +114,8 @@ class Rollouts:
         for message in item.news(state):
             self.progress.say(message, begun.name.key)
         record = self._record(begun) if needs_record(state, begun.rollout) else None
-        sight = look(state, begun.rollout, begun.definition.arn, record)
         now = self.deadline.clock.monotonic()
+        sight = look(state, begun.rollout, begun.definition.arn, record, item.older(now))
         item.see(state, sight, now)
         self.progress.live(begun.name.key, item.last)
         if sight.stand is Stand.STEADY:
@@ -183,6 +184,15 @@ class _Watched:
 
     def pause(self, now: float) -> float:
         return pause(self._full, self._alone, now - self._since, now - self._changed)
+
+    def older(self, now: float) -> frozenset[str]:
+        """The rollouts that were there before this one, while answers may still be from then.
+
+        https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html ("eventual consistency")
+        """
+        if self.begun.rollout is None or now - self._since > _LAG:
+            return frozenset()
+        return frozenset(rollout.id for rollout in self.begun.state.rollouts) - {self.begun.rollout}
 
     def news(self, state: ServiceState) -> list[str]:
         """ECS's events since the last look, oldest first, without the service's name in front."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,12 +35,19 @@ class Sight:
     rollout: Rollout | None = None
 
 
-def look(state: ServiceState, rollout: str | None, wanted: str, record: str | None = None) -> Sight:
+def look(
+    state: ServiceState,
+    rollout: str | None,
+    wanted: str,
+    record: str | None = None,
+    older: Collection[str] = (),
+) -> Sight:
     """Judge one DescribeServices answer.
 
     ``rollout`` is the id that our UpdateService got; None follows whichever rollout runs ``wanted`` (after
     StopServiceDeployment, whose answer names none). ``record`` is the status of our service deployment, where it
-    had to be asked for (``needs_record``).
+    had to be asked for (``needs_record``). ``older``: the ids of the rollouts that ours came after, as long as an
+    answer may still be from before it: ECS's answers are eventually consistent.
     """
     primary = state.primary
     ours = state.rollout(rollout) if rollout else _of(state.rollouts, wanted)
@@ -50,6 +57,8 @@ def look(state: ServiceState, rollout: str | None, wanted: str, record: str | No
         return Sight(Stand.ROLLED_BACK, ours.reason, ours)
     if record and record.startswith("ROLLBACK"):
         return Sight(Stand.ROLLED_BACK, f"ECS reports {record}", ours)
+    if ours is None and all(listed.id in older for listed in state.rollouts):
+        return Sight(Stand.WAITING, "waiting for ECS to list the rollout")
     if rollout is None:
         return Sight(Stand.WAITING, "waiting for ECS to put the revision back", ours)
     if primary is not None and primary.task_definition == wanted:
