@@ -14,7 +14,9 @@ from deploykit.errors import UsageError
 _EXAMPLE_NAME = "davidshaevel"
 _EXAMPLE_ACCOUNT = "108581769167"
 _PLACEHOLDER_ACCOUNT = "123456789012"
-_CATCH_ALL = ("frontend", "web", "www", "site", "app", "ui")  # services that usually take the rest of the paths
+CATCH_ALL = frozenset(
+    {"frontend", "web", "www", "site", "app", "ui"}
+)  # services that usually take the rest of the paths
 _SKIPPED = {"node_modules", "vendor", "target", "dist", "build"}
 _DEPTH = 2
 _KEPT_AS_COMMENTS = ("contact", "backend-health", "api-projects")  # endpoints that show most of the keys
@@ -169,7 +171,7 @@ def _for(part: str, services: Sequence[FoundService]) -> str:
 
 def _local(part: str, services: Sequence[FoundService]) -> str:
     with_port = [service for service in services if service.port is not None]
-    rest = next((service for service in with_port if service.key in _CATCH_ALL), with_port[-1] if with_port else None)
+    rest = next((service for service in with_port if service.key in CATCH_ALL), with_port[-1] if with_port else None)
     comment = part.split("\n", 1)[0]
     blocks = []
     for service in services:

@@ -74,7 +74,11 @@ def running(service: SeenService, seen: SeenCluster) -> Running:
         reference=reference,
         ours=distance == 0,
         doubt=doubt,
-        sidecars=tuple(f"{spec.get('name')} ({_brief(str(spec.get('image', '')))})" for spec in others),
+        sidecars=tuple(
+            f"{spec.get('name')} ({_brief(str(spec.get('image', '')))})"
+            for spec in service.containers
+            if spec is not chosen
+        ),
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from deploykit.config.starter import CATCH_ALL
 from deploykit.deploy.adopting.addresses import Address, address_of, routes
 from deploykit.deploy.adopting.containers import local_secrets
+from deploykit.deploy.adopting.naming import words
 from deploykit.deploy.adopting.seen import SeenCluster
 from deploykit.deploy.adopting.services import Adopted
 from deploykit.deploy.adopting.text import GUESSED, Block, Line, listed, quoted, remark
@@ -36,7 +38,7 @@ def endpoint_blocks(adopted: Sequence[Adopted], seen: SeenCluster, main: Address
 def local_blocks(adopted: Sequence[Adopted], seen: SeenCluster) -> list[Block]:
     """How each service runs on a local platform."""
     blocks: list[Block] = []
-    rest: str | None = None
+    rest = _takes_the_rest(adopted, seen)
     for one in adopted:
         lines: list[Line] = []
         if one.port is not None:
@@ -44,9 +46,7 @@ def local_blocks(adopted: Sequence[Adopted], seen: SeenCluster) -> list[Block]:
             patterns = routes(one.seen, seen)
             if patterns:
                 lines.append(Line("routes", listed(patterns)))
-            elif rest is None:
-                rest = one.key
-            else:
+            elif one.key != rest:
                 note = f"{GUESSED}{rest} takes the rest of the paths; here they share one load balancer"
                 lines.append(Line("routes", listed([f"/{one.key}/*"]), note))
             path = _health_path(one, seen)
@@ -67,6 +67,12 @@ def local_blocks(adopted: Sequence[Adopted], seen: SeenCluster) -> list[Block]:
     said = "What Terraform decides on AWS and only a local platform (`deploykit sandbox up`) has to be told."
     first = blocks[0]
     return [Block(first.header, first.lines, above=(said,)), *blocks[1:]]
+
+
+def _takes_the_rest(adopted: Sequence[Adopted], seen: SeenCluster) -> str | None:
+    """Of the services without paths of their own, one: with a name that sites have, else the first."""
+    without = [one.key for one in adopted if one.port is not None and not routes(one.seen, seen)]
+    return next(iter(sorted(without, key=lambda key: CATCH_ALL.isdisjoint(words(key)))), None)
 
 
 def _endpoint(one: Adopted, adopted: Sequence[Adopted], seen: SeenCluster, main: Address | None) -> Block | None:

@@ -96,7 +96,8 @@ def _lines(
     if variable:
         lines.append(Line("release_env", quoted(variable[0]), f"{GUESSED}{variable[1]}"))
     else:
-        note = "its own commit under this name; no variable it has looks like one"
+        known = "; no variable it has looks like one" if one.runs.spec else ""
+        note = f"its own commit under this name{known}"
         lines.append(Line("release_env", '"GIT_SHA"', note, off=True))
     if one.runs.log_group:
         lines.append(remark(f"its logs: {one.runs.log_group}"))
@@ -108,7 +109,7 @@ def _lines(
 def _container(one: Adopted) -> list[Line]:
     name = one.runs.container
     if name is None:
-        note = "its task definition could not be read; the container that runs the image, where not named as above"
+        note = "which container runs the image could not be read"
         return [Line("container", quoted(one.key), f"{GUESSED}{note}")]
     lines = []
     if name != one.key or one.runs.doubt:
@@ -135,7 +136,8 @@ def _repository(
         return alike[0], f"{GUESSED}{what}; this repository has the service's name"
     if runs.image and not any(folder.key in names for folder in folders):
         return None
-    return f"{project}/{key}", f"{GUESSED}{what}, and no repository in ECR has its name"
+    unknown = "no repository in ECR has its name" if seen.repositories is not None else "ECR's could not be listed"
+    return f"{project}/{key}", f"{GUESSED}{what}, and {unknown}"
 
 
 def _missing(repository: str, seen: SeenCluster) -> str:
