@@ -11,6 +11,7 @@ from deploykit.deploy.migrating.run import Migrating
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.outlook import decided, look, look_again, plan_of, refusals
 from deploykit.deploy.plan import order_of
+from deploykit.deploy.preflight import preflight, refuse
 from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.rolling import Rolling
 from deploykit.deploy.source import chosen_services
@@ -53,6 +54,10 @@ def migrate_only(order: DeployOrder, edges: Edges) -> RunReport:
         migrating.run(steps, deadline)
         ending = Ending(Outcome.UNCHANGED, ExitCode.OK, None, f"nothing to migrate: {_why(migrating)}")
         return _report(ending, plan, migrating, steps, release=None)
+    ahead = preflight(configuration, edges.aws, plan)
+    for warning in ahead.warnings:
+        edges.progress.warn(warning)
+    refuse(ahead)
     record.open()
     outcome = Outcome.FAILED
     try:
