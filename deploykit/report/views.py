@@ -78,7 +78,8 @@ def of_plan(document: Document, style: Style) -> list[str]:
     lines += _way_back_lines(document["way_back"], style)
     lines += [f"{style.bad('deploy would refuse')}: {text}" for text in document["refusals"]]
     nothing = document["outcome"] == "unchanged"
-    lines.append("nothing to do" if nothing else "`deploykit deploy` does this")
+    if nothing or not document["refusals"]:
+        lines.append("nothing to do" if nothing else "`deploykit deploy` does this")
     return lines
 
 
