@@ -98,9 +98,12 @@ def healthy(settings: Settings) -> bool:
 
 
 def running(instance: str) -> list[int]:
-    """Process ids of this sandbox's servers, found by their command line: also of one nobody wrote down."""
-    wanted = [str(SERVER), instance]
-    return [pid for pid, line in _command_lines() if line[1:3] == wanted]
+    """Process ids of this sandbox's servers, found by their command line: also of one nobody wrote down.
+
+    Wherever the deploykit that started it was installed: it may have been upgraded or moved since.
+    """
+    program = SERVER.parts[-3:]  # deploykit/sandbox/server
+    return [pid for pid, line in _command_lines() if line[2:3] == [instance] and Path(line[1]).parts[-3:] == program]
 
 
 def stop(instance: str) -> int:
