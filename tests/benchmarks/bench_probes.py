@@ -1,7 +1,8 @@
 """What a round of probes costs, as ratios: `python -m tests.benchmarks.bench_probes`.
 
 A server in a process of its own answers each request after 100 ms; printed is what a round takes next to that, and next
-to the same round with a session of requests for every probe.
+to the same round with a session of requests for every probe. Exits 1 where seven probes take longer than the slowest
+answer and 50 ms, or a thousand longer than 2.5 s.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +23,7 @@ from deploykit.probes.http import Prober
 
 DELAY = 0.1  # seconds
 REPEATS = 5
+ALLOWED = {7: DELAY + 0.05, 1000: 2.5}  # probes in a round → seconds
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -72,18 +75,23 @@ def _with_prober(url: str, count: int, samples: int) -> None:
         raise SystemExit(f"{len(bad)} of {len(readings)} probes failed, the first: {bad[:1]}")
 
 
-def main() -> None:
+def main() -> int:
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.Process(target=_serve, args=(theirs,), daemon=True)
     server.start()
     url = f"http://127.0.0.1:{ours.recv()}"
-    print(f"{'probes':>8} {'seconds':>8} {'x slowest answer':>17} {'x requests':>11}")
+    missed = False
+    print(f"{'probes':>8} {'seconds':>8} {'x slowest answer':>17} {'x requests':>11} {'x limit':>8}")
     for count, samples in ((7, 1), (7, 3), (1000, 1), (1000, 3)):
         took = _seconds(lambda count=count, samples=samples: _with_prober(url, count, samples))  # type: ignore[misc]
         other = _seconds(lambda probes=count * samples: _with_requests(url, probes))  # type: ignore[misc]
-        print(f"{count * samples:>8} {took:>8.3f} {took / DELAY:>17.2f} {took / other:>11.2f}")
+        limit = ALLOWED.get(count * samples)
+        missed = missed or (limit is not None and took > limit)
+        share = f"{took / limit:.2f}" if limit else "–"
+        print(f"{count * samples:>8} {took:>8.3f} {took / DELAY:>17.2f} {took / other:>11.2f} {share:>8}")
     server.terminate()
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
