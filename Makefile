@@ -19,6 +19,7 @@ lint:
 
 bench:
 	@.ci/python dev
+	@.ci/engine start
 	@for each in tests/benchmarks/bench_*.py; do .venv/bin/python -m "tests.benchmarks.$$(basename $$each .py)" || exit 1; done
 
 clean:
