@@ -59,7 +59,7 @@ def conclude(run: Happened) -> Ending:
     if judgement.verdict is Verdict.UNHEALTHY:
         return _failed(run, "the release is unhealthy: " + judgement.reason)
     if judgement.verdict is Verdict.INCONCLUSIVE or run.not_invalidated:
-        reason = judgement.reason if judgement.verdict is Verdict.INCONCLUSIVE else "a CDN could not be invalidated"
+        reason = "a CDN could not be invalidated" if run.not_invalidated else judgement.reason
         return Ending(
             Outcome.INCONCLUSIVE,
             ExitCode.INCONCLUSIVE,

@@ -146,7 +146,8 @@ class Execution:
                 empty(invalidations, purpose, self.record, edges.aws, self.deadline, edges.progress)
         except DeploykitError as error:
             edges.progress.warn(error.message)
-            self.findings.append(not_invalidated(error))
+            refused = not_invalidated(error)
+            self.findings += [refused] if refused not in self.findings else []
             return False
         return True
 

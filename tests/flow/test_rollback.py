@@ -149,3 +149,19 @@ def test_an_unknown_target_is_5(world: World) -> None:
     done = world.run("rollback", "--to", "0123abc")
     assert done.code == 5
     assert "0123abc" in done.people
+
+
+def test_what_was_withdrawn_by_tag_alone_is_not_gone_to_when_the_ledger_is_back(world: World) -> None:
+    first, second = released(world, "first", "second")
+    world.sim.faults.deny("ListObjectsV2", service="s3")
+    world.sim.faults.deny("PutObject", service="s3")
+    assert world.run("rollback").document["release"]["sha"] == first
+    world.sim.faults.clear()
+    third = world.commit("third")
+    done = world.run("deploy")
+    assert done.code == 0
+    ready = done.document["way_back"]["release"]
+    back = world.run("rollback")
+    assert (back.code, back.document["release"]["sha"]) == (0, first)
+    assert ready is not None
+    assert second != first != third

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from deploykit.config.schema import Configuration
 from deploykit.deploy.returning.choose import NoTarget, Target, choose
 from deploykit.deploy.returning.releases import live_of
+from deploykit.deploy.returning.startable import choose_untagged
 from deploykit.edges.aws.session import Aws
 from deploykit.errors import FailedBefore, OutOfReach
 from deploykit.ledger.store import Listing, Store, open_store
@@ -74,7 +75,7 @@ def find_target(
     live = live_of(observed)
     chosen = {key: service for key, service in observed.items() if not services or key in services}
 
-    def pick(entries: tuple[LedgerEntry, ...]) -> Target | NoTarget:
+    def pick(entries: Sequence[LedgerEntry]) -> Target | NoTarget:
         return choose(entries, live, to, services)
 
     def wanted(entries: tuple[LedgerEntry, ...]) -> str | None:
@@ -95,6 +96,8 @@ def find_target(
         oldest = entries[-1].id
         entries += tuple(entry for entry in read_tags() if entry.id < oldest)
         picked = pick(entries)
+    if to is None:
+        picked = choose_untagged(aws, entries, pick)
     return Found(_or_raise(picked), Recorded(store, entries))
 
 

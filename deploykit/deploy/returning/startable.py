@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+from deploykit.deploy.returning.choose import NoTarget, Target
 from deploykit.edges.aws.ecr import missing_images
 from deploykit.edges.aws.ecs import describe_definition
 from deploykit.edges.aws.iam import role_exists
@@ -15,7 +16,9 @@ from deploykit.edges.aws.secrets import missing_parameters, secret_trouble
 from deploykit.edges.aws.session import Aws, AwsRefused
 from deploykit.edges.parallel import side_by_side
 from deploykit.errors import DeploykitError, FailedBefore, OutOfReach
+from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import Definition
+from deploykit.model.release import Verdict
 
 _ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<rest>.+)")
 _SECRET = re.compile(r"(arn:[\w-]+:secretsmanager:(?P<region>[\w-]+):\d+:secret:[^:]+)(?::.*)?")
@@ -58,13 +61,33 @@ def definitions_of(aws: Aws, revisions: Mapping[str, str]) -> tuple[dict[str, De
                 raise
             return None
 
-    found = side_by_side({key: partial(describe, arn) for key, arn in revisions.items()})
+    asks = {key: partial(aws.remember, ("definition", arn), partial(describe, arn)) for key, arn in revisions.items()}
+    found = side_by_side(asks)
     gone = [
         f"{key}: task definition {revisions[key].rpartition('/')[2]} was deleted"
         for key, definition in found.items()
         if definition is None
     ]
     return {key: definition for key, definition in found.items() if definition is not None}, gone
+
+
+def choose_untagged(
+    aws: Aws, entries: Sequence[LedgerEntry], pick: Callable[[Sequence[LedgerEntry]], Target | NoTarget]
+) -> Target | NoTarget:
+    """What ``pick`` chooses of ``entries``, passing over releases whose revisions are tagged as withdrawn.
+
+    A rollback that could not reach the ledger has withdrawn what it left by tag only.
+    """
+    while True:
+        picked = pick(entries)
+        if isinstance(picked, NoTarget):
+            return picked
+        definitions, _ = definitions_of(aws, picked.revisions)
+        own = [definition for definition in definitions.values() if definition.release == picked.release]
+        if not any(definition.verdict == Verdict.WITHDRAWN for definition in own):
+            return picked
+        tagged = picked.release
+        entries = [replace(entry, withdrawn_by="a tag") if entry.id == tagged else entry for entry in entries]
 
 
 def startable(aws: Aws, definitions: Mapping[str, Definition], account: str, registry: str | None = None) -> Startable:

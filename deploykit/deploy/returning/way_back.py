@@ -10,7 +10,7 @@ from deploykit.deploy.migrating.across import crossed
 from deploykit.deploy.orders import Edges
 from deploykit.deploy.returning.choose import NoTarget, choose
 from deploykit.deploy.returning.releases import Live
-from deploykit.deploy.returning.startable import definitions_of, startable
+from deploykit.deploy.returning.startable import choose_untagged, definitions_of, startable
 from deploykit.edges.aws.session import Aws
 from deploykit.errors import DeploykitError
 from deploykit.model.ledger import LedgerEntry
@@ -25,7 +25,10 @@ def way_back(
     ``entries``: newest first. What cannot be looked at is among the problems: a way back that nobody has seen is
     not ready.
     """
-    target = choose(entries, live)
+    try:
+        target = choose_untagged(aws, entries, lambda known: choose(known, live))
+    except DeploykitError as error:
+        return WayBack(False, None, (f"could not look: {error.message}",))
     if isinstance(target, NoTarget):
         return WayBack(False, None, (target.reason,))
     across = [
