@@ -112,7 +112,7 @@ def test_a_platform_of_ones_own_goes_through_releases_a_crash_a_wrong_answer_and
         ("rollback", first, "healthy", "rolled_back"),
         ("deploy", ill, "unhealthy", "rolled_back"),
         ("deploy", crashed, "unhealthy", "rolled_back"),
-        ("deploy", second, "healthy", "deployed"),
+        ("deploy", second, "withdrawn", "deployed"),  # the rollback left it
         ("deploy", first, "healthy", "deployed"),
     ]
 
