@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from deploykit.edges.aws.ecs import describe_definition, list_definitions
+from deploykit.edges.aws.ecs import describe_definition, list_definitions, revision_of
 from deploykit.edges.aws.session import Aws, AwsRefused
 from deploykit.edges.parallel import side_by_side
 from deploykit.ledger.store import started_of
@@ -36,18 +36,12 @@ class Revision:
 
     @property
     def number(self) -> int:
-        return revision_number(self.arn)
+        return revision_of(self.arn)
 
     @property
     def counts(self) -> bool:
         """True where a release that did not change the service may have run it: proven, or running now."""
         return self.live or bool(self.verdict and self.verdict.verified)
-
-
-def revision_number(arn: str) -> int:
-    """``3`` of ``…/web:3``."""
-    tail = arn.rpartition(":")[2]
-    return int(tail) if tail.isdigit() else 0
 
 
 def tagged_releases(
@@ -110,7 +104,7 @@ class _Family:
         if self._arns is None:
             family = self.observed.definition.family
             listed = [list_definitions(self.aws, family, status) for status in ("ACTIVE", "INACTIVE")]
-            self._arns = heapq.merge(*listed, key=lambda arn: -revision_number(arn))
+            self._arns = heapq.merge(*listed, key=lambda arn: -revision_of(arn))
         taken = list(itertools.islice(self._arns, min(_PORTION, at_most - self.seen)))
         self.seen += len(taken)
         self.exhausted = len(taken) < _PORTION or self.seen >= at_most

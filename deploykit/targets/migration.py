@@ -206,7 +206,6 @@ class _Watch:
     def __post_init__(self) -> None:
         self._limit = self.deadline.seconds
         self._began = self.deadline.clock.monotonic()
-        self._last = ""
 
     def look(self, progress: Progress) -> TaskEnd | None:
         """One poll; the end, where it has come."""

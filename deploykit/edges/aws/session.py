@@ -166,10 +166,6 @@ class Aws:
             self._remembered[key] = answer
         return answer
 
-    @property
-    def total_calls(self) -> int:
-        return sum(self.calls.values())
-
     def _client(self, service: str, retry: bool) -> Any:
         with self._lock:  # creating clients is not thread-safe; using them is
             found = self._clients.get((service, retry))
