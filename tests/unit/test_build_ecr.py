@@ -68,7 +68,7 @@ def test_a_missing_repository_says_how_to_make_it(aws: Aws) -> None:
     line = "aws ecr create-repository --repository-name shop/web --image-tag-mutability IMMUTABLE --region us-east-1"
     assert f"`{line}`" in caught.value.hint
     with pytest.raises(FailedBefore, match="does not exist"):
-        ecr.immutable(aws, "shop/web")
+        ecr.find_images(aws, "shop/web", ["one"], URI)
 
 
 def test_a_second_tag_names_the_same_image_and_may_be_asked_for_twice(sim: Simulator, aws: Aws) -> None:

@@ -93,15 +93,6 @@ def missing_repository(name: str, region: str) -> FailedBefore:
     )
 
 
-def immutable(aws: Aws, repository: str) -> bool:
-    """Whether a tag of ``repository`` stays with its first image. Raises: FailedBefore (no such repository)."""
-    try:
-        answer = aws.call("ecr", "DescribeRepositories", repositoryNames=[repository])
-    except AwsRefused as error:
-        raise _in_our_words(error, repository, aws.region) from error
-    return str(answer["repositories"][0].get("imageTagMutability", "MUTABLE")).startswith("IMMUTABLE")
-
-
 def find_image(aws: Aws, repository: str, tag: str, uri: str) -> Image | None:
     """The image under ``tag``; None where there is none. ``config_digest`` is None for an index of images.
 
