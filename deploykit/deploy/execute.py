@@ -21,10 +21,9 @@ from deploykit.edges.clock import Deadline
 from deploykit.errors import DeploykitError, ExitCode, FailedBefore, Interrupted
 from deploykit.model.finding import Finding
 from deploykit.model.migration import PlannedMigration
-from deploykit.model.observed import ObservedService
-from deploykit.model.plan import CdnInvalidation, Plan, released_service
+from deploykit.model.plan import CdnInvalidation, Plan
 from deploykit.model.probe import Samples
-from deploykit.model.release import Outcome, ReleasedService, ReleaseSummary, Verdict
+from deploykit.model.release import Outcome, ReleaseSummary, Verdict
 from deploykit.model.report import RunReport
 from deploykit.targets.cdn import needed
 from deploykit.targets.ecs.evidence import finding
@@ -166,7 +165,7 @@ class Execution:
             behind = needed(self.configuration.cdn, services)
             return bool(behind) and self.intent.invalidate and self._invalidate("stale", behind)
 
-        return self.proof.prove(self.running(), self.baseline, restoring=restoring, repair=repair)
+        return self.proof.prove(self.rolling.running(), self.baseline, restoring=restoring, repair=repair)
 
     def _undo_if_asked(self) -> None:
         failed = not self.rolled_out or (self.judgement and self.judgement.verdict is Verdict.UNHEALTHY)
@@ -204,25 +203,6 @@ class Execution:
         if self.intent.check:
             self.after_undo = self._judge(restoring=self.baseline is not None)
 
-    def released(self) -> dict[str, ReleasedService]:
-        """Every service of the environment in the release as it was tried: what the ledger keeps."""
-        services = self.plan.released()
-        for key, begun in self.rolling.forward.begun.items():
-            change = self.plan.changes[key]
-            before = change.before.arn if change.before else None
-            services[key] = ReleasedService(
-                key, change.sha, change.image, change.digest, begun.definition.arn, before, changed=True
-            )
-        return services
-
-    def running(self) -> dict[str, ReleasedService]:
-        """Every service as it runs by now, as far as this run knows."""
-        services = self.released()
-        for key, begun in self.rolling.back.begun.items() if self.rolling.back else ():
-            observed = ObservedService(begun.state, begun.definition, begun.container)
-            services[key] = released_service(observed)
-        return services
-
     def _rollouts(self) -> Rollouts:
         return Rollouts(
             self.edges.aws, self._rollout_deadline(), self.configuration.rollout.crash_after, self.edges.progress
@@ -253,7 +233,7 @@ class Execution:
         plan, verdict = self.plan, ending.verdict
         results = self.judgement.endpoints if self.judgement else self.after_undo.endpoints if self.after_undo else {}
         self.record.close(
-            services=self.released(),
+            services=self.rolling.released(),
             verdict=verdict,
             outcome=ending.outcome,
             checks=results,
@@ -265,7 +245,7 @@ class Execution:
             outcome=ending.outcome,
             exit_code=ending.code,
             release=ReleaseSummary(plan.release, plan.sha, plan.previous_sha, verdict),
-            services=self.running(),
+            services=self.rolling.running(),
             checks=results,
             findings=tuple(self.findings),
             steps=tuple(self.steps.taken),
@@ -275,7 +255,7 @@ class Execution:
 
     def _leave(self, outcome: Outcome) -> None:
         """The end of a run that does not get to its own: what was rolled out by then is written down."""
-        self.record.close(outcome=outcome, services=self.released(), steps=tuple(self.steps.taken))
+        self.record.close(outcome=outcome, services=self.rolling.released(), steps=tuple(self.steps.taken))
 
     def _interrupted(self) -> Interrupted:
         continues = f"deploykit {self.record.entry.command}"
@@ -286,7 +266,7 @@ class Execution:
             outcome=Outcome.INTERRUPTED,
             exit_code=ExitCode.INTERRUPTED,
             release=ReleaseSummary(plan.release, plan.sha, plan.previous_sha),
-            services=self.running(),
+            services=self.rolling.running(),
             steps=tuple(self.steps.taken),
         )
         left = ", ".join(filter(None, (self.migrating.left(), self.rolling.left())))

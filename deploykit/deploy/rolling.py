@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from deploykit.deploy.plan import reversed_order
-from deploykit.edges.aws.ecs import (
-    describe_services,
-    register_definition,
-    service_rollout,
-    stop_rollout,
-    update_service,
-)
+from deploykit.edges.aws.ecs import describe_services, register_definition, update_service
+from deploykit.edges.aws.ecs_rollouts import service_rollout, stop_rollout
 from deploykit.edges.aws.session import Aws, AwsRefused, NotAllowed
 from deploykit.edges.clock import Deadline
 from deploykit.errors import FailedBefore
-from deploykit.model.observed import Definition, ServiceName, ServiceState
-from deploykit.model.plan import Change, Plan
+from deploykit.model.observed import Definition, ObservedService, ServiceName, ServiceState
+from deploykit.model.plan import Change, Plan, released_service
 from deploykit.model.progress import Progress
+from deploykit.model.release import ReleasedService
 from deploykit.targets.ecs.definition import registration, short
 from deploykit.targets.ecs.rollouts import Begun, Rollouts
 from deploykit.targets.ecs.stand import Stand
@@ -82,6 +78,24 @@ class Rolling:
         if begun is None:
             return f"{key} untouched"
         return f"{key} {'runs' if end and end.good else 'is on its way to'} {short(begun.definition.arn)}"
+
+    def released(self) -> dict[str, ReleasedService]:
+        """Every service of the environment in the release as it was tried: what the ledger keeps."""
+        services = self.plan.released()
+        for key, begun in self.forward.begun.items():
+            change = self.plan.changes[key]
+            before = change.before.arn if change.before else None
+            services[key] = ReleasedService(
+                key, change.sha, change.image, change.digest, begun.definition.arn, before, changed=True
+            )
+        return services
+
+    def running(self) -> dict[str, ReleasedService]:
+        """Every service as it runs by now, as far as this run knows."""
+        services = self.released()
+        for key, begun in self.back.begun.items() if self.back else ():
+            services[key] = released_service(ObservedService(begun.state, begun.definition, begun.container))
+        return services
 
     def _ours(self, key: str) -> bool:
         return key not in self.superseded

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploykit.edges.aws.ecs import describe_task, list_family_tasks, run_task, stop_task
+from deploykit.edges.aws.ecs_tasks import describe_task, list_family_tasks, run_task, stop_task
 from deploykit.edges.aws.logs import lines_from
 from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, NotAllowed, Throttled
 from deploykit.edges.clock import Deadline

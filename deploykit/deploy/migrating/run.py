@@ -12,7 +12,8 @@ from deploykit.deploy.conclude import Ending
 from deploykit.deploy.orders import Edges
 from deploykit.deploy.record import Record, Steps, timestamp
 from deploykit.deploy.rolling import Rolling
-from deploykit.edges.aws.ecs import describe_definition, describe_task
+from deploykit.edges.aws.ecs import describe_definition
+from deploykit.edges.aws.ecs_tasks import describe_task
 from deploykit.edges.aws.session import AwsUnreachable
 from deploykit.edges.clock import Deadline
 from deploykit.errors import DeploykitError, ExitCode

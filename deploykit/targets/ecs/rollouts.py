@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deploykit.edges.aws.ecs import describe_services, list_tasks, service_rollout
+from deploykit.edges.aws.ecs import describe_services
+from deploykit.edges.aws.ecs_rollouts import service_rollout
+from deploykit.edges.aws.ecs_tasks import list_tasks
 from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, NotAllowed, Throttled
 from deploykit.edges.clock import Deadline
 from deploykit.model.observed import Definition, ServiceName, ServiceState

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deploykit.edges.aws.ecs import list_tasks
+from deploykit.edges.aws.ecs_tasks import list_tasks
 from deploykit.edges.aws.elb import target_health
 from deploykit.edges.aws.session import Aws
 from deploykit.model.observed import Definition, ServiceName, ServiceState
