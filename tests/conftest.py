@@ -1,12 +1,19 @@
-"""For all tests: the same examples at every run in CI, new ones on a desk."""
+"""For all tests: the same examples at every run in CI, new ones on a desk; and the slow ones first."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import settings
 
 # A landing must not hang on luck; new examples are for people, who can look into what they find.
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("desk", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with real containers first: they mostly wait, and a worker left with one of them at the end waits alone."""
+    items.sort(key=lambda item: item.get_closest_marker("sandbox") is None)
