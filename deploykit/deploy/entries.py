@@ -14,6 +14,7 @@ from deploykit.ledger.store import Store, open_store, release_id
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.plan import Plan
 from deploykit.model.progress import Progress
+from deploykit.model.release import Commit
 
 _READ = 30  # releases back that a deploy looks at: withdrawn and unfinished ones are among the newest
 
@@ -41,8 +42,13 @@ def read_ledger(configuration: Configuration, aws: Aws, progress: Progress) -> L
     return Ledger(store, tuple(ours))
 
 
-def new_entry(plan: Plan, command: str, edges: Edges, reason: str | None = None) -> LedgerEntry:
-    """The run's own entry, as far as it is known before anything is done."""
+def new_entry(
+    plan: Plan, command: str, edges: Edges, reason: str | None = None, commit: Commit | None = None
+) -> LedgerEntry:
+    """The run's own entry, as far as it is known before anything is done.
+
+    ``commit``: the one released, where the run has it before it; a work tree on top of one has no time of its own.
+    """
     by, host, run_url = author(edges.environ)
     return LedgerEntry(
         id=plan.release,
@@ -53,6 +59,7 @@ def new_entry(plan: Plan, command: str, edges: Edges, reason: str | None = None)
         previous_sha=plan.previous_sha,
         started=timestamp(edges.clock.now()),
         by=by,
+        committed=commit.time or None if commit and not commit.dirty else None,
         host=host,
         run_url=run_url,
         reason=reason,

@@ -81,7 +81,7 @@ def _release(order: DeployOrder, edges: Edges, intent: Intent) -> RunReport:
         edges.progress.warn(warning)
     refuse(ahead)
     name_images(seen.source.commit, supplies, plan.changes, edges)
-    entry = unfinished or new_entry(plan, order.command, edges)
+    entry = unfinished or new_entry(plan, order.command, edges, commit=seen.source.commit)
     record = Record(seen.ledger.store, entry, edges.clock, edges.progress, resumes=unfinished is not None)
     migrations = migrations_of(order.configuration, seen.source, plan, seen.ledger)
     if not intent.migrate:

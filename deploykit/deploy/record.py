@@ -101,7 +101,7 @@ class Record:
     def close(self, **facts: Any) -> None:
         """The end of the run."""
         seconds = round(self._clock.monotonic() - self._began, 3)
-        self.note(**facts, seconds=seconds)
+        self.note(**facts, seconds=seconds, ended=timestamp(self._clock.now()))
         self.save()
 
 

@@ -80,6 +80,8 @@ def _entry(document: Json, identifier: str) -> LedgerEntry:
         previous_sha=_text(document, "previous_sha"),
         started=_text(document, "started") or "",
         by=_text(document, "by") or "",
+        committed=_text(document, "committed"),
+        ended=_text(document, "ended"),
         host=_text(document, "host") or "",
         run_url=_text(document, "run_url"),
         seconds=_number(document, "seconds"),

@@ -38,6 +38,8 @@ class LedgerEntry:
     previous_sha: str | None
     started: str  # RFC 3339, UTC
     by: str
+    committed: str | None = None  # when the commit was made, RFC 3339; of a clean commit only
+    ended: str | None = None  # RFC 3339; not ``started`` and ``seconds`` where a later run went on with this one
     host: str = ""
     run_url: str | None = None
     seconds: float | None = None
