@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from deploykit.build.sources import refuse_uncommitted
 from deploykit.build.stock import Stock
 from deploykit.deploy.entries import Ledger, read_ledger
-from deploykit.deploy.migrating.decide import migration_trees
+from deploykit.deploy.migrating.begun import with_begun
+from deploykit.deploy.migrating.decide import migration_trees, migrations_of
 from deploykit.deploy.observe import observe, refuse_other_environments, refuse_unrollable, with_newer
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.plan import plan_deploy
@@ -17,6 +18,7 @@ from deploykit.deploy.source import Source, chosen_services, identify, refuse_ol
 from deploykit.deploy.supply import decide, take_stock
 from deploykit.errors import FailedBefore, Refused
 from deploykit.model.ledger import LedgerEntry
+from deploykit.model.migration import PlannedMigration
 from deploykit.model.observed import ObservedService
 from deploykit.model.plan import Plan, Supply
 
@@ -80,7 +82,16 @@ def plan_of(
     configuration, commit = order.configuration, seen.source.commit
     release = seen.ledger.new_id(edges.clock.now(), commit.sha)
     plan = plan_deploy(configuration, observed, commit, supplies, release, order.command)
-    return resumed(plan, configuration, seen.ledger, edges) or (plan, None)
+    plan, unfinished = resumed(plan, configuration, seen.ledger, edges) or (plan, None)
+    return with_begun(plan, planned_migrations(order, seen, plan), edges.aws), unfinished
+
+
+def planned_migrations(order: DeployOrder, seen: Outlook, plan: Plan) -> list[PlannedMigration]:
+    """What becomes of each service's migration; nothing where a path is not there, which stands among the refusals."""
+    try:
+        return migrations_of(order.configuration, seen.source, plan, seen.ledger, force=order.force)
+    except FailedBefore:
+        return []
 
 
 def decided(order: DeployOrder, seen: Outlook) -> dict[str, Supply]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deploykit.deploy.plan import reversed_order
-from deploykit.edges.aws.ecs import describe_services, register_definition, update_service
+from deploykit.edges.aws.ecs import describe_services, register_definition, tag_definition, update_service
 from deploykit.edges.aws.ecs_rollouts import service_rollout, stop_rollout
 from deploykit.edges.aws.session import Aws, AwsRefused, NotAllowed
 from deploykit.edges.clock import Deadline
@@ -112,8 +112,18 @@ class Rolling:
         """The revision that a service goes to; registered once, whether its migration or its rollout needs it first."""
         change = self.plan.changes[key]
         if key not in self.registered:
-            self.registered[key] = change.to or register_definition(self.aws, change.registration or {}, change.tags)
+            self.registered[key] = self._taken(change) or register_definition(
+                self.aws, change.registration or {}, change.tags
+            )
         return self.registered[key]
+
+    def _taken(self, change: Change) -> Definition | None:
+        """The revision that exists already; what another run registered for a migration becomes this release's own."""
+        found = change.to
+        if found is None or change.registration is None or change.tags.items() <= found.tags.items():
+            return found
+        tag_definition(self.aws, found.arn, change.tags)
+        return replace(found, tags={**found.tags, **change.tags})
 
     def _update(self, name: ServiceName, definition: Definition) -> ServiceState:
         state = update_service(self.aws, name, definition.arn)

@@ -26,8 +26,8 @@ class Supply:
 class Change:
     """One service's way from the revision it runs to another.
 
-    ``registration`` is registered first, where it is given; else ``to`` exists. ``before`` is what an undo puts back,
-    None where that is not known any more.
+    ``to`` exists already; without it ``registration`` is registered first. Both: an earlier run has registered it, for
+    a migration whose end it did not see. ``before`` is what an undo puts back, None where that is not known any more.
     """
 
     name: ServiceName

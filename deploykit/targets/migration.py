@@ -6,9 +6,10 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,10 @@ _STOPS_WITHIN = 150.0  # seconds: `stopTimeout` is at most 120 on Fargate
 _APPEARS_WITHIN = 30.0  # seconds after RunTask in which DescribeTasks may not know the task yet
 _SLOWEST = 30.0  # seconds between polls while AWS throttles or cannot be reached
 _PAGES = 100  # of log lines in one look: a task that logs faster than it is read must not hold up its own timeout
+_ROOM_AGAIN = (5.0, 10.0, 15.0)  # seconds until RunTask is asked again where the cluster has no room; the last stays
+# What passes by itself: another task ends, an instance comes or its agent connects again, Fargate has capacity.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html
+_NO_ROOM = re.compile(r"RESOURCE:|AGENT\b|capacity is unavailable", re.IGNORECASE)
 _FROM_OUTSIDE = {"UserInitiated", "SpotInterruption", "TerminationNotice", "ServiceSchedulerInitiated"}
 
 
@@ -58,26 +63,46 @@ def started_by(release: str, service: str) -> str:
     return re.sub(r"[^A-Za-z0-9_/-]", "-", f"{_STARTED_BY}/{release}/{service}")[:128]
 
 
-def client_token(release: str, service_arn: str, attempt: int) -> str:
-    """One token an attempt, 64 characters at the most: ECS remembers a token for a day, and starts nothing twice."""
-    return f"{release[:32]}-{hashlib.sha256(service_arn.encode()).hexdigest()[:16]}-{attempt}"
+def client_token(release: str, service_arn: str, attempt: int, ask: int = 1) -> str:
+    """One token for each time that an attempt is asked for, 64 characters at the most.
+
+    ECS remembers a token for a day and starts nothing twice. That an answer was "no room" may be remembered too, so
+    asking again takes another token.
+    """
+    again = f"-{ask}" if ask > 1 else ""
+    return f"{release[:32]}-{hashlib.sha256(service_arn.encode()).hexdigest()[:16]}-{attempt}{again}"
 
 
-def start(aws: Aws, one_off: OneOff, started: str, token: str) -> Task | TaskEnd:
-    """Start it; a ``TaskEnd`` where ECS could place no task.
+def start(
+    aws: Aws, one_off: OneOff, started: str, token: Callable[[int], str], deadline: Deadline, progress: Progress
+) -> Task | TaskEnd:
+    """Start it, waiting for room until ``deadline``; a ``TaskEnd`` where ECS could place no task.
 
+    ``token``: the client token of the first, second … time that ECS is asked.
     Raises: NotAllowed, AwsRefused, Throttled (it did not start), AwsUnreachable (it may have started).
     """
-    task, refused = run_task(
-        aws,
-        one_off.name.cluster,
-        taskDefinition=one_off.definition.arn,
-        overrides={"containerOverrides": [{"name": one_off.container, "command": list(one_off.command)}]},
-        startedBy=started,
-        clientToken=token,
-        **one_off.placing,
-    )
-    return task if task is not None else TaskEnd("not_started", f"ECS could not place a task ({refused})")
+    for ask in itertools.count(1):
+        task, refused = run_task(
+            aws,
+            one_off.name.cluster,
+            taskDefinition=one_off.definition.arn,
+            overrides={"containerOverrides": [{"name": one_off.container, "command": list(one_off.command)}]},
+            startedBy=started,
+            clientToken=token(ask),
+            **one_off.placing,
+        )
+        if task is not None:
+            return task
+        if not _NO_ROOM.search(refused):
+            return TaskEnd("not_started", f"ECS could not place a task ({refused})")
+        if deadline.passed:
+            break
+        pause = min(_ROOM_AGAIN[min(ask, len(_ROOM_AGAIN)) - 1], deadline.left)
+        progress.say(
+            f"waiting for room: ECS could place no task ({refused}); asking again in {pause:.0f} s", one_off.name.key
+        )
+        deadline.sleep(pause)
+    return TaskEnd("not_started", f"ECS could place no task within {deadline.seconds:.0f} s ({refused})")
 
 
 def tasks_of(aws: Aws, name: ServiceName, family: str) -> list[Task]:

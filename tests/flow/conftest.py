@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.flow.migrations import change_schema, migrating_shop
 from tests.flow.world import World, shop
 
 
@@ -21,4 +22,21 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 def breaker_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Two services whose circuit breaker rolls back by itself."""
     with shop(tmp_path / "shop", monkeypatch, breaker=True) as made:
+        yield made
+
+
+@pytest.fixture
+def migrating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The shop, whose api migrates a database."""
+    with migrating_shop(tmp_path / "shop", monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture
+def stopping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The same with ``on_rollback = "stop"``, one release, and another schema for the next."""
+    with migrating_shop(tmp_path / "shop", monkeypatch, more=', on_rollback = "stop"') as made:
+        made.commit("first")
+        assert made.run("deploy").code == 0
+        change_schema(made, "2")
         yield made

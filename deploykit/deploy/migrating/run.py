@@ -19,10 +19,8 @@ from deploykit.edges.clock import Deadline
 from deploykit.errors import DeploykitError, ExitCode
 from deploykit.model.finding import Finding
 from deploykit.model.migration import MigrationOutcome, MigrationRecord, PlannedMigration
-from deploykit.model.observed import Definition
 from deploykit.model.release import Outcome
 from deploykit.model.task import Task
-from deploykit.targets.ecs.definition import same_content
 from deploykit.targets.migration import (
     OneOff,
     TaskEnd,
@@ -141,7 +139,8 @@ class Migrating:
         known = tasks_of(edges.aws, change.name, observed.definition.family)
         earlier, command = self._earlier(item, known), tuple(migrate.command)
         if earlier is not None:
-            definition = self._adopted(item, earlier)
+            same = change.to is not None and change.to.arn == earlier.task_definition
+            definition = change.to if change.to and same else describe_definition(edges.aws, earlier.task_definition)
             one_off = OneOff(change.name, observed.state.placing, definition, change.container, command)
             end = end_of(earlier, one_off)
             if end is None or end.outcome == "succeeded":
@@ -162,9 +161,14 @@ class Migrating:
         # written before RunTask: a run that is killed in between leaves a trace of what it was about to start
         self._begin(item, attempt=attempt, task_definition=one_off.definition.arn, started=began)
         self.edges.progress.say(f"migrating ({item.reason}): {shlex.join(one_off.command)}", item.service)
-        token = client_token(release, self.rolling.plan.observed[item.service].state.arn, attempt)
+        service = self.rolling.plan.observed[item.service].state.arn
+
+        def token(ask: int) -> str:
+            return client_token(release, service, attempt, ask)
+
+        edges = self.edges
         try:
-            task = start(self.edges.aws, one_off, started_by(release, item.service), token)
+            task = start(edges.aws, one_off, started_by(release, item.service), token, deadline, edges.progress)
         except AwsUnreachable as trouble:
             return TaskEnd(None, f"whether it started is not known ({trouble.message})")
         except DeploykitError:
@@ -206,15 +210,6 @@ class Migrating:
         listed = next((task for task in known if task.arn == pending.task), None)
         cluster = self.rolling.plan.changes[item.service].name.cluster
         return listed or describe_task(self.edges.aws, cluster, pending.task)
-
-    def _adopted(self, item: PlannedMigration, earlier: Task) -> Definition:
-        """The revision that an earlier run registered; the rollout takes it too where it is this release's own."""
-        definition = describe_definition(self.edges.aws, earlier.task_definition)
-        change, pending, release = self.rolling.plan.changes[item.service], item.pending, self.rolling.plan.release
-        ours = pending is not None and pending.release == release and definition.active
-        if ours and change.registration is not None and same_content(definition, change.registration):
-            self.rolling.registered[item.service] = definition
-        return definition
 
     def _begin(self, item: PlannedMigration, *, attempt: int, task_definition: str, started: str,
                task: str | None = None) -> None:  # fmt: skip
