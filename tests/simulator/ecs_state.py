@@ -70,7 +70,7 @@ class Container:
     checked: bool = False
 
 
-@dataclass
+@dataclass(eq=False)  # a task is itself; comparing what two of hundreds hold took most of the simulator's time
 class Task:
     """One task, of a service or of RunTask."""
 
@@ -98,6 +98,14 @@ class Task:
     @property
     def id(self) -> str:
         return self.arn.rpartition("/")[2]
+
+    @property
+    def target_group(self) -> str | None:
+        """Where the load balancer finds it, while it is registered."""
+        if self.service is None or self.target_state is None:
+            return None
+        own = self.deployment.target_group if self.deployment else None
+        return own or str(self.service.body["loadBalancers"][0]["targetGroupArn"])
 
     @property
     def checked(self) -> bool:
@@ -139,6 +147,7 @@ class Rollout:
     retry_at: float = 0.0
     completed: bool = False
     record: Json = field(default_factory=dict)
+    target_group: str | None = None  # where its tasks are registered, where the service has two to choose from
 
 
 @dataclass
@@ -159,6 +168,9 @@ class Service:
     steady: bool = False
     no_place: str | None = None  # why no task can be placed, in ECS's words
     blocked: set[str] = field(default_factory=set)  # "deployment: reason" that was told already
+    production: Rollout | None = None  # what serves, where rollouts move requests (blue/green and its kin)
+    weights: dict[str, float] = field(default_factory=dict)  # rollout id → percent of the requests, there
+    revision_groups: dict[str, str] = field(default_factory=dict)  # service revision → its target group, there
     shown: tuple[float, Json] | None = None  # until when (virtual time) describing shows this, from before an update
 
     @property
