@@ -15,8 +15,9 @@ from deploykit.model.plan import Change, Plan, released_service
 from deploykit.model.progress import Progress
 from deploykit.model.release import ReleasedService
 from deploykit.targets.ecs.definition import registration, short
-from deploykit.targets.ecs.rollouts import Begun, Rollouts
+from deploykit.targets.ecs.rollouts import Rollouts
 from deploykit.targets.ecs.stand import Stand
+from deploykit.targets.ecs.watched import Begun
 
 _STOP_SHOWS = 15  # seconds until a stopped rollout has left its place, at the longest
 

@@ -10,27 +10,16 @@ from deploykit.edges.aws.ecs_rollouts import service_rollout
 from deploykit.edges.aws.ecs_tasks import list_tasks
 from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, NotAllowed, Throttled
 from deploykit.edges.clock import Deadline
-from deploykit.model.observed import Definition, ServiceName, ServiceState
+from deploykit.model.observed import ServiceState
 from deploykit.model.progress import Progress
 from deploykit.targets.ecs.crash import TaskFailure, crash_loop, failures
 from deploykit.targets.ecs.definition import short
 from deploykit.targets.ecs.evidence import last_words
-from deploykit.targets.ecs.stand import Sight, Stand, look, needs_record, pause, together
+from deploykit.targets.ecs.stand import Sight, Stand, look, needs_record, together
 from deploykit.targets.ecs.verify import verify
+from deploykit.targets.ecs.watched import Begun, Watched
 
-_LAG = 30.0  # seconds after UpdateService in which DescribeServices may not show it yet
 _SLOWEST = 30.0  # seconds between polls while AWS throttles or cannot be reached
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A rollout under way: what ECS was asked for. ``rollout`` None: follow whichever runs the definition."""
-
-    name: ServiceName
-    rollout: str | None
-    definition: Definition
-    container: str
-    state: ServiceState
 
 
 @dataclass(frozen=True)
@@ -71,13 +60,13 @@ class Rollouts:
         With ``stop_at_failure`` the first rollout that fails ends the run and the others stay in flight; without,
         services behind a failed one are begun all the same (an undo puts back what it can).
         """
-        watched: dict[str, _Watched] = {}
+        watched: dict[str, Watched] = {}
         slowness = 0.0
         while len(self.ended) < len(order):
             for key in order:
                 if key not in self.begun and all(self._passed(other, stop_at_failure) for other in order[key]):
                     begun = self.begun[key] = begin(key)
-                    watched[key] = _Watched(begun, self.deadline.clock.monotonic())
+                    watched[key] = Watched(begun, self.deadline.clock.monotonic())
                     self.progress.say(f"rolling out {short(begun.definition.arn)}", key)
             active = [item for key, item in watched.items() if key not in self.ended]
             now = self.deadline.clock.monotonic()
@@ -103,12 +92,12 @@ class Rollouts:
         end = self.ended.get(key)
         return end is not None and (end.good or not must_be_good)
 
-    def _end(self, item: _Watched, end: RolloutEnd) -> None:
+    def _end(self, item: Watched, end: RolloutEnd) -> None:
         self.ended[item.begun.name.key] = end
         text = "completed" if end.good else f"{end.stand}: {end.reason}" if end.reason else str(end.stand)
         self.progress.say(text, item.begun.name.key)
 
-    def _assess(self, item: _Watched, state: ServiceState | None) -> None:
+    def _assess(self, item: Watched, state: ServiceState | None) -> None:
         begun = item.begun
         if state is None:
             self._end(item, RolloutEnd(begun, Stand.VANISHED, "the service itself is gone"))
@@ -131,7 +120,7 @@ class Rollouts:
             words = last_words(self.aws, begun.definition, crash) if crash else ()
             self._end(item, RolloutEnd(begun, sight.stand, sight.reason, crash, words, state.desired))
 
-    def _verify(self, item: _Watched, state: ServiceState) -> None:
+    def _verify(self, item: Watched, state: ServiceState) -> None:
         begun = item.begun
         try:
             verified = verify(self.aws, begun.name, state, begun.definition, begun.container)
@@ -165,74 +154,3 @@ class Rollouts:
         except (NotAllowed, AwsRefused):
             return None  # the service's own list then has to do
         return record.status if record else None
-
-
-class _Watched:
-    """What was last seen of one rollout."""
-
-    def __init__(self, begun: Begun, now: float) -> None:
-        self.begun = begun
-        self.last = "waiting for ECS"
-        self._since = self._changed = now
-        self._counts: tuple[int, ...] = ()
-        self._full = self._alone = False
-        self._failed = 0
-        self._looked = now
-        self._seen = {identifier for identifier, _, _ in begun.state.events}
-        self._told = False
-        # What keeps ECS from going on, in its own words:
-        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html
-        self.complaint = ""
-
-    def pause(self, now: float) -> float:
-        return pause(self._full, self._alone, now - self._since, now - self._changed)
-
-    def older(self, now: float) -> frozenset[str]:
-        """The rollouts that were there before this one, while answers may still be from then.
-
-        https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html ("eventual consistency")
-        """
-        if self.begun.rollout is None or now - self._since > _LAG:
-            return frozenset()
-        return frozenset(rollout.id for rollout in self.begun.state.rollouts) - {self.begun.rollout}
-
-    def news(self, state: ServiceState) -> list[str]:
-        """ECS's events since the last look, oldest first, without the service's name in front."""
-        fresh = [event for event in state.events if event[0] not in self._seen]
-        self._seen.update(identifier for identifier, _, _ in fresh)
-        self._told = bool(fresh)
-        prefix = f"(service {state.name}) "
-        news = [message.removeprefix(prefix) for _, _, message in reversed(fresh)]
-        for message in news:
-            if "unable to" in message:
-                self.complaint = f"; ECS {message.rstrip('.')}"
-        return news
-
-    def see(self, state: ServiceState, sight: Sight, now: float) -> None:
-        rollout = sight.rollout
-        if rollout is None:
-            return
-        older = sum(other.running for other in state.rollouts if other.id != rollout.id)
-        counts = (rollout.desired, rollout.running, rollout.pending, rollout.failed, older)
-        if counts != self._counts:
-            self._counts, self._changed = counts, now
-        self._full, self._alone = rollout.running == rollout.desired, not older
-        failed = f", {rollout.failed} failed" if rollout.failed else ""
-        draining = f", {older} of other revisions" if older else ""
-        self.last = f"{rollout.running} of {rollout.desired} running, {rollout.pending} pending{failed}{draining}"
-
-    def may_have_failed(self, sight: Sight, now: float) -> bool:
-        """True where stopped tasks are worth a look: a count rose, ECS spoke, or nothing moves for ten seconds.
-
-        Services without a circuit breaker do not always count their failed tasks at once, so the count alone
-        would miss a crash loop.
-        """
-        rollout = sight.rollout
-        if rollout is None:
-            return False
-        more = rollout.failed > self._failed
-        idle = not self._full and now - self._looked >= 10
-        if more or self._told or idle:
-            self._failed, self._looked = rollout.failed, now
-            return True
-        return False

@@ -1,0 +1,79 @@
+"""One rollout under way: what was asked for, and what was last seen of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deploykit.model.observed import Definition, ServiceName, ServiceState
+from deploykit.targets.ecs.stand import Sight, pause
+from deploykit.targets.ecs.suspicion import Suspicion
+
+_LAG = 30.0  # seconds after UpdateService in which DescribeServices may not show it yet
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A rollout under way: what ECS was asked for. ``rollout`` None: follow whichever runs the definition."""
+
+    name: ServiceName
+    rollout: str | None
+    definition: Definition
+    container: str
+    state: ServiceState
+
+
+class Watched:
+    """What was last seen of one rollout."""
+
+    def __init__(self, begun: Begun, now: float) -> None:
+        self.begun = begun
+        self.last = "waiting for ECS"
+        self._since = self._changed = now
+        self._counts: tuple[int, ...] = ()
+        self._full = self._alone = False
+        self._suspicion = Suspicion(now)
+        self._seen = {identifier for identifier, _, _ in begun.state.events}
+        self._news: list[str] = []
+        # What keeps ECS from going on, in its own words:
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html
+        self.complaint = ""
+
+    def pause(self, now: float) -> float:
+        return pause(self._full, self._alone, now - self._since, now - self._changed)
+
+    def older(self, now: float) -> frozenset[str]:
+        """The rollouts that were there before this one, while answers may still be from then.
+
+        https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html ("eventual consistency")
+        """
+        if self.begun.rollout is None or now - self._since > _LAG:
+            return frozenset()
+        return frozenset(rollout.id for rollout in self.begun.state.rollouts) - {self.begun.rollout}
+
+    def news(self, state: ServiceState) -> list[str]:
+        """ECS's events since the last look, oldest first, without the service's name in front."""
+        fresh = [event for event in state.events if event[0] not in self._seen]
+        self._seen.update(identifier for identifier, _, _ in fresh)
+        prefix = f"(service {state.name}) "
+        self._news = [message.removeprefix(prefix) for _, _, message in reversed(fresh)]
+        for message in self._news:
+            if "unable to" in message:
+                self.complaint = f"; ECS {message.rstrip('.')}"
+        return self._news
+
+    def see(self, state: ServiceState, sight: Sight, now: float) -> None:
+        rollout = sight.rollout
+        if rollout is None:
+            return
+        older = sum(other.running for other in state.rollouts if other.id != rollout.id)
+        counts = (rollout.desired, rollout.running, rollout.pending, rollout.failed, older)
+        if counts != self._counts:
+            self._counts, self._changed = counts, now
+        self._full, self._alone = rollout.running == rollout.desired, not older
+        failed = f", {rollout.failed} failed" if rollout.failed else ""
+        draining = f", {older} of other revisions" if older else ""
+        self.last = f"{rollout.running} of {rollout.desired} running, {rollout.pending} pending{failed}{draining}"
+
+    def may_have_failed(self, sight: Sight, now: float) -> bool:
+        """True where stopped tasks are worth a look."""
+        return sight.rollout is not None and self._suspicion.worth_a_look(sight.rollout, self._news, now)
