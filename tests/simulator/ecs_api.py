@@ -9,6 +9,7 @@ import copy
 from typing import Any
 
 from tests.simulator.ecs_rollout import Scheduler
+from tests.simulator.ecs_shift import shifts
 from tests.simulator.ecs_state import EcsState, Service, TaskDefinition
 from tests.simulator.ecs_tasks import Tasks
 from tests.simulator.ecs_views import definition_view, rollout_view, service_view
@@ -76,6 +77,10 @@ class ServiceCalls:
             desired=int(p.get("desiredCount", 0)),
             created_at=self.state.clock.stamp,
         )
+        if shifts(service) and any("advancedConfiguration" not in b for b in service.body.get("loadBalancers", [])):
+            # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AdvancedConfiguration.html
+            text = "advancedConfiguration is required on loadBalancers with this deployment strategy."
+            raise AwsError("InvalidParameterException", text)
         self.state.services[cluster, name] = service
         self.state.tags[service.arn] = list(p.get("tags", []))
         if service.controller == "ECS":

@@ -205,13 +205,18 @@ class EcsApi(ServiceCalls):
                 {"containerName": c["name"], "image": c["image"]}
                 for c in definition_view(self.state, definition)["containerDefinitions"]
             ]
-            found.append(
-                {
-                    "serviceRevisionArn": arn,
-                    "serviceArn": service.arn,
-                    "clusterArn": self.state.arn("cluster", service.cluster),
-                    "taskDefinition": definition.arn,
-                    "containerImages": images,
-                }
-            )
+            view: Json = {
+                "serviceRevisionArn": arn,
+                "serviceArn": service.arn,
+                "clusterArn": self.state.arn("cluster", service.cluster),
+                "taskDefinition": definition.arn,
+                "containerImages": images,
+                "loadBalancers": service.body.get("loadBalancers", []),
+            }
+            if arn in service.revision_groups:
+                # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevisionLoadBalancer.html
+                rule = service.body["loadBalancers"][0]["advancedConfiguration"]["productionListenerRule"]
+                resolved = {"targetGroupArn": service.revision_groups[arn], "productionListenerRule": rule}
+                view["resolvedConfiguration"] = {"loadBalancers": [resolved]}
+            found.append(view)
         return {"serviceRevisions": found, "failures": failures}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tests.simulator.ecs_shift import Shifting, shifts
 from tests.simulator.ecs_state import EcsState, Rollout, Service, Task, TaskDefinition
 from tests.simulator.ecs_tasks import Tasks
 
@@ -53,6 +54,7 @@ class Scheduler:
         tasks.failed = self.failed
         tasks.became_healthy = self.became_healthy
         tasks.event = self.event
+        self.shifting = Shifting(state, tasks, self.start, self.reconcile)
 
     def event(self, service: Service, text: str) -> None:
         """AWS keeps the newest hundred, newest first."""
@@ -93,12 +95,14 @@ class Scheduler:
         service.records.insert(0, rollout.record)
         service.deployments.insert(0, rollout)
         service.definition, service.steady = definition, False
+        self.shifting.begin(service, rollout, previous)
         self.state.clock.after(SCHEDULING, lambda: self._first_move(service, rollout))
         return rollout
 
     def _first_move(self, service: Service, rollout: Rollout) -> None:
         if rollout.record["status"] == "PENDING":
             rollout.record.update(status="IN_PROGRESS", startedAt=self.state.clock.stamp)
+            self.shifting.first_move(service, rollout)
         self.reconcile(service)
 
     # -- moving ----------------------------------------------------------------------------------------------------
@@ -109,6 +113,11 @@ class Scheduler:
             return
         primary = service.primary
         if primary.record["status"] == "PENDING":
+            return
+        if shifts(service) and primary.rollout_state == "FAILED":
+            return  # what serves stays as it is
+        if self.shifting.holds(service, primary):
+            self.shifting.tend(service, primary)
             return
         self._stop_old(service, primary)
         self._start_new(service, primary)
@@ -162,6 +171,10 @@ class Scheduler:
                     "configuration. Update the minimumHealthyPercent or maximumPercent value and try again.",
                 )
             return
+        self.start(service, primary, count)
+
+    def start(self, service: Service, primary: Rollout, count: int) -> None:
+        """Launch tasks of a rollout, unless there is no place for them or failed ones are still waited after."""
         if service.no_place is not None:
             self._blocked(service, primary, f"was unable to place a task. Reason: {service.no_place}")
             self.state.clock.after(PLACING, lambda: self.reconcile(service))
@@ -219,6 +232,8 @@ class Scheduler:
             primary.reason = f"ECS deployment {primary.id} completed."
             primary.in_a_row = 0
             service.last_completed = primary.definition
+            if shifts(service):
+                self.shifting.serve(service, primary)
             self._close_records(service, stamp)
             self.event(service, f"(deployment {primary.id}) deployment completed.")
         if primary.rollout_state == "COMPLETED" and not service.steady:
@@ -331,6 +346,8 @@ class Scheduler:
         target.updated_at, target.retry_at = stamp, 0.0
         target.failed_tasks = target.breaker_count = target.in_a_row = 0
         service.definition, service.steady = target.definition, False
+        if shifts(service):
+            self.shifting.serve(service, target)
         record = failed.record
         record.update(status="ROLLBACK_IN_PROGRESS", statusReason=text, updatedAt=stamp)
         record["rollback"] = {"reason": text, "startedAt": stamp, "serviceRevisionArn": target.revision_arn}

@@ -140,7 +140,7 @@ class Tasks:
         balanced = service.body.get("loadBalancers", [])
         if balanced:
             task.target_state, task.target_reason = "initial", "Elb.RegistrationInProgress"
-            self.event(service, f"registered 1 targets in (target-group {balanced[0]['targetGroupArn']})")
+            self.event(service, f"registered 1 targets in (target-group {task.target_group})")
         if not task.checked:
             return
         after = self.state.clock.after
@@ -182,7 +182,7 @@ class Tasks:
             return
         if task.target_state == "unhealthy":
             balancer = service.body["loadBalancers"][0]
-            group = balancer["targetGroupArn"]
+            group = task.target_group
             self.event(
                 service,
                 f"(port {balancer.get('containerPort', 80)}) is unhealthy in (target-group {group}) "
@@ -221,7 +221,7 @@ class Tasks:
         delay = 0.0
         task.desired_status, task.stop_code, task.stopped_reason = "STOPPED", code, reason
         if task.target_state is not None and task.service is not None:
-            group = task.service.body["loadBalancers"][0]["targetGroupArn"]
+            group = str(task.target_group)
             delay = self.around.deregistration_delay(group)
             task.target_state, task.target_reason = "draining", "Target.DeregistrationInProgress"
             self.event(task.service, f"deregistered 1 targets in (target-group {group})")

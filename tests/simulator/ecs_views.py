@@ -171,6 +171,8 @@ def record_view(service: Service, record: Json, state: EcsState) -> Json:
     """A service deployment (API_ServiceDeployment), from the scheduler's own record of it."""
     tasks = state.tasks_of(service)
 
+    weights = {r.revision_arn: service.weights.get(r.id, 0.0) for r in service.deployments} if service.weights else {}
+
     def revision(arn: str) -> Json:
         mine = [t for t in tasks if t.deployment is not None and t.deployment.revision_arn == arn]
         found = counts(mine)
@@ -179,6 +181,7 @@ def record_view(service: Service, record: Json, state: EcsState) -> Json:
             "requestedTaskCount": service.desired,
             "runningTaskCount": found["runningCount"],
             "pendingTaskCount": found["pendingCount"],
+            **({"requestedProductionTrafficWeight": weights[arn]} if arn in weights else {}),
         }
 
     view = {key: value for key, value in record.items() if key not in ("sources", "target")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.simulator.ecs_state import EcsState, Task
+from tests.simulator.ecs_state import EcsState, Service, Task
 from tests.simulator.errors import AwsError
 from tests.simulator.site import Site
 
@@ -86,8 +86,12 @@ class Elb:
             task
             for task in self.state.tasks.values()
             if task.service is not None
-            and task.target_state is not None
-            and any(b.get("targetGroupArn") == arn for b in task.service.body.get("loadBalancers", []))
+            and (
+                task.target_group == arn
+                if task.deployment is not None and task.deployment.target_group
+                else task.target_state is not None
+                and any(b.get("targetGroupArn") == arn for b in task.service.body.get("loadBalancers", []))
+            )
         ]
 
     # -- target groups ---------------------------------------------------------------------------------------------
@@ -258,7 +262,8 @@ class Elb:
                     "RuleArn": f"{self.listener}/{number:016x}".replace(":listener/", ":listener-rule/"),
                     "Priority": "default" if last else str(number),
                     "Conditions": [] if last else [{"Field": "path-pattern", "Values": [route.pattern]}],
-                    "Actions": [{"Type": "forward", "TargetGroupArn": b["targetGroupArn"]} for b in balanced],
+                    "Actions": _weighted(service)
+                    or [{"Type": "forward", "TargetGroupArn": b["targetGroupArn"]} for b in balanced],
                     "IsDefault": last,
                 }
             )
@@ -268,3 +273,15 @@ class Elb:
 def _forwards(action: Json) -> list[str]:
     groups = action.get("ForwardConfig", {}).get("TargetGroups", [])
     return [*([action["TargetGroupArn"]] if "TargetGroupArn" in action else []), *(g["TargetGroupArn"] for g in groups)]
+
+
+def _weighted(service: Service | None) -> list[Json]:
+    """How ECS sets the production rule of a service whose rollouts move requests between two target groups."""
+    if service is None or not service.weights:
+        return []
+    groups = [
+        {"TargetGroupArn": rollout.target_group, "Weight": round(service.weights.get(rollout.id, 0.0))}
+        for rollout in service.deployments
+        if rollout.target_group
+    ]
+    return [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]

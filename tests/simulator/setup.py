@@ -70,12 +70,15 @@ def serve(
     controller: str = "ECS",
     deregistration_delay: float = 15.0,
     settle: bool = True,
+    shifting: Json | None = None,
     **service: Any,
 ) -> Served:
     """Push an image, register a task definition and create a service; ``settle`` waits until it is steady.
 
     ``breaker``: None without a circuit breaker, else whether it rolls back. ``port=None`` makes a worker that has no
-    load balancer. Other keywords go to CreateService as they are. None of this shows in ``sim.calls``.
+    load balancer. ``shifting``: deploymentConfiguration's strategy and what goes with it, for a service that moves
+    requests between two target groups. Other keywords go to CreateService as they are. None of this shows in
+    ``sim.calls``.
     """
     repository = repository or name
     inner = container_name or name
@@ -92,6 +95,15 @@ def serve(
         asked |= {"launchType": "FARGATE", "deploymentController": {"type": controller}, **service}
         if group:
             asked["loadBalancers"] = [{"targetGroupArn": group, "containerName": inner, "containerPort": port}]
+        if shifting is not None:
+            asked["deploymentConfiguration"] = {**asked.get("deploymentConfiguration", {}), **shifting}
+        if group and shifting is not None:
+            other = sim.elb.target_group(f"{name}-other", port=port or 80, deregistration_delay=deregistration_delay)
+            asked["loadBalancers"][0]["advancedConfiguration"] = {
+                "alternateTargetGroupArn": other,
+                "productionListenerRule": sim.elb.listener.replace(":listener/", ":listener-rule/") + "/1",
+                "roleArn": f"arn:aws:iam::{sim.account}:role/ecs-load-balancers",
+            }
         if breaker is not None:
             settings = asked.setdefault("deploymentConfiguration", {})
             settings["deploymentCircuitBreaker"] = {"enable": True, "rollback": breaker}

@@ -49,7 +49,11 @@ class Site:
         service = self.state.services.get((route.cluster, route.service))
         if service is None:
             return []
-        return [t for t in self.state.tasks_of(service) if t.last_status == "RUNNING" and t.healthy]
+        healthy = [t for t in self.state.tasks_of(service) if t.last_status == "RUNNING" and t.healthy]
+        if not service.weights:
+            return healthy
+        serving = self._random.choices(list(service.weights), list(service.weights.values()))[0]
+        return [t for t in healthy if t.deployment is not None and t.deployment.id == serving]
 
     def answer(self, request: Request) -> Response:
         own = self.handler(request) if self.handler else None
