@@ -53,8 +53,10 @@ def main(
     run = Run(parsed, clock, environ, stdout, stderr)
     result = _result(run)
     run.close()
+    from deploykit.report.width import Verbatim
+
     for line in result.lines:
-        run.people.line(_again(run, line))
+        run.people.line(line if isinstance(line, Verbatim) else _again(run, line))
     if run.options.json and result.document is not None:
         _write_document(run, result)
     return int(result.exit_code)
@@ -67,7 +69,7 @@ def _result(run: Run) -> Result:
 
     def failed(code: int, message: str, hint: str, error: DeploykitError | None = None) -> Result:
         run.close()
-        _say_error(run.stderr, _again(run, message), _again(run, hint), error)
+        _say_error(run.stderr, run.environ, _again(run, message), _again(run, hint), error)
         known = getattr(error, "report", None)
         part = documents.run_part(known) if known else documents.empty_part(run.command, code)
         return Result(code, {**part, "error": documents.error_part(message, hint, error)})
@@ -122,7 +124,7 @@ def _refuse_to_parse(
     """A command line that cannot be parsed may still ask for a document."""
     from deploykit.cli import app
 
-    _say_error(stderr, error.message, error.hint, error)
+    _say_error(stderr, environ, error.message, error.hint, error)
     if "--json" in app.before_dashes(argv):
         from deploykit.report import json as documents
 
@@ -136,10 +138,13 @@ def _refuse_to_parse(
     return int(error.code)
 
 
-def _say_error(stderr: TextIO, message: str, hint: str, error: DeploykitError | None) -> None:
+def _say_error(
+    stderr: TextIO, environ: Mapping[str, str], message: str, hint: str, error: DeploykitError | None
+) -> None:
     from deploykit.report.stream import PeopleStream
+    from deploykit.report.width import width_of
 
-    stream = PeopleStream(stderr)
+    stream = PeopleStream(stderr, width_of(stderr, environ))
     if error is not None and error.code == ExitCode.INTERRUPTED and hint:
         message, hint = f"{message}; {hint}", ""  # one last line: what was left and which command continues
     stream.line(f"error: {message}")

@@ -19,6 +19,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 YesOption = Annotated[bool, typer.Option("--yes", help="Answer every question with yes.")]
 Services = Annotated[list[str] | None, typer.Argument(metavar="SERVICE", help="By default all.", show_default=False)]
 
+_LONGEST = 100 * 365 * 86400.0  # seconds that anybody may look back
+
 _SHARED: dict[str, tuple[Any, Any]] = {
     "env": (EnvOption, None),
     "config": (ConfigOption, None),
@@ -125,6 +127,21 @@ def duration(option: str, text: str) -> float:
         raise UsageError(f"{option} {text!r} {error}", f"write for example {option} 10m") from None
     if seconds <= 0:
         raise UsageError(f"{option} {text!r} must be more than nothing", f"write for example {option} 10m")
+    return seconds
+
+
+def lookback(option: str, text: str) -> float:
+    """Seconds back that the value of ``option`` stands for; days are understood too. Raises UsageError."""
+    from deploykit.config.durations import parse_lookback
+
+    example = f"write for example {option} 10m, or {option} 30d"
+    try:
+        seconds = parse_lookback(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r} {error}", example) from None
+    if not 0 < seconds <= _LONGEST:
+        word = "must be more than nothing" if seconds <= 0 else "is further back than anything here"
+        raise UsageError(f"{option} {text!r} {word}", example)
     return seconds
 
 

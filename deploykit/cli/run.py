@@ -41,6 +41,7 @@ class Run:
     ) -> None:
         from deploykit.report.stream import PeopleStream
         from deploykit.report.style import Style, wants_colour
+        from deploykit.report.width import width_of
 
         self.invocation = invocation
         self.command = invocation.command
@@ -51,7 +52,7 @@ class Run:
         self.stderr = stderr
         self.began = clock.monotonic()
         self._people = stderr if self.options.json or invocation.own_format else stdout
-        self.people = PeopleStream(self._people)
+        self.people = PeopleStream(self._people, width_of(self._people, environ))
         self.style = Style(wants_colour(self._people, environ))
         self._screen: Screen | None = None
         self._aws: Aws | None = None

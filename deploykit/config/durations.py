@@ -16,6 +16,14 @@ def parse_duration(text: str) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)(ms|h|m|s)", text))
 
 
+def parse_lookback(text: str) -> float:
+    """Seconds back that ``text`` stands for: a duration, or days (``30d``, ``1d12h``). Raises ValueError as above."""
+    days, rest = re.fullmatch(r"(?:(\d{1,5})d)?(.*)", text, re.ASCII | re.DOTALL).groups()  # type: ignore[union-attr]
+    if not days:
+        return parse_duration(text)
+    return int(days) * 86400.0 + (parse_duration(rest) if rest else 0.0)
+
+
 def format_duration(seconds: float) -> str:
     """The shortest text that `parse_duration` reads as ``seconds`` (to the millisecond)."""
     milliseconds = round(seconds * 1000)

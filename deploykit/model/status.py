@@ -8,6 +8,7 @@ from datetime import datetime
 
 from deploykit.model.release import Outcome, Verdict
 from deploykit.model.report import WayBack
+from deploykit.model.stats import DeliveryStats
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,4 @@ class HistoryReport:
     """The answer of ``deploykit history``, newest first."""
 
     releases: tuple[HistoryItem, ...] = ()
+    stats: DeliveryStats | None = None  # only where they were asked for

@@ -48,6 +48,7 @@ EMPTY: dict[str, Mapping[str, Any]] = {
         "warnings": [],
         "way_back": None,
         "order": [],
+        "continues": None,
     },
     "check": {"healthy": None, "endpoints": [], "reason": None},
     "status": {
@@ -58,7 +59,7 @@ EMPTY: dict[str, Mapping[str, Any]] = {
         "drift": [],
         "way_back": None,
     },
-    "history": {"releases": []},
+    "history": {"releases": [], "stats": None},
     "logs": {"lines": []},
     "init": {"file": None, "services": [], "commands": [], "left_out": [], "warnings": [], "guesses": 0},
     "demo": {"chapters": [], "requests": 0, "failed": 0, "rate": None, "problems": []},

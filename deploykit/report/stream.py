@@ -5,17 +5,24 @@ from __future__ import annotations
 import threading
 from typing import TextIO
 
+from deploykit.report.width import fitted
+
 
 class PeopleStream:
     """Whole lines, from any thread. Once the reader is gone (``deploykit deploy | head``) they are dropped:
-    a release never stops halfway because nobody listens any more."""
+    a release never stops halfway because nobody listens any more.
 
-    def __init__(self, stream: TextIO) -> None:
+    ``width``: the terminal's columns, which lines are broken to; None where it is none.
+    """
+
+    def __init__(self, stream: TextIO, width: int | None = None) -> None:
         self.stream = stream
+        self.width = width
         self.gone = False
         self._lock = threading.Lock()
 
     def line(self, text: str = "") -> None:
+        text = "\n".join(fitted(text, self.width))
         with self._lock:
             if self.gone:
                 return

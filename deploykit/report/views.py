@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from deploykit.report.measures import of_stats
 from deploykit.report.style import Style
 from deploykit.report.summary import short, spoken
 
@@ -14,8 +15,7 @@ Document = Mapping[str, Any]
 
 def of_status(document: Document, style: Style, now: datetime) -> list[str]:
     """What runs where, since when, how healthy, and whether the way back is ready."""
-    release = document["release"]
-    lines = [_release_line(release, style)]
+    lines = [_release_line(document, style)]
     width = max((len(name) for name in document["services"]), default=0)
     for name, service in document["services"].items():
         desired, running = service["desired"], service["running"]
@@ -27,20 +27,39 @@ def of_status(document: Document, style: Style, now: datetime) -> list[str]:
         words = [short(service["sha"]) if service["sha"] else "unknown commit", paint(count), rollout, since, by]
         lines.append(f"  {name.ljust(width)}  " + "  ".join(word for word in words if word))
     for drift in document["drift"]:
-        what = f"{drift['service']}: {drift['path']} is {drift['running']!r}, released was {drift['released']!r}"
-        lines.append(style.warn(f"  drift  {what}"))
+        what = f"{drift['service']}: {drift['path']} is {_brief(drift['running'])}"
+        lines.append(style.warn(f"  drift  {what}, released was {_brief(drift['released'])}"))
     lines += _lock_lines(document, style)
     lines += _way_back_lines(document["way_back"], style)
     return lines
 
 
-def _release_line(release: Document, style: Style) -> str:
-    if release["sha"] is None and release["id"] is None:
-        return "release  unknown: nothing here was released by deploykit yet"
+def _release_line(document: Document, style: Style) -> str:
+    release = document["release"]
+    if release["id"] is None:
+        return f"release  {style.warn('none')}: {_why_none(document)}"
     verdict = release["verdict"] or "no verdict"
     paint = {"healthy": style.good, "unhealthy": style.bad}.get(verdict, style.warn)
     commit = short(release["sha"]) if release["sha"] else "unknown commit"
     return f"release  {style.bold(commit)}  {release['id'] or ''}  {paint(verdict)}"
+
+
+def _why_none(document: Document) -> str:
+    """Why what runs is no release as a whole."""
+    if document["drift"]:
+        return "what runs is not what was released last"
+    if any(service["sha"] for service in document["services"].values()):
+        return "as a whole, what runs is no release; each service runs its own commit"
+    return "nothing here was released by deploykit yet"
+
+
+def _brief(value: Any) -> str:
+    """A value as people tell it apart: of ARNs and image names the end, of digests the beginning."""
+    text = "(none)" if value is None else str(value)
+    if text.startswith("arn:") or "@sha256:" in text:
+        text = text.rpartition("/")[2]
+    name, _, digest = text.partition("@sha256:")
+    return f"{name}@{digest[:12]}" if digest else text
 
 
 def _lock_lines(document: Document, style: Style) -> list[str]:
@@ -55,9 +74,12 @@ def _lock_lines(document: Document, style: Style) -> list[str]:
 def _way_back_lines(way_back: Document | None, style: Style) -> list[str]:
     if way_back is None:
         return []
+    release = f" (release {way_back['release']})" if way_back["release"] else ""
     if way_back["ready"]:
-        return [f"way back  {style.good('ready')}: {way_back['release']}"]
-    return [f"way back  {style.bad('not ready')}", *(f"  {problem}" for problem in way_back["problems"])]
+        return [f"way back: {style.good('ready')}{release}"]
+    problems = way_back["problems"]
+    said = f"way back: {style.bad('not ready')}{release}, because"
+    return [f"{said} {problems[0]}"] if len(problems) == 1 else [said, *(f"  {problem}" for problem in problems)]
 
 
 def of_plan(document: Document, style: Style) -> list[str]:
@@ -90,7 +112,9 @@ def _field(field: Document, style: Style) -> str:
 
 
 def of_history(document: Document, style: Style) -> list[str]:
-    """One line a release, newest first."""
+    """One line a release, newest first; of the measures where they were asked for."""
+    if document.get("stats"):
+        return of_stats(document["stats"], style)
     releases: Sequence[Document] = document["releases"]
     if not releases:
         return ["no release yet"]

@@ -202,7 +202,7 @@ def test_status_names_services_drift_lock_and_the_way_back() -> None:
     assert lines[1] == "  api  1a2b3c4  1/2 tasks  in progress  since 30 min ago  by ann"
     assert "cpu is 512, released was 256" in lines[2]
     assert "locked by bob" in lines[3]
-    assert lines[4:] == ["way back  not ready", "  no verified release"]
+    assert lines[4:] == ["way back: not ready, because no verified release"]
 
 
 def test_history_is_one_line_a_release_and_its_reason() -> None:

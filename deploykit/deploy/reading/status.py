@@ -39,11 +39,12 @@ def status(configuration: Configuration, edges: Edges) -> StatusReport:
 
 
 def running(entries: Sequence[LedgerEntry], observed: Mapping[str, ObservedService]) -> RunningRelease:
-    """The release that runs, by ``entries`` (newest first). Pure.
+    """The release that runs as a whole, by ``entries`` (newest first). Pure.
 
-    A run that was killed has not written its revisions down, but they are tagged with its entry's id.
+    After a rollback of some services, or one that was interrupted, there may be none: each service has its own.
+    A deploy that was killed has not written its revisions down, but they are tagged with its entry's id.
     """
-    found = running_release(entries, live_of(observed))
+    found = running_release(entries, live_of(observed), whole=True)
     entry = found.entry
     if found.release is None:
         newest = max((service.definition.release or "" for service in observed.values()), default="")

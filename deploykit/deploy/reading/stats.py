@@ -1,0 +1,229 @@
+"""The four DORA measures of an environment, out of its ledger. Pure.
+
+Names and meaning are DORA's (https://dora.dev/guides/dora-metrics/, as of January 2026); what each is computed from:
+
+* Deployment: a run of ``deploy`` in the window that rolled something out and came to an end. A run that was interrupted
+  is not counted (the next one of its commit goes on in the same entry), nor one that failed before the rollout; single
+  steps and rollbacks are no deployments.
+* Deployment frequency: deployments by the day, over the part of the window since the ledger's first entry.
+* Change lead time: from the commit's own time to the end of the run that proved it healthy (or that had no endpoint to
+  ask), for each commit the first time it got there. Commits that came along below it waited longer and are not known.
+* Change fail rate: deployments that were undone, were left not healthy, or that a rollback withdrew later, among all.
+* Failed deployment recovery time: from the start of the run that failed (of one that was withdrawn: the start of the
+  rollback that left it, since when it began to fail is not known) to the end of the first run, the same or a later
+  one, after which it was over: put back as healthy as before, a healthy rollback, or a healthy deploy for which the
+  endpoints that the failed one broke answer again.
+
+DORA's fifth measure, the deployment rework rate, needs to know which deployments were unplanned; a ledger does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median
+
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.probe import EndpointClass
+from deploykit.model.release import Outcome, Verdict
+from deploykit.model.stats import (
+    ChangeFailRate,
+    ChangeLeadTime,
+    DeliveryStats,
+    DeploymentFrequency,
+    Deployments,
+    Duration,
+    FailedDeploymentRecoveryTime,
+    NotCounted,
+    Window,
+)
+
+FEW = 3  # fewer values than this make no median and no rate
+_DAY = 86400.0  # seconds
+_BROKEN = (EndpointClass.REGRESSION, EndpointClass.PRE_EXISTING)
+
+
+def delivery_stats(
+    entries: Iterable[LedgerEntry], since: datetime, until: datetime, first: datetime | None
+) -> DeliveryStats:
+    """The measures of the time from ``since`` to ``until``. ``entries``: at least those that began in it, in any order.
+
+    ``first``: when the ledger's first entry began, in the window or before; None: it has none.
+    """
+    known = sorted((entry for entry in entries if _within(entry, since, until)), key=lambda entry: entry.id)
+    window = window_of(since, until, first)
+    deploys = [entry for entry in known if entry.kind == "deploy" and entry.outcome is not Outcome.REFUSED]
+    reached = [entry for entry in deploys if _why_not(entry) is None]
+    failed = [entry for entry in reached if _failed(entry) or entry.withdrawn_by]
+    return DeliveryStats(
+        window,
+        _counted(deploys, reached),
+        _frequency(reached, window, whole=first is not None and first <= since),
+        _lead_time(reached),
+        _fail_rate(reached, failed),
+        _recovery(failed, known),
+    )
+
+
+def unknown_stats(since: datetime, until: datetime, reason: str) -> DeliveryStats:
+    """No measure at all, and why."""
+    return DeliveryStats(
+        window_of(since, until, None),
+        deployment_frequency=DeploymentFrequency(reason=reason),
+        change_lead_time=ChangeLeadTime(reason=reason),
+        change_fail_rate=ChangeFailRate(reason=reason),
+        failed_deployment_recovery_time=FailedDeploymentRecoveryTime(reason=reason),
+    )
+
+
+def window_of(since: datetime, until: datetime, first: datetime | None) -> Window:
+    """The window, and how much of it there is anything to know about."""
+    observed = (until - max(since, first)).total_seconds() if first is not None else 0.0
+    seconds = (until - since).total_seconds()
+    return Window(since, until, seconds, round(seconds / _DAY, 2), max(0.0, observed))
+
+
+def began(entry: LedgerEntry) -> datetime | None:
+    """When the run began; None where its entry does not say."""
+    return _moment(entry.started)
+
+
+def _within(entry: LedgerEntry, since: datetime, until: datetime) -> bool:
+    start = began(entry)
+    return start is not None and since <= start <= until
+
+
+def _why_not(entry: LedgerEntry) -> str | None:
+    """Why a deploy is no deployment to production; None where it is."""
+    if entry.outcome is None:
+        return "not finished: under way, or killed"
+    if entry.outcome is Outcome.INTERRUPTED:
+        return "interrupted, or another rollout took over"
+    if not any(service.changed for service in entry.services.values()):
+        return "ended before the rollout"
+    return None
+
+
+def _failed(entry: LedgerEntry) -> bool:
+    """By its own checks or rollout; withdrawing it is another question."""
+    return entry.verdict is Verdict.UNHEALTHY or entry.outcome in (Outcome.ROLLED_BACK, Outcome.FAILED)
+
+
+def _counted(deploys: Sequence[LedgerEntry], reached: Sequence[LedgerEntry]) -> Deployments:
+    words = ["failed" if _failed(e) else "withdrawn" if e.withdrawn_by else _word(e) for e in reached]
+    return Deployments(
+        total=len(reached),
+        healthy=words.count("healthy"),
+        unchecked=words.count("unchecked"),
+        inconclusive=words.count("inconclusive"),
+        failed=words.count("failed"),
+        withdrawn=words.count("withdrawn"),
+        not_counted=tuple(NotCounted(entry.id, why) for entry in deploys if (why := _why_not(entry)) is not None),
+    )
+
+
+def _word(entry: LedgerEntry) -> str:
+    return entry.verdict.value if entry.verdict is not None and entry.verdict.verified else "inconclusive"
+
+
+def _frequency(reached: Sequence[LedgerEntry], window: Window, *, whole: bool) -> DeploymentFrequency:
+    """``whole``: the ledger is older than the window, so that few deployments are few, and not a beginning."""
+    count = len(reached)
+    starts = sorted(start for entry in reached if (start := began(entry)) is not None)
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(starts)]
+    between = median(gaps) if count >= FEW else None
+    if not whole and count < FEW:
+        return DeploymentFrequency(None, count, between, _few(count, "deployment"))
+    if window.observed_seconds < _DAY:
+        return DeploymentFrequency(None, count, between, "less than a day is known: too short for a number by the day")
+    return DeploymentFrequency(round(count * _DAY / window.observed_seconds, 4), count, between)
+
+
+def _lead_time(reached: Sequence[LedgerEntry]) -> ChangeLeadTime:
+    arrived: dict[str, LedgerEntry] = {}
+    for entry in reached:
+        if entry.sha and entry.outcome is Outcome.DEPLOYED and entry.verdict is not None and entry.verdict.verified:
+            arrived.setdefault(entry.sha, entry)
+    durations = []
+    for entry in arrived.values():
+        committed, end = _moment(entry.committed), _end(entry)
+        if committed is not None and end is not None and end >= committed:  # a clock that was wrong tells nothing
+            durations.append(Duration(entry.id, (end - committed).total_seconds()))
+    typical, reason = _median(durations, "change with a known commit time")
+    return ChangeLeadTime(typical, len(durations), len(arrived), tuple(durations), reason)
+
+
+def _fail_rate(reached: Sequence[LedgerEntry], failed: Sequence[LedgerEntry]) -> ChangeFailRate:
+    if len(reached) < FEW:
+        return ChangeFailRate(None, len(failed), len(reached), _few(len(reached), "deployment"))
+    return ChangeFailRate(round(len(failed) / len(reached), 4), len(failed), len(reached))
+
+
+def _recovery(failed: Sequence[LedgerEntry], known: Sequence[LedgerEntry]) -> FailedDeploymentRecoveryTime:
+    found = [(entry, _recovered(entry, known)) for entry in failed]
+    durations = tuple(Duration(entry.id, seconds) for entry, seconds in found if seconds is not None)
+    typical, reason = _median(durations, "recovery")
+    if not durations:
+        reason = f"none of {len(failed)} is over, as far as the ledger tells" if failed else "no deployment failed"
+    return FailedDeploymentRecoveryTime(typical, len(durations), len(failed), durations, reason)
+
+
+def _recovered(entry: LedgerEntry, known: Sequence[LedgerEntry]) -> float | None:
+    """How long a failure lasted, in seconds; None where it lasts, or its end is not known. ``known``: oldest first."""
+    start = began(entry)
+    if _failed(entry):
+        if entry.outcome is Outcome.ROLLED_BACK:
+            return _between(start, _end(entry))
+        later = [other for other in known if other.id > entry.id]
+    else:
+        later = [other for other in known if entry.withdrawn_by and other.id >= entry.withdrawn_by]
+        if not later or later[0].id != entry.withdrawn_by:
+            return None
+        start = began(later[0])
+    broken = {name for name, result in entry.checks.items() if result.kind is EndpointClass.REGRESSION}
+    over = next((other for other in later if _ends(other, broken)), None)
+    return _between(start, _end(over)) if over is not None else None
+
+
+def _ends(entry: LedgerEntry, broken: Iterable[str]) -> bool:
+    """True where the environment was healthy after this run, the endpoints ``broken`` before among what answers."""
+    well = entry.verdict is not None and entry.verdict.verified
+    done = entry.outcome is {"deploy": Outcome.DEPLOYED, "rollback": Outcome.ROLLED_BACK}.get(entry.kind)
+    still = any(entry.checks[name].kind in _BROKEN for name in broken if name in entry.checks)
+    return well and done and not still
+
+
+def _end(entry: LedgerEntry) -> datetime | None:
+    """When the run ended; older entries say only how long it took."""
+    start = began(entry)
+    if (end := _moment(entry.ended)) is not None or start is None or entry.seconds is None:
+        return end
+    return start + timedelta(seconds=entry.seconds)
+
+
+def _between(start: datetime | None, end: datetime | None) -> float | None:
+    if start is None or end is None or end < start:
+        return None
+    return (end - start).total_seconds()
+
+
+def _median(durations: Sequence[Duration], what: str) -> tuple[float | None, str | None]:
+    if len(durations) < FEW:
+        return None, _few(len(durations), what)
+    return median(duration.seconds for duration in durations), None
+
+
+def _few(count: int, what: str) -> str:
+    if not count:
+        return f"no {what} in this time"
+    return f"only {count}, which says little: {FEW} make a number"
+
+
+def _moment(stamp: str | None) -> datetime | None:
+    """RFC 3339 as the ledger has it; None where it is missing, or cannot be read."""
+    try:
+        moment = datetime.fromisoformat((stamp or "").replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
