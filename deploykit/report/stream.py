@@ -29,9 +29,9 @@ class PeopleStream:
             try:
                 self.stream.write(text + "\n")
                 self.stream.flush()
-            except (BrokenPipeError, ValueError):  # ValueError: the stream was closed
-                self.gone = True
-            except UnicodeEncodeError:
+            except UnicodeEncodeError:  # a ValueError too, but the reader is there
                 encoding = self.stream.encoding or "ascii"
                 self.stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
                 self.stream.flush()
+            except (BrokenPipeError, ValueError):  # ValueError: the stream was closed
+                self.gone = True

@@ -148,6 +148,15 @@ def test_a_listener_that_leaves_does_not_stop_the_run() -> None:
     assert stream.gone
 
 
+def test_what_a_terminal_cannot_write_is_written_as_it_can_and_the_lines_go_on() -> None:
+    raw = io.BytesIO()
+    stream = PeopleStream(io.TextIOWrapper(raw, encoding="ascii"))
+    stream.line("shop · dev")
+    stream.line("→ next")
+    assert raw.getvalue() == b"shop ? dev\n? next\n"
+    assert not stream.gone
+
+
 def closing(report: RunReport) -> str:
     return "\n".join(summary.of_run(report, "deploy", PLAIN, "dev"))
 

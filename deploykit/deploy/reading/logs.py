@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from deploykit.config.schema import Configuration
 from deploykit.deploy.observe import service_names
@@ -29,17 +29,56 @@ class LogPlace:
     region: str
 
 
+@dataclass(frozen=True)
+class ServiceLine:
+    """One line of a container. ``task`` is None where its stream's name does not say (EC2 without a prefix)."""
+
+    time: str  # RFC 3339, UTC, to the millisecond
+    service: str
+    container: str
+    task: str | None
+    text: str
+    stream: str
+    id: str
+
+
 def lines_of(
-    configuration: Configuration, edges: Edges, service: str, since: float = 600.0, follow: bool = False
-) -> Iterator[LogLine]:
+    configuration: Configuration,
+    edges: Edges,
+    service: str,
+    since: float = 600.0,
+    follow: bool = False,
+    container: str | None = None,
+) -> Iterator[ServiceLine]:
     """The lines of the last ``since`` seconds, oldest first; ``follow`` goes on with new ones and never ends.
 
-    Raises: UsageError (no such service), FailedBefore (it does not log to CloudWatch, or its log group is missing).
+    ``container``: another one of its tasks than the one that deploykit releases. Raises: UsageError (no such service
+    or container), FailedBefore (it does not log to CloudWatch, or its log group is missing).
     """
-    place = _place(configuration, edges.aws, service)
+    definition = _definition(configuration, edges.aws, service)
+    own = configuration.services[service].container or service
+    others = [name for name in _containers(definition) if name != own]
+    if container is None and others:
+        edges.progress.say(f"container {own}; beside it: {', '.join(others)} (--container {others[0]})", service)
+    if container is not None and container not in (own, *others):
+        there = ", ".join([own, *others])
+        raise UsageError(f"service {service} has no container {container!r}", f"its containers: {there}")
+    chosen = container or own
+    place = log_place(definition, chosen, service, edges.aws.region)
     aws = edges.aws if place.region == edges.aws.region else Aws(place.region)
     start = edges.clock.now() - timedelta(seconds=since)
-    return _lines(aws, place, start, edges, follow)
+    return (_named(line, service, chosen, place) for line in _lines(aws, place, start, edges, follow))
+
+
+def _containers(definition: Definition) -> list[str]:
+    return [str(spec.get("name")) for spec in definition.content.get("containerDefinitions") or ()]
+
+
+def _named(line: LogLine, service: str, container: str, place: LogPlace) -> ServiceLine:
+    """A stream is named PREFIX/CONTAINER/TASK; the other two are known."""
+    moment = line.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    task = line.stream.removeprefix(place.prefix) if place.prefix else None
+    return ServiceLine(moment, service, container, task, line.text, line.stream, line.id)
 
 
 def log_place(definition: Definition, container: str, service: str, region: str) -> LogPlace:
@@ -70,7 +109,7 @@ def log_place(definition: Definition, container: str, service: str, region: str)
     )
 
 
-def _place(configuration: Configuration, aws: Aws, service: str) -> LogPlace:
+def _definition(configuration: Configuration, aws: Aws, service: str) -> Definition:
     names = service_names(configuration)
     if service not in names:
         near = difflib.get_close_matches(service, names, n=1)
@@ -87,9 +126,12 @@ def _place(configuration: Configuration, aws: Aws, service: str) -> LogPlace:
             f"check `service` and `cluster` of [services.{service}] in deploykit.toml",
         )
     if not states[service].task_definition:
-        raise FailedBefore(f"service {names[service].service} is under the {states[service].controller} controller")
-    definition = describe_definition(aws, states[service].task_definition)
-    return log_place(definition, configuration.services[service].container or service, service, aws.region)
+        raise FailedBefore(
+            f"service {names[service].service} is under the {states[service].controller} controller, and names no "
+            "task definition",
+            "read its logs where its task sets send them",
+        )
+    return describe_definition(aws, states[service].task_definition)
 
 
 def _lines(aws: Aws, place: LogPlace, start: datetime, edges: Edges, follow: bool) -> Iterator[LogLine]:
