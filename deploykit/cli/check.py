@@ -42,8 +42,9 @@ def add_to(app: typer.Typer) -> None:
         while True:
             result = look(configuration, names, rounds, edges)
             fields = ("healthy", "endpoints", "reason")
-            document = {name: plain(getattr(result, name)) for name in fields}
-            lines = views.of_check(document, run.style)
+            now = run.clock.now()
+            document = {"at": plain(now), **{name: plain(getattr(result, name)) for name in fields}}
+            lines = views.of_check(document, run.style, now if watch else None)
             if not watch:
                 return Result(result.exit_code, document, lines)
             for line in lines:

@@ -37,13 +37,16 @@ def add_to(app: typer.Typer) -> None:
         from deploykit.config.starter import write_starter
 
         starter = write_starter(Path.cwd(), _named(run))
+        warnings = [starter.doubt] if starter.doubt else []
+        for text in warnings:
+            run.screen.warn(text)
         lines = [
             f"wrote {starter.file}: services {', '.join(starter.services)}",
             "Fill in account, cluster, url and the names of the ECS services. The state bucket is made with:",
             *_bucket(starter.commands),
-            "  → deploykit sandbox up tries it here; deploykit deploy releases",
+            "  → `deploykit sandbox up` tries it here; `deploykit deploy` releases",
         ]
-        return Result(0, _document(starter.file, starter.services, starter.commands), lines)
+        return Result(0, {**_document(starter.file, starter.services, starter.commands), "warnings": warnings}, lines)
 
 
 def _adopted(run: Run, cluster: str, region: str | None) -> Result:
@@ -78,7 +81,7 @@ def _adopted(run: Run, cluster: str, region: str | None) -> Result:
         f"Look at its {guesses} comment{'' if guesses == 1 else 's'} with `guessed:` first. "
         "The state bucket is made with:",
         *_bucket(made.commands),
-        "  → deploykit status shows what runs; deploykit plan what a release would do",
+        "  → `deploykit status` shows what runs; `deploykit plan` what a release would do",
     ]
     document = _document(made.file, made.draft.services, made.commands)
     return Result(0, {**document, "left_out": left_out, "warnings": list(made.seen.unseen), "guesses": guesses}, lines)
@@ -109,7 +112,9 @@ def _named(run: Run) -> Path | None:
 
 
 def _bucket(commands: Sequence[str]) -> list[str]:
-    return [*(f"  {line}" for line in commands), "then take the # away before `state`."]
+    from deploykit.report.width import Verbatim
+
+    return [*(Verbatim(f"  {line}") for line in commands), "then take the # away before `state`."]
 
 
 def _document(file: Path, services: Sequence[str], commands: Sequence[str]) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,23 +35,24 @@ def find(explicit: Path | None, env: Mapping[str, str], cwd: Path) -> Path:
     if named is not None:
         path = cwd / named.expanduser()
         source = "--config" if explicit else "DEPLOYKIT_CONFIG"
-        return _readable(path, f"{named} (from {source})")
+        mend = "name an existing file" if explicit else "set DEPLOYKIT_CONFIG to an existing file, or unset it"
+        return _readable(path, f"{named} (from {source})", mend)
     for folder in (cwd, *cwd.parents):
         if os.path.lexists(folder / FILE_NAME):
             return _readable(folder / FILE_NAME, str(folder / FILE_NAME))
     raise ConfigError(
         f"there is no {FILE_NAME} in {cwd} or in a folder above it",
-        "write one with: deploykit init, or name it with --config FILE",
+        "write one with `deploykit init`, or name it with --config FILE",
     )
 
 
-def _readable(path: Path, named: str) -> Path:
+def _readable(path: Path, named: str, mend: str = "") -> Path:
     if path.is_dir():
         raise ConfigError(f"{named} is a folder, not a configuration file", f"name a file, such as {path / FILE_NAME}")
     if path.is_symlink() and not path.exists():
         raise ConfigError(f"{named} is a link to {path.readlink()}, which does not exist", "mend or remove the link")
     if not path.exists():
-        raise ConfigError(f"there is no configuration file {named}", "name an existing file")
+        raise ConfigError(f"there is no configuration file {named}", mend)
     return path
 
 
@@ -70,16 +71,23 @@ def load(path: Path, environment: str | None, env: Mapping[str, str]) -> Configu
         raise _syntax_error(error, text, shown_path) from None
     outside, wrong = _from_outside(env)
     judgement = judge(file, locate(text), shown_path, url_given="url" in outside)
-    problems = [*judgement.problems, *wrong]
-    if problems:
-        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise ConfigError(
-            f"{shown_path} has {count}" if judgement.problems else "wrong environment variable",
-            "nothing was done; mend the file and repeat the command",
-            problems,
-        )
+    if judgement.problems or wrong:
+        raise _refusal(judgement.problems, wrong, shown_path)
     name = _choose(judgement.tables, environment, env, shown_path)
     return _resolve(path, name, judgement.tables, outside)
+
+
+def _refusal(in_file: Sequence[Problem], outside: Sequence[Problem], shown_path: str) -> ConfigError:
+    """Everything that is wrong, and where it is to be mended: in the file, in the environment, or in both."""
+    variables = ", ".join(str(problem.key) for problem in outside)
+    if not in_file:
+        message = f"{variables} in the environment {'is' if len(outside) == 1 else 'are'} wrong"
+        return ConfigError(message, f"nothing was done; set {variables} right, or unset it", outside)
+    count = "one problem" if len(in_file) == 1 else f"{len(in_file)} problems"
+    also = f", and {variables} in the environment is wrong" if outside else ""
+    what = f"the file and {variables}" if outside else "the file"
+    hint = f"nothing was done; mend {what} and repeat the command"
+    return ConfigError(f"{shown_path} has {count}{also}", hint, [*in_file, *outside])
 
 
 def _read(path: Path, shown_path: str) -> str:
@@ -132,10 +140,10 @@ def _choose(tables: dict[str, Tables], flag: str | None, env: Mapping[str, str],
     if wanted not in tables:
         source = "--env" if flag else "DEPLOYKIT_ENV"
         near = nearest(wanted, tables)
-        raise ConfigError(
-            f'there is no environment "{wanted}" (from {source}) in {shown_path}; it has {names}',
-            f"did you mean --env {near}?" if near else f"pick one: --env {next(iter(tables))}",
-        )
+        pick = f"did you mean --env {near}?" if near else f"pick one: --env {next(iter(tables))}"
+        if not flag:
+            pick = f"set DEPLOYKIT_ENV={near or next(iter(tables))}, or unset it and add --env NAME"
+        raise ConfigError(f'there is no environment "{wanted}" (from {source}) in {shown_path}; it has {names}', pick)
     return wanted
 
 

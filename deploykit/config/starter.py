@@ -39,6 +39,7 @@ class Starter:
     file: Path
     services: tuple[str, ...]
     commands: tuple[str, ...]
+    doubt: str = ""  # what the file's services are a guess from; empty where Dockerfiles were found
 
 
 def write_starter(root: Path, file: Path | None) -> Starter:
@@ -48,9 +49,15 @@ def write_starter(root: Path, file: Path | None) -> Starter:
     """
     path = new_file(root, file)
     name = project_name(root)
-    services = find_services(root, name)
+    found = dockerfile_folders(root, name)
+    services = found or [FoundService(name, ".", None)]
     write_new(path, starter_text(name, services))
-    return Starter(path, tuple(service.key for service in services), bucket_commands(f"{name}-deploykit"))
+    doubt = (
+        f"no Dockerfile in {root} or two folders deep: service {name} stands for one that is still to be written; "
+        "set its `context`, or add a Dockerfile"
+    )
+    keys = tuple(service.key for service in services)
+    return Starter(path, keys, bucket_commands(f"{name}-deploykit"), "" if found else doubt)
 
 
 def new_file(root: Path, file: Path | None) -> Path:
@@ -83,11 +90,6 @@ def project_name(root: Path) -> str:
     remote = re.search(r'^\[remote "origin"\][^\[]*?^\s*url\s*=\s*(\S+)', text, re.MULTILINE | re.DOTALL)
     last = re.split(r"[/:]", remote[1].rstrip("/"))[-1].removesuffix(".git") if remote else root.resolve().name
     return _key(last) or "project"
-
-
-def find_services(root: Path, name: str) -> list[FoundService]:
-    """The folders with a Dockerfile, at most two deep; the repository itself where it has one, or where none has."""
-    return dockerfile_folders(root, name) or [FoundService(name, ".", None)]
 
 
 def dockerfile_folders(root: Path, name: str) -> list[FoundService]:

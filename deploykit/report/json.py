@@ -50,7 +50,7 @@ EMPTY: dict[str, Mapping[str, Any]] = {
         "order": [],
         "continues": None,
     },
-    "check": {"healthy": None, "endpoints": [], "reason": None},
+    "check": {"at": None, "healthy": None, "endpoints": [], "reason": None},
     "status": {
         "release": {"id": None, "sha": None, "verdict": None},
         "services": {},

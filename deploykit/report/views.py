@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from deploykit.report.measures import of_stats
@@ -37,7 +37,7 @@ def of_status(document: Document, style: Style, now: datetime) -> list[str]:
 def _release_line(document: Document, style: Style) -> str:
     release = document["release"]
     if release["id"] is None:
-        return f"release  {style.warn('none')}: {_why_none(document)}"
+        return f"release  {style.warn('none')}{_why_none(document)}"
     verdict = release["verdict"] or "no verdict"
     paint = {"healthy": style.good, "unhealthy": style.bad}.get(verdict, style.warn)
     commit = short(release["sha"]) if release["sha"] else "unknown commit"
@@ -47,10 +47,10 @@ def _release_line(document: Document, style: Style) -> str:
 def _why_none(document: Document) -> str:
     """Why what runs is no release as a whole."""
     if document["drift"]:
-        return "what runs is not what was released last"
+        return ": what runs is not what was released last"
     if any(service["sha"] for service in document["services"].values()):
-        return "as a whole, what runs is no release; each service runs its own commit"
-    return "nothing here was released by deploykit yet"
+        return " as a whole: each service runs its own"
+    return ": nothing here was released by deploykit yet"
 
 
 def _brief(value: Any) -> str:
@@ -132,8 +132,11 @@ def of_history(document: Document, style: Style) -> list[str]:
     return lines
 
 
-def of_check(document: Document, style: Style) -> list[str]:
-    """A line for each endpoint, the failures of those that have some, and the verdict at the end."""
+def of_check(document: Document, style: Style, now: datetime | None = None) -> list[str]:
+    """A line for each endpoint, the failures of those that have some, and the verdict at the end.
+
+    ``now``: the time of this round, where one follows another.
+    """
     endpoints: Sequence[Document] = document["endpoints"]
     width = max((len(endpoint["id"]) for endpoint in endpoints), default=0)
     lines = []
@@ -143,8 +146,9 @@ def of_check(document: Document, style: Style) -> list[str]:
     word = {True: style.good("healthy"), False: style.bad("not healthy"), None: style.warn("could not be judged")}
     # the lines above say what is down; why nothing can be said stands nowhere else
     why = f": {document['reason']}" if document["healthy"] is None and document.get("reason") else ""
-    lines.append(f"check: {word[document['healthy']]}{why}" if endpoints else "check: no endpoint is configured")
-    return lines
+    at = f"{now.astimezone(UTC):%H:%M:%S} " if now is not None else ""
+    said = f"{word[document['healthy']]}{why}" if endpoints else "no endpoint is configured"
+    return [*lines, f"{at}check: {said}"]
 
 
 def _endpoint_line(endpoint: Document, width: int, style: Style) -> str:

@@ -49,6 +49,20 @@ def test_a_watch_that_is_ended_prints_one_document_a_line_to_its_end(world: Worl
     assert [document["healthy"] for document in documents] == [True, True, None]
 
 
+def test_each_round_of_a_watch_says_when_it_was(world: World) -> None:
+    world.commit("first")
+    assert world.run("deploy").code == 0
+    _, lines = lines_of(world, "check", "--watch", sleeps=2)
+    rounds = [line.split(" check: ") for line in lines if " check: " in line]
+    assert [said for _, said in rounds] == ["healthy", "healthy"]
+    first, second = (datetime.strptime(at, "%H:%M:%S") for at, _ in rounds)
+    assert (second - first).total_seconds() == 5
+    _, documents = lines_of(world, "check", "--watch", "--json", sleeps=2)
+    moments = [json.loads(line)["at"] for line in documents]
+    assert moments[0] < moments[1]
+    assert moments[2] is None
+
+
 @pytest.mark.parametrize("argv", [["check", "--watch"], ["logs", "nope", "--follow"], ["logs", "--follow"]])
 def test_an_error_of_a_stream_is_one_line_too(world: World, argv: list[str]) -> None:
     (world.folder / "deploykit.toml").write_text("wrong = 1\n")

@@ -86,3 +86,20 @@ def test_it_prints_the_commands_that_make_the_state_bucket(repository: Path) -> 
     ]
     bucket = document["commands"][0].split()[4]
     assert f"s3://{bucket}/" in (repository / "other.toml").read_text(encoding="utf-8")
+
+
+def test_a_folder_without_a_dockerfile_is_said_to_have_none(repository: Path) -> None:
+    ran = run("init")
+    assert ran.code == 0
+    assert f"warning: no Dockerfile in {repository} or two folders deep: service corner-shop stands for" in ran.out
+    (repository / "deploykit.toml").unlink()
+    [warning] = run("init", "--json").document["warnings"]
+    assert "add a Dockerfile" in warning
+    (repository / "deploykit.toml").unlink()
+    dockerfile(repository / "api")
+    assert run("init", "--json").document["warnings"] == []
+
+
+def test_the_commands_to_go_on_with_stand_in_quotes(repository: Path) -> None:
+    dockerfile(repository)
+    assert "  → `deploykit sandbox up` tries it here; `deploykit deploy` releases" in run("init").out

@@ -101,6 +101,9 @@ def test_no_file_is_told_with_what_to_type(tmp_path: Path) -> None:
     assert "deploykit init" in caught.value.hint
     with pytest.raises(ConfigError, match=r"no configuration file x\.toml \(from --config\)"):
         find(Path("x.toml"), {}, tmp_path)
+    with pytest.raises(ConfigError, match=r"no configuration file x\.toml \(from DEPLOYKIT_CONFIG\)") as caught:
+        find(None, {"DEPLOYKIT_CONFIG": "x.toml"}, tmp_path)
+    assert caught.value.hint == "set DEPLOYKIT_CONFIG to an existing file, or unset it"
     with pytest.raises(ConfigError, match="cannot be read"):
         load(tmp_path, None, {})
 
@@ -123,7 +126,9 @@ def test_an_unknown_environment_is_told_the_nearest(tmp_path: Path) -> None:
     error = refused(tmp_path, TWO, "prd")
     assert 'no environment "prd" (from --env)' in error.message
     assert error.hint == "did you mean --env prod?"
-    assert "(from DEPLOYKIT_ENV)" in refused(tmp_path, TWO, None, {"DEPLOYKIT_ENV": "x"}).message
+    wrong = refused(tmp_path, TWO, None, {"DEPLOYKIT_ENV": "prd"})
+    assert "(from DEPLOYKIT_ENV)" in wrong.message
+    assert wrong.hint == "set DEPLOYKIT_ENV=prod, or unset it and add --env NAME"
 
 
 def test_variables_win_over_the_environments_keys_and_stand_in_for_a_missing_url(tmp_path: Path) -> None:
@@ -143,6 +148,15 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     assert said(error) == [
         'None: DEPLOYKIT_URL = "example.com": must be an address such as "https://example.com", without a query'
     ]
+    assert error.message == "DEPLOYKIT_URL in the environment is wrong"
+    assert error.hint == "nothing was done; set DEPLOYKIT_URL right, or unset it"
+
+
+def test_a_wrong_variable_beside_a_wrong_file_is_named_too(tmp_path: Path) -> None:
+    error = refused(tmp_path, TEN_LINES + "wrong = 1\n", None, {"DEPLOYKIT_CONNECT_TO": "nowhere"})
+    assert error.message.endswith("has one problem, and DEPLOYKIT_CONNECT_TO in the environment is wrong")
+    assert error.hint == "nothing was done; mend the file and DEPLOYKIT_CONNECT_TO and repeat the command"
+    assert len(error.problems) == 2
 
 
 def test_an_endpoint_has_its_only_services_version_and_a_name(tmp_path: Path) -> None:

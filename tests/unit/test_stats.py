@@ -55,7 +55,7 @@ def test_four_measures_of_four_deployments() -> None:
     recovery = found.failed_deployment_recovery_time
     assert [one.seconds for one in recovery.durations] == [600]
     assert recovery.median_seconds is None
-    assert recovery.reason == "only 1, which says little: 3 make a number"
+    assert recovery.reason == "only 1, and it takes 3"
 
 
 def test_nothing_known_makes_no_number() -> None:

@@ -217,7 +217,7 @@ def _median(durations: Sequence[Duration], what: str) -> tuple[float | None, str
 def _few(count: int, what: str) -> str:
     if not count:
         return f"no {what} in this time"
-    return f"only {count}, which says little: {FEW} make a number"
+    return f"only {count}, and it takes {FEW}"
 
 
 def _moment(stamp: str | None) -> datetime | None:
