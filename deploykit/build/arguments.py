@@ -25,6 +25,7 @@ class BuildOrder:
     build_args: Mapping[str, str] = field(default_factory=dict)
     build_secrets: Mapping[str, str] = field(default_factory=dict)  # id → environment variable
     afresh: bool = False  # pull base images, take no layer from a cache
+    cache: tuple[str, ...] = ()  # what keeps layers for other machines
 
     @property
     def own_ignore_file(self) -> Path:
@@ -60,7 +61,7 @@ def build_arguments(docker: Docker, order: BuildOrder, id_file: Path) -> list[st
     options += [("--secret", f"id={name},env={variable}") for name, variable in order.build_secrets.items()]
     provenance = ["--provenance=false"] if docker.attestations else []  # else the digest is an index's
     afresh = ["--pull", "--no-cache"] if order.afresh else []
-    flags = [*provenance, *afresh, *(word for pair in options for word in pair)]
+    flags = [*provenance, *afresh, *order.cache, *(word for pair in options for word in pair)]
     return [docker.program, *command, *flags, str(order.context)]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,27 +19,45 @@ from typing import Any
 from deploykit.edges.aws.ecr import Login
 from deploykit.errors import OutOfReach
 
-_VARIABLE = "DEPLOYKIT_DOCKER_CREDENTIAL"
+_KEPT = ("currentContext", "proxies")
+_VARIABLE, _THEIRS = "DEPLOYKIT_DOCKER_CREDENTIAL", "DEPLOYKIT_DOCKER_CONFIG"
 
 # printf is built into every sh, so that the token is in no argument list, and in no here-document's temporary file.
 _HELPER = f"""#!/bin/sh
 [ "$1" = get ] || exit 0
-cat >/dev/null
-printf '%s\\n' "${_VARIABLE}"
+read -r server
+if [ "$server" = '%s' ]; then
+  printf '%%s\\n' "${_VARIABLE}"
+else
+  exec '%s' -I -S "$0.py" "$server"
+fi
+"""
+# What the user's own configuration holds for another registry, read where it is.
+_READER = f"""
+import base64, json, os, sys
+with open(os.environ["{_THEIRS}"], encoding="utf-8") as file:
+    found = json.load(file)["auths"][sys.argv[1]]
+name, _, secret = base64.b64decode(found.get("auth") or "").decode().partition(":")
+if found.get("identitytoken"):
+    name, secret = "<token>", found["identitytoken"]
+print(json.dumps({{"ServerURL": sys.argv[1], "Username": name, "Secret": secret}}))
 """
 
 
 @contextmanager
-def logged_in(login: Login, registry: str, environment: Mapping[str, str] = os.environ) -> Iterator[dict[str, str]]:
+def logged_in(
+    login: Login, registry: str, environment: Mapping[str, str] = os.environ, *, besides_theirs: bool = False
+) -> Iterator[dict[str, str]]:
     """The environment for a docker process that may push to ``registry`` (HOST or HOST:PORT).
 
-    The user's engine (context), proxies and plugins stay; their other credentials are out of reach in it.
+    The user's engine (context), proxies and plugins stay. Their other credentials are out of reach in it, unless a
+    build needs them for its base images (``besides_theirs``); even then no file here holds one.
     Raises: OutOfReach (the temporary folder runs no programs).
     """
     with tempfile.TemporaryDirectory(prefix="deploykit-push-") as name:
         folder = Path(name)
         helper = folder / "docker-credential-deploykit"
-        helper.write_text(_HELPER)
+        helper.write_text(_HELPER % (registry, sys.executable))
         helper.chmod(0o700)
         if not os.access(helper, os.X_OK):
             raise OutOfReach(
@@ -46,27 +65,38 @@ def logged_in(login: Login, registry: str, environment: Mapping[str, str] = os.e
                 "set TMPDIR to a folder that does, such as `export TMPDIR=$HOME/tmp`",
             )
         user = Path(environment.get("DOCKER_CONFIG") or Path(environment.get("HOME") or Path.home()) / ".docker")
-        (folder / "config.json").write_text(json.dumps(_configuration(user, registry)))
+        theirs = _read(user / "config.json")
+        ours = _besides(theirs) if besides_theirs else {n: theirs[n] for n in _KEPT if n in theirs}
+        plugins = [*(theirs.get("cliPluginsExtraDirs") or []), str(user / "cli-plugins")]
+        helpers = {**(ours.get("credHelpers") or {}), registry: "deploykit"}
+        ours |= {"cliPluginsExtraDirs": plugins, "credHelpers": helpers}
+        (folder / "config.json").write_text(json.dumps(ours))
+        (folder / f"{helper.name}.py").write_text(_READER)
         if (user / "contexts").is_dir():
             (folder / "contexts").symlink_to((user / "contexts").resolve(), target_is_directory=True)
         secret = {"ServerURL": registry, "Username": login.username, "Secret": login.password}
         yield {
             # A DOCKER_CONFIG without buildx's folder hides the user's builders.
             "BUILDX_CONFIG": str(user / "buildx"),
-            **{name: value for name, value in environment.items() if name != "DOCKER_AUTH_CONFIG"},
+            **{name: value for name, value in environment.items() if besides_theirs or name != "DOCKER_AUTH_CONFIG"},
             "DOCKER_CONFIG": str(folder),
             "PATH": f"{folder}{os.pathsep}{environment.get('PATH', os.defpath)}",
             _VARIABLE: json.dumps(secret),
+            _THEIRS: str(user / "config.json"),
         }
 
 
-def _configuration(user: Path, registry: str) -> dict[str, Any]:
-    """A config.json with what the user's says of engine, proxies and plugins, and nothing of its credentials."""
+def _read(file: Path) -> dict[str, Any]:
     try:
-        theirs = json.loads((user / "config.json").read_text(encoding="utf-8"))
+        theirs = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         theirs = {}
-    theirs = theirs if isinstance(theirs, dict) else {}
-    kept = {name: theirs[name] for name in ("currentContext", "proxies") if name in theirs}
-    plugins = [*(theirs.get("cliPluginsExtraDirs") or []), str(user / "cli-plugins")]
-    return {**kept, "cliPluginsExtraDirs": plugins, "credHelpers": {registry: "deploykit"}}
+    return theirs if isinstance(theirs, dict) else {}
+
+
+def _besides(theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """The user's configuration, with the helper in the place of every password that stands in it."""
+    inline = theirs.get("auths")
+    held = [host for host, entry in inline.items() if entry] if isinstance(inline, Mapping) else []
+    kept = {name: value for name, value in theirs.items() if name != "auths"}
+    return kept | {"credHelpers": {**dict.fromkeys(held, "deploykit"), **(theirs.get("credHelpers") or {})}}

@@ -1,48 +1,47 @@
-"""The step `build`: which images are in ECR already, and the others built side by side."""
+"""The step `build`: images built side by side, each from what is committed."""
 
 from __future__ import annotations
 
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from deploykit.build.arguments import BuildOrder, build_arguments, image_labels, refuse_unbuildable
+from deploykit.build.cache import LayerCache, cache_troubles, only_the_cache_failed
+from deploykit.build.content import ContentKey
 from deploykit.build.failures import build_failed
-from deploykit.build.sources import built_services, image_owner, lay_out
+from deploykit.build.sources import lay_out
 from deploykit.build.together import together
 from deploykit.config.schema import Configuration, Service
 from deploykit.edges.aws import ecr
-from deploykit.edges.aws.session import Aws
 from deploykit.edges.clock import Clock, SystemClock
 from deploykit.edges.docker import Docker, inspect_image, same_platform
 from deploykit.edges.git import Repository
-from deploykit.edges.parallel import side_by_side
-from deploykit.edges.process import Children
+from deploykit.edges.process import Children, Finished
 from deploykit.errors import FailedBefore
 from deploykit.model.progress import Progress
-from deploykit.model.release import Commit, Image
+from deploykit.model.release import Commit
 
 _STEP = re.compile(r"(?:#\d+ )?(\[[^]]*\d+/\d+\] .+|Step \d+/\d+ : .+|exporting to image)")  # BuildKit, classic
+CONTENT_LABEL = "deploykit.content"  # of what an image on the engine was made
 
 
-def find_images(
-    aws: Aws, configuration: Configuration, commit: Commit, services: Iterable[str]
-) -> dict[str, Image | None]:
-    """What ECR has under the commit's tag, by service; None: to be built. One that is there is used as it is.
+@dataclass(frozen=True)
+class Wanted:
+    """One image to be built: its tag, what for, and its content key (None for uncommitted content)."""
 
-    Raises: FailedBefore (a repository that does not exist), NotAllowed, AwsUnreachable.
-    """
-    wanted = list(services)
-    owners = built_services(configuration, wanted)
-    look = {
-        key: partial(ecr.find_image, aws, service.repository, commit.tag, service_uri(configuration, service))
-        for key, service in owners.items()
-    }
-    found = side_by_side(look)
-    return {key: found[image_owner(configuration, key)] for key in wanted}
+    tag: str
+    platform: str | None = None
+    content: ContentKey | None = None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What tells a later ``push`` whether the image on the engine is the one it wants."""
+        return {CONTENT_LABEL: self.content.tag} if self.content else {}
 
 
 def service_uri(configuration: Configuration, service: Service) -> str:
@@ -55,37 +54,32 @@ def build_images(
     repository: Repository,
     configuration: Configuration,
     commit: Commit,
-    services: Iterable[str],
+    wanted: Mapping[str, Wanted],
     progress: Progress,
     *,
-    platforms: Mapping[str, str] | None = None,
     environment: Mapping[str, str] = os.environ,
     clock: Clock | None = None,
-    tags: Mapping[str, str] | None = None,
     afresh: bool = False,
+    cache: LayerCache | None = None,
 ) -> dict[str, str]:
-    """Build the images of ``services``, all at once → local image id by service that owns one; tagged ``URI:TAG``.
+    """Build ``wanted`` (by the service whose context it is), all at once → local image ids; tagged ``URI:TAG``.
 
-    ``platforms``: by service, what its live task definition runs on. ``tags``: by owning service, where it is not the
-    commit's. ``afresh``: base images are pulled and no layer is taken from a cache. The user's own docker
-    configuration is in force.
-    Interrupted, or with one build failed, no docker child is left running.
+    ``afresh``: base images are pulled and no layer is taken from a cache. The user's own docker configuration is in
+    force. Interrupted, or with one build failed, no docker child is left running.
     Raises: FailedBefore (with the build's whole output shown), OutOfReach, ConfigError.
     """
-    wanted = list(services)
-    owners = built_services(configuration, wanted)
+    owners = {key: configuration.services[key] for key in wanted}
     labels = image_labels(commit, repository.origin_url())
     with tempfile.TemporaryDirectory(prefix="deploykit-build-") as folder:
         laid_out = lay_out(repository, configuration, owners, commit, Path(folder) / "tree")
-        users = {key: [user for user in wanted if image_owner(configuration, user) == key] for key in owners}
         orders = {
             key: BuildOrder(
                 key,
                 *laid_out[key],
-                f"{service_uri(configuration, service)}:{(tags or {}).get(key, commit.tag)}",
-                labels,
+                f"{service_uri(configuration, service)}:{wanted[key].tag}",
+                {**labels, **wanted[key].labels},
                 service.target,
-                _platform(service, {user: live for user, live in (platforms or {}).items() if user in users[key]}),
+                wanted[key].platform or service.platform,
                 service.build_args,
                 service.build_secrets,
                 afresh,
@@ -94,40 +88,42 @@ def build_images(
         }
         for order in orders.values():
             refuse_unbuildable(docker, order, environment)
-        bench = _Bench(docker, progress, environment, clock or SystemClock(), Path(folder))
+        bench = _Bench(docker, progress, environment, clock or SystemClock(), Path(folder), cache)
         work = {key: partial(bench.build, order) for key, order in orders.items()}
         return together(work, bench.children)
-
-
-def _platform(service: Service, live: Mapping[str, str]) -> str | None:
-    """The platform to build for: the configuration's, which must be that of the services that will run the image."""
-    asked = service.platform or next(iter(live.values()), None)
-    for user, platform in live.items():
-        if asked and not same_platform(asked, platform):
-            source = "deploykit.toml" if service.platform else "another service with the same image"
-            raise FailedBefore(
-                f"{user}: its live task definition runs {platform}, and {source} says {asked}",
-                "mend `platform`, or change runtimePlatform where the task definition comes from (Terraform)",
-            )
-    return asked
 
 
 class _Bench:
     """What the builds of one step share."""
 
     def __init__(
-        self, docker: Docker, progress: Progress, environment: Mapping[str, str], clock: Clock, folder: Path
+        self,
+        docker: Docker,
+        progress: Progress,
+        environment: Mapping[str, str],
+        clock: Clock,
+        folder: Path,
+        cache: LayerCache | None,
     ) -> None:
         self.children = Children()
         self._docker, self._progress, self._clock, self._folder = docker, progress, clock, folder
-        self._environment = dict(environment) | docker.build_environment
+        self._cache = cache
+        self._environment = dict(cache.environment if cache else environment) | docker.build_environment
 
     def build(self, order: BuildOrder) -> str:
         id_file = self._folder / f"{order.service}.id"
-        argv = build_arguments(self._docker, order, id_file)
-        self._progress.command([*(f"{k}={v}" for k, v in self._docker.build_environment.items()), *argv])
         began = self._clock.monotonic()
-        done = self.children.follow(argv, partial(self._live, order), env=self._environment)
+        reference = self._cache.reference(order.service, order.platform) if self._cache else ""
+        cached = order
+        if self._cache:
+            words = self._cache.arguments(self._docker.builder, reference, afresh=order.afresh)
+            cached = replace(order, cache=tuple(words))
+        done = self._run(cached, id_file)
+        if done.code and self._cache and only_the_cache_failed(done.output):
+            self._warn_of_cache(order, done.output.strip().rpartition("\n")[2])
+            done = self._run(order, id_file)
+        elif self._cache and not done.code:
+            self._keep(order, id_file.read_text().strip(), reference, done.output)
         if done.code:
             for line in done.output.splitlines():
                 self._progress.say(self._without_secrets(order, line), order.service)
@@ -137,6 +133,29 @@ class _Bench:
         seconds = self._clock.monotonic() - began
         self._progress.say(f"built {order.reference} in {seconds:.1f} s ({identifier[7:19]})", order.service)
         return identifier
+
+    def _run(self, order: BuildOrder, id_file: Path) -> Finished:
+        argv = build_arguments(self._docker, order, id_file)
+        self._progress.command([*(f"{k}={v}" for k, v in self._docker.build_environment.items()), *argv])
+        return self.children.follow(argv, partial(self._live, order), env=self._environment)
+
+    def _keep(self, order: BuildOrder, identifier: str, reference: str, output: str) -> None:
+        """Push an image that carries its own cache where the next build looks for it; the builder did other caches."""
+        for trouble in cache_troubles(output):
+            self._warn_of_cache(order, trouble)
+        if self._cache is None or self._cache.exports:
+            return
+        program = self._docker.program
+        for argv in ((program, "tag", identifier, reference), (program, "push", reference)):
+            done = self.children.follow(argv, partial(self._live, order), env=self._environment)
+            if done.code:
+                self._warn_of_cache(order, done.output.strip().rpartition("\n")[2])
+                break
+        # else a build would take what this machine kept for what the registry has
+        self.children.follow((program, "rmi", reference), partial(self._live, order), env=self._environment)
+
+    def _warn_of_cache(self, order: BuildOrder, text: str) -> None:
+        self._progress.warn(f"layer cache: {self._without_secrets(order, text)}", order.service)
 
     def _live(self, order: BuildOrder, line: str) -> None:
         if step := _STEP.match(line):

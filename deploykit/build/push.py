@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
+from deploykit.build.content import ContentKey
 from deploykit.build.credentials import logged_in
 from deploykit.build.failures import push_failed
-from deploykit.build.images import service_uri
-from deploykit.build.sources import built_services, image_owner
+from deploykit.build.images import CONTENT_LABEL, Wanted, service_uri
 from deploykit.build.together import together
 from deploykit.config.schema import Configuration, Service
 from deploykit.edges.aws import ecr
 from deploykit.edges.aws.session import Aws
-from deploykit.edges.docker import Docker, inspect_image
+from deploykit.edges.docker import Docker, inspect_image, same_platform
 from deploykit.edges.process import Children
 from deploykit.errors import FailedBefore
 from deploykit.model.progress import Progress
-from deploykit.model.release import Commit, Image
+from deploykit.model.release import Image
 
 _PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64}) size: \d+")
 _LAYER = re.compile(r"([0-9a-f]{12}): (.+)")
@@ -31,60 +31,57 @@ def push_images(
     docker: Docker,
     aws: Aws,
     configuration: Configuration,
-    commit: Commit,
-    services: Iterable[str],
+    wanted: Mapping[str, Wanted],
     progress: Progress,
     *,
-    found: Mapping[str, Image | None],
     built: Mapping[str, str] | None = None,
     environment: Mapping[str, str] = os.environ,
-    tags: Mapping[str, str] | None = None,
 ) -> dict[str, Image]:
-    """Push the images of ``services``, all at once → what ECR has of each now, shared images included.
+    """Push ``wanted`` (by the service whose context it is), all at once → what ECR has of each now.
 
-    ``found`` is what ECR had before (``find_images``): used as it is, and not pushed. ``built`` gives the ids of
-    ``build_images``; without it, what an earlier ``deploykit build`` left on the engine is taken. ``tags``: by owning
-    service, where it is not the commit's.
-    When somebody else's push of the same commit was faster, theirs is taken, and said so.
+    ``built`` gives the ids of ``build_images``; without it, what an earlier ``deploykit build`` left on the engine is
+    taken, if it was made of the same content. When somebody else's push of the same commit was faster, theirs is
+    taken, and said so.
     Raises: FailedBefore (no such image or repository; another image in ECR than pushed), OutOfReach.
     """
-    wanted = list(services)
-    owners = built_services(configuration, wanted)
-    images = {image_owner(configuration, key): image for key in wanted if (image := found.get(key)) is not None}
-    named = {key: (tags or {}).get(key, commit.tag) for key in owners}
-    references = {
-        key: f"{service_uri(configuration, service)}:{named[key]}"
-        for key, service in owners.items()
-        if key not in images
-    }
-    ids = {key: (built or {}).get(key) or _local_id(docker, key, references[key], environment) for key in references}
-    if references:
-        login = ecr.login(aws)
-        host = next(iter(references.values())).partition("/")[0]
-        with logged_in(login, host, environment) as logged_in_environment:
-            pusher = _Pusher(docker, aws, progress, logged_in_environment)
-            work = {
-                key: partial(pusher.push, key, owners[key], reference, named[key], ids[key])
-                for key, reference in references.items()
-            }
-            images |= together(work, pusher.children)
-    return {key: images[image_owner(configuration, key)] for key in wanted}
+    if not wanted:
+        return {}
+    owners = {key: configuration.services[key] for key in wanted}
+    uris = {key: service_uri(configuration, service) for key, service in owners.items()}
+    ids = built or {key: _left_here(docker, key, uris[key], want, environment) for key, want in wanted.items()}
+    host = next(iter(uris.values())).partition("/")[0]
+    with logged_in(ecr.login(aws), host, environment) as logged_in_environment:
+        pusher = _Pusher(docker, aws, progress, logged_in_environment)
+        work = {
+            key: partial(pusher.push, key, owners[key], f"{uris[key]}:{want.tag}", want.tag, ids[key])
+            for key, want in wanted.items()
+        }
+        return together(work, pusher.children)
 
 
-def _local_id(docker: Docker, key: str, reference: str, environment: Mapping[str, str]) -> str:
+def _left_here(docker: Docker, key: str, uri: str, want: Wanted, environment: Mapping[str, str]) -> str:
+    """The id of the image that ``deploykit build`` made. Raises: FailedBefore where it is missing, or another one."""
+    reference = f"{uri}:{want.tag}"
     image = inspect_image(docker, reference, environment)
     if image is None:
-        raise FailedBefore(
-            f"{key}: there is nothing to push: neither ECR nor this machine has {reference}",
-            f"run `deploykit build {key} {_as_asked(reference)}` first",
-        )
-    return image.id
+        wrong = f"there is nothing to push: neither ECR nor this machine has {reference}"
+    elif image.labels.get(CONTENT_LABEL) != want.labels.get(CONTENT_LABEL):
+        theirs = ContentKey.of_tag(image.labels.get(CONTENT_LABEL, ""))
+        differs = ", ".join(want.content.differs_from(theirs)) if want.content and theirs else "not told"
+        wrong = f"{reference} on this machine was made of something else; what differs: {differs}"
+    elif want.platform and not same_platform(want.platform, image.platform):
+        wrong = f"{reference} on this machine runs on {image.platform}, and {want.platform} is asked for"
+    else:
+        return image.id
+    raise FailedBefore(f"{key}: {wrong}", f"run `deploykit build {key} {_as_asked(reference)}` first")
 
 
 def _as_asked(reference: str) -> str:
     """The option with which ``build`` makes the image of this tag, whatever is checked out by now."""
-    sha, dirty, _ = reference.rpartition(":")[2].partition("-dirty")
-    return "--allow-dirty" if dirty else f"--sha {sha[:12]}"
+    sha, _, more = reference.rpartition(":")[2].partition("-")
+    if more.startswith("dirty"):
+        return "--allow-dirty"
+    return f"--sha {sha[:12]} --rebuild" if more else f"--sha {sha[:12]}"
 
 
 class _Pusher:
@@ -100,9 +97,9 @@ class _Pusher:
         self._progress.command(argv)
         layers: dict[str, bool] = {}
         done = self.children.follow(argv, partial(self._live, key, layers), env=self._environment)
-        there = ecr.find_image(self._aws, service.repository, tag, uri) if done.code == 0 else None
         if done.code:
             return self._after_failure(key, service, uri, tag, done.code, done.output)
+        there = ecr.find_images(self._aws, service.repository, [tag], uri).get(tag)
         reported = _PUSHED.search(done.output)
         digest = reported[1] if reported else "no digest"
         if there is None or there.digest != digest:
@@ -123,7 +120,7 @@ class _Pusher:
     def _after_failure(self, key: str, service: Service, uri: str, tag: str, code: int, output: str) -> Image:
         """ECR refuses a tag that exists where tags are immutable: then somebody else pushed this commit meanwhile."""
         refused = _TAKEN.search(output)
-        theirs = ecr.find_image(self._aws, service.repository, tag, uri) if refused else None
+        theirs = ecr.find_images(self._aws, service.repository, [tag], uri).get(tag) if refused else None
         if theirs is not None:
             self._progress.warn(f"{uri}:{tag} was pushed by somebody else meanwhile: using {theirs.digest}", key)
             return theirs

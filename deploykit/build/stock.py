@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 from deploykit.build.content import ContentKey, content_key
-from deploykit.build.sources import built_services, image_owner
+from deploykit.build.platforms import DEFAULT_PLATFORM, Demand, demands
+from deploykit.build.sources import image_owner
 from deploykit.config.schema import Configuration
 from deploykit.edges.aws import ecr
-from deploykit.edges.aws.session import Aws
+from deploykit.edges.aws.ecr_platforms import image_platforms
+from deploykit.edges.aws.ecr_policy import PUSH, RETAG, RepositoryPolicy, own_principal, repository_policy
+from deploykit.edges.aws.session import Aws, AwsRefused
+from deploykit.edges.docker import same_platform
 from deploykit.edges.git import Repository
 from deploykit.edges.parallel import side_by_side
-from deploykit.errors import FailedBefore
+from deploykit.errors import OutOfReach
 from deploykit.model.release import Commit, Image
 
 _REBUILDS = 20  # of one content that are looked for
-
-DEFAULT_PLATFORM = "linux/amd64"
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Stock:
     """One service's image as the registry has it; ``image`` None: it has to be built.
 
     ``named``: the commit's tag exists. ``conflict``: what makes the image under the commit's tag another one than
-    this environment asks for.
+    this environment asks for. ``platforms``: what ``image`` runs on, where that is not what is asked for. ``denied``:
+    the actions of a push that the repository's policy denies. ``warnings``: what could not be looked at.
     """
 
     owner: str  # the service whose context the image is made of
@@ -35,6 +38,11 @@ class Stock:
     named: bool = False
     conflict: tuple[str, ...] = ()
     rebuilds: int = 0  # how often this content was built afresh
+    platform: str = DEFAULT_PLATFORM  # what it is asked for
+    differing: tuple[str, ...] = ()  # who runs on something else
+    platforms: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def find_stock(
@@ -43,33 +51,25 @@ def find_stock(
     configuration: Configuration,
     commit: Commit,
     services: Iterable[str],
-    live_platforms: Mapping[str, str],
+    live: Mapping[str, str],
+    *,
+    running: Mapping[str, str] | None = None,
+    rebuild: bool = False,
 ) -> dict[str, Stock]:
-    """Look every service's image up, one call for each repository.
+    """Look every service's image up: one call for each repository that has it by content.
 
+    ``live``: by service, the platform of its next task definition. ``running``: by service, the image it runs already
+    on that platform, which needs no second look. ``rebuild``: everything is to be built afresh.
     Raises: FailedBefore (a repository that does not exist, a context that is not committed), NotAllowed.
     """
     wanted = list(services)
-    owners = built_services(configuration, wanted)
     look = {}
-    for owner in owners:
-        users = [key for key in wanted if image_owner(configuration, key) == owner]
-        platform = owners[owner].platform or next((live_platforms[u] for u in users if u in live_platforms), None)
-        key = content_key(repository, configuration, owner, commit, platform or DEFAULT_PLATFORM)
-        look[owner] = partial(_look, aws, configuration, owner, commit, key)
+    for demand in demands(configuration, wanted, live):
+        key = content_key(repository, configuration, demand.owner, commit, demand.platform)
+        used = {digest for user, digest in (running or {}).items() if user in demand.users}
+        look[demand.owner] = partial(_look, aws, configuration, demand, commit, key, used, rebuild)
     found = side_by_side(look)
     return {key: found[image_owner(configuration, key)] for key in wanted}
-
-
-def refuse_conflict(stock: Stock, commit: Commit) -> None:
-    """Raises: FailedBefore where the commit's tag holds an image made of something else."""
-    if stock.conflict:
-        raise FailedBefore(
-            f"{stock.owner}: the registry has another image of commit {commit.short}; what differs: "
-            f"{', '.join(stock.conflict)}",
-            "one commit gives one image: move what differs between environments out of the build, "
-            "or give each environment a repository of its own",
-        )
 
 
 def rebuild_tag(tag: str, number: int) -> str:
@@ -77,19 +77,63 @@ def rebuild_tag(tag: str, number: int) -> str:
     return f"{tag}-r{number}"
 
 
-def _look(aws: Aws, configuration: Configuration, owner: str, commit: Commit, key: ContentKey | None) -> Stock:
-    service = configuration.services[owner]
+def _look(
+    aws: Aws,
+    configuration: Configuration,
+    demand: Demand,
+    commit: Commit,
+    key: ContentKey | None,
+    used: Collection[str],
+    rebuild: bool,
+) -> Stock:
+    service = configuration.services[demand.owner]
     uri = ecr.image_uri(configuration.account, configuration.region, service.repository, configuration.registry)
     keyed = [key.tag, *(rebuild_tag(key.tag, number) for number in range(1, _REBUILDS + 1))] if key else []
     found = ecr.find_images(aws, service.repository, [commit.tag, *keyed], uri)
     named = found.get(commit.tag)
+    stock = Stock(demand.owner, key, None, named is not None, platform=demand.platform, differing=demand.differing)
     by_content = [tag for tag in keyed if tag in found]
     if by_content:
         image = found[by_content[-1]]
         conflict = _conflict(aws, service.repository, commit, key) if named and named.digest != image.digest else ()
-        return Stock(owner, key, image, named is not None, conflict, keyed.index(by_content[-1]))
-    conflict = _conflict(aws, service.repository, commit, key) if named and key else ()
-    return Stock(owner, key, None if conflict else named, named is not None, conflict)
+        stock = replace(stock, image=image, conflict=conflict, rebuilds=keyed.index(by_content[-1]))
+    elif named:
+        conflict = _conflict(aws, service.repository, commit, key) if key else ()
+        stock = replace(stock, image=None if conflict else named, conflict=conflict)
+        if not conflict and not rebuild and named.digest not in used:
+            stock = _with_platforms(stock, named, aws)
+    if stock.image is not None and not rebuild and (stock.named or stock.image.digest in used):
+        return stock
+    actions = PUSH if stock.image is None or rebuild else RETAG
+    return _with_policy(stock, service.repository, configuration.account, aws, actions)
+
+
+def _with_platforms(stock: Stock, image: Image, aws: Aws) -> Stock:
+    """Somebody else pushed it, so that no content key tells what it was built for."""
+    try:
+        platforms = image_platforms(aws, image)
+    except (OutOfReach, AwsRefused) as error:
+        return _unseen(stock, f"could not look what {stock.owner}'s image {image.reference} runs on: {error.message}")
+    fits = not platforms or any(same_platform(stock.platform, platform) for platform in platforms)
+    return stock if fits else replace(stock, platforms=platforms)
+
+
+def _with_policy(stock: Stock, repository: str, account: str, aws: Aws, actions: Collection[str]) -> Stock:
+    """Something is to be pushed or tagged, which the repository's own policy may deny, whatever IAM allows."""
+    try:
+        policy = repository_policy(aws, repository) or RepositoryPolicy()
+        words = {action: policy.denies(action, account, None) for action in actions}
+        if "perhaps" in words.values():
+            words = {action: policy.denies(action, account, own_principal(aws)) for action in actions}
+    except (OutOfReach, AwsRefused) as error:
+        return _unseen(stock, f"could not look at the policy of repository {repository}: {error.message}")
+    if unsure := [action for action, word in words.items() if word == "perhaps"]:
+        stock = _unseen(stock, f"the policy of repository {repository} may deny this run {', '.join(unsure)}")
+    return replace(stock, denied=tuple(action for action, word in words.items() if word == "yes"))
+
+
+def _unseen(stock: Stock, text: str) -> Stock:
+    return replace(stock, warnings=(*stock.warnings, text))
 
 
 def _conflict(aws: Aws, repository: str, commit: Commit, key: ContentKey | None) -> tuple[str, ...]:

@@ -19,8 +19,11 @@ def add_to(app: typer.Typer) -> None:
         allow_dirty: Annotated[
             bool, typer.Option("--allow-dirty", help="Take the work tree as it is, uncommitted changes included.")
         ] = False,
+        rebuild: Annotated[
+            bool, typer.Option("--rebuild", help="Build afresh, with newly pulled base images, what is there already.")
+        ] = False,
     ) -> Result:
         """Build the images that the registry lacks."""
         from deploykit.cli.steps import run_one
 
-        return run_one(run, "build", services, revision=sha, allow_dirty=allow_dirty)
+        return run_one(run, "build", services, revision=sha, allow_dirty=allow_dirty, rebuild=rebuild)

@@ -19,8 +19,9 @@ def add_to(app: typer.Typer) -> None:
         allow_dirty: Annotated[
             bool, typer.Option("--allow-dirty", help="Take the work tree as it is, uncommitted changes included.")
         ] = False,
+        rebuild: Annotated[bool, typer.Option("--rebuild", help="Push what `build --rebuild` made.")] = False,
     ) -> Result:
         """Push the images that the registry lacks."""
         from deploykit.cli.steps import run_one
 
-        return run_one(run, "push", services, revision=sha, allow_dirty=allow_dirty)
+        return run_one(run, "push", services, revision=sha, allow_dirty=allow_dirty, rebuild=rebuild)

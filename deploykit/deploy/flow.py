@@ -8,6 +8,8 @@ from typing import Literal
 from deploykit.config.schema import Configuration
 from deploykit.deploy.entries import new_entry
 from deploykit.deploy.execute import Execution, Intent
+from deploykit.deploy.images import build_only, push_only
+from deploykit.deploy.invalidate import invalidate_only
 from deploykit.deploy.judging import check as checking
 from deploykit.deploy.judging.proof import Proof
 from deploykit.deploy.migrating.alone import migrate_only
@@ -19,7 +21,6 @@ from deploykit.deploy.preflight import preflight, refuse
 from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.returning.run import rollback as rollback
 from deploykit.deploy.returning.way_back import with_way_back
-from deploykit.deploy.single import build_only, invalidate_only, push_only
 from deploykit.deploy.supply import bring, name_images
 from deploykit.deploy.unchanged import unchanged
 from deploykit.errors import FailedBefore, OutOfReach
@@ -70,7 +71,7 @@ def _release(order: DeployOrder, edges: Edges, intent: Intent) -> RunReport:
     seen = look(order, edges)
     if refused := refusals(order, edges, seen):
         raise refused[0]
-    supplies = bring(order, edges, seen.source, seen.stock, decided(order, seen), seen.observed, steps)
+    supplies = bring(order, edges, seen.source, seen.stock, decided(order, seen), steps)
     built = any(supply.action == "build" for supply in supplies.values())
     observed = look_again(order, edges, seen) if built else seen.observed
     plan, unfinished = plan_of(order, edges, seen, observed, supplies)

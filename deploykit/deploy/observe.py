@@ -33,8 +33,8 @@ def observe(configuration: Configuration, aws: Aws) -> dict[str, ObservedService
     Raises: FailedBefore naming every service that does not exist; NotAllowed, AwsUnreachable.
     """
     names = service_names(configuration)
-    states = describe_services(aws, list(names.values()))
-    missing = [name for key, name in names.items() if key not in states]
+    found = observe_existing(configuration, aws, names)
+    missing = [name for key, name in names.items() if key not in found]
     if missing:
         raise FailedBefore(
             f"{len(missing)} of {len(names)} services do not exist in ECS",
@@ -48,6 +48,13 @@ def observe(configuration: Configuration, aws: Aws) -> dict[str, ObservedService
                 for name in missing
             ],
         )
+    return found
+
+
+def observe_existing(configuration: Configuration, aws: Aws, keys: Collection[str]) -> dict[str, ObservedService]:
+    """Those services among ``keys`` that ECS has. Raises: FailedBefore (EXTERNAL controller), NotAllowed."""
+    names = [name for key, name in service_names(configuration).items() if key in keys]
+    states = describe_services(aws, names)
     # under the EXTERNAL controller the service itself has no task definition
     refuse_controllers({key: state.controller for key, state in states.items() if not state.task_definition})
     arns = sorted({state.task_definition for state in states.values()})

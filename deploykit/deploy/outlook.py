@@ -15,7 +15,7 @@ from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.plan import plan_deploy
 from deploykit.deploy.resuming import resumed
 from deploykit.deploy.source import Source, chosen_services, identify, refuse_older, refuse_withdrawn
-from deploykit.deploy.supply import decide, take_stock
+from deploykit.deploy.supply import decide, image_refusals, take_stock
 from deploykit.errors import FailedBefore, Refused
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import PlannedMigration
@@ -68,7 +68,7 @@ def refusals(order: DeployOrder, edges: Edges, seen: Outlook) -> list[FailedBefo
     ask(lambda: migration_trees(configuration, seen.source, seen.chosen))
     ask(lambda: refuse_older(order, seen.source, seen.observed, edges.progress))
     ask(lambda: refuse_withdrawn(order, seen.source.commit, seen.ledger.entries))
-    return found
+    return [*found, *image_refusals(order, seen.source, seen.stock, seen.observed)]
 
 
 def plan_of(
@@ -95,5 +95,5 @@ def planned_migrations(order: DeployOrder, seen: Outlook, plan: Plan) -> list[Pl
 
 
 def decided(order: DeployOrder, seen: Outlook) -> dict[str, Supply]:
-    """Build, reuse or keep, for each chosen service. Raises: FailedBefore (the commit's tag is another image's)."""
+    """Build, reuse or keep, for each chosen service whose image is not among the refusals."""
     return decide(order, seen.source, seen.stock, seen.observed)

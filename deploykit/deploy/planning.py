@@ -70,7 +70,8 @@ def _warnings(seen: Outlook) -> tuple[str, ...]:
         f"{found.service}: {found.path} is {found.running}, and the last release left {found.released}"
         for found in drift(seen.ledger.entries, seen.observed)
     ]
-    return (*newer, *drifted)
+    unseen = dict.fromkeys(text for item in seen.stock.values() for text in item.warnings)
+    return (*newer, *drifted, *unseen)
 
 
 def _outcome(changes: Mapping[str, Change], supplies: Mapping[str, Supply]) -> Literal["changes", "unchanged"]:

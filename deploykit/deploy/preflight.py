@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from deploykit.config.schema import Configuration
+from deploykit.deploy.pulling import unpullable
 from deploykit.deploy.returning.startable import Startable, startable
 from deploykit.edges.aws.logs import group_exists
 from deploykit.edges.aws.session import Aws
@@ -17,7 +18,7 @@ from deploykit.model.plan import Plan
 
 
 def preflight(configuration: Configuration, aws: Aws, plan: Plan) -> Startable:
-    """What the plan's new revisions lack: secrets, roles, log groups, a port for the load balancer.
+    """What the plan's new revisions lack: secrets, roles, log groups, a port for the load balancer, leave to pull.
 
     Images of the plan itself are left out: they have just been looked up, built, or are still to be built. What may
     not be read is a warning.
@@ -30,7 +31,10 @@ def preflight(configuration: Configuration, aws: Aws, plan: Plan) -> Startable:
     found = startable(aws, definitions, configuration.account, configuration.registry)
     ports = [text for key in definitions for text in _ports(plan.observed[key], definitions[key])]
     groups, unseen = _log_groups(aws, definitions)
-    return Startable((*found.problems, *ports, *groups), (*found.warnings, *unseen))
+    whole = {key: change.registration for key, change in plan.changes.items() if change.registration is not None}
+    pulls = unpullable(aws, whole, configuration.account, configuration.registry)
+    problems = (*found.problems, *ports, *groups, *pulls.problems)
+    return Startable(problems, (*found.warnings, *unseen, *pulls.warnings))
 
 
 def refuse(found: Startable) -> None:
@@ -63,7 +67,8 @@ def _ports(observed: ObservedService, definition: Definition) -> Iterator[str]:
             there = ", ".join(map(str, ports)) or "none"
             yield (
                 f"{observed.key}: the load balancer sends requests to port {group.port} of container "
-                f"{group.container}, and the task definition maps {there}"
+                f"{group.container}, and the task definition maps {there}: mend its portMappings, or the service's "
+                "load balancer"
             )
 
 
@@ -85,7 +90,8 @@ def _log_groups(aws: Aws, definitions: Mapping[str, Definition]) -> tuple[list[s
 
     found = side_by_side({group: partial(ask, group) for group in users})
     missing = [
-        f"log group {group} does not exist, and {', '.join(sorted(users[group]))} writes to it"
+        f"log group {group} does not exist, and {', '.join(sorted(users[group]))} writes to it: "
+        f"`aws logs create-log-group --log-group-name {group}`"
         for group, there in found.items()
         if there is False
     ]

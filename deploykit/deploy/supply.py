@@ -8,16 +8,20 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from deploykit.build.cache import layer_cache
 from deploykit.build.content import refuse_secret_arguments
-from deploykit.build.images import build_images, service_uri
+from deploykit.build.images import Wanted, build_images, service_uri
+from deploykit.build.platforms import platform_of
 from deploykit.build.push import push_images
 from deploykit.build.sources import built_services
-from deploykit.build.stock import Stock, find_stock, rebuild_tag, refuse_conflict
+from deploykit.build.stock import Stock, find_stock, rebuild_tag
+from deploykit.build.usable import refuse_differing, unusable
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.record import Steps
 from deploykit.deploy.source import Source
 from deploykit.edges.aws.ecr import retag
-from deploykit.edges.docker import find_docker
+from deploykit.edges.docker import Docker, find_docker
+from deploykit.errors import FailedBefore
 from deploykit.model.observed import ObservedService
 from deploykit.model.plan import Supply
 from deploykit.model.release import Commit, Image
@@ -26,27 +30,52 @@ from deploykit.model.release import Commit, Image
 def take_stock(
     order: DeployOrder, edges: Edges, source: Source, chosen: Collection[str], observed: Mapping[str, ObservedService]
 ) -> dict[str, Stock]:
-    """What the registry has of each chosen service's image.
-
-    Raises: FailedBefore (a missing repository, secrets among the build arguments), NotAllowed.
-    """
-    refuse_secret_arguments(built_services(order.configuration, chosen))
+    """What the registry has of each chosen service's image. Raises: FailedBefore (a missing repository), NotAllowed."""
+    live = {key: platform for key, service in observed.items() if (platform := platform_of(service.base))}
+    running = {
+        key: service.digest
+        for key, service in observed.items()
+        if service.digest and platform_of(service.definition) == platform_of(service.base)
+    }
     return find_stock(
-        edges.aws, source.repository, order.configuration, source.commit, chosen, live_platforms(observed)
+        edges.aws,
+        source.repository,
+        order.configuration,
+        source.commit,
+        chosen,
+        live,
+        running=running,
+        rebuild=order.rebuild,
     )
+
+
+def image_refusals(
+    order: DeployOrder, source: Source, stock: Mapping[str, Stock], observed: Mapping[str, ObservedService]
+) -> list[FailedBefore]:
+    """What speaks against building, pushing or using these images. Pure."""
+    found: list[FailedBefore] = []
+    try:
+        refuse_secret_arguments(built_services(order.configuration, stock))
+    except FailedBefore as refusal:
+        found.append(refusal)
+    for key, item in stock.items():
+        found += refuse_differing(item)
+        if not _kept(order, item, observed.get(key)):
+            found += _unusable(order, item, source.commit)
+    return list({(refusal.message, refusal.hint): refusal for refusal in found}.values())
 
 
 def decide(
     order: DeployOrder, source: Source, stock: Mapping[str, Stock], observed: Mapping[str, ObservedService]
 ) -> dict[str, Supply]:
-    """Build, reuse or keep, and why. Pure. Raises: FailedBefore (another image has the commit's tag)."""
+    """Build, reuse or keep, and why; services whose image cannot be used are left out. Pure."""
     supplies = {}
     for key, item in stock.items():
-        live = observed[key].digest if key in observed else None
-        if item.image is not None and not order.rebuild and live == item.image.digest:
+        if item.image is not None and _kept(order, item, observed.get(key)):
             supplies[key] = Supply("keep", item.image, item.named, "it runs this image already")
             continue
-        refuse_conflict(item, source.commit)
+        if _unusable(order, item, source.commit):
+            continue
         if item.image is not None and not order.rebuild:
             why = "the registry has this content" if item.key else "the registry has this commit"
             supplies[key] = Supply("reuse", item.image, item.named, why)
@@ -66,7 +95,6 @@ def bring(
     source: Source,
     stock: Mapping[str, Stock],
     supplies: Mapping[str, Supply],
-    observed: Mapping[str, ObservedService],
     steps: Steps,
 ) -> dict[str, Supply]:
     """Build and push what is to be built; the supplies with their digests.
@@ -74,47 +102,76 @@ def bring(
     Where nothing is, neither Docker nor the network to a registry is needed.
     Raises: FailedBefore (build, push), OutOfReach (Docker, registry, permission).
     """
-    missing = [key for key, supply in supplies.items() if supply.action == "build"]
-    if not missing:
+    for warning in dict.fromkeys(warning for item in stock.values() for warning in item.warnings):
+        edges.progress.warn(warning)
+    if not to_build(stock, supplies):
         steps.skip("build")
         steps.skip("push")
         return dict(supplies)
     docker = find_docker(edges.environ)
-    tags = {stock[key].owner: supplies[key].image.tag for key in missing}
     with steps.step("build"):
-        built = build_images(
+        built = build(docker, order, edges, source, stock, supplies)
+    with steps.step("push"):
+        return push(docker, order, edges, stock, supplies, built)
+
+
+def to_build(stock: Mapping[str, Stock], supplies: Mapping[str, Supply]) -> dict[str, Wanted]:
+    """The images to be built, by the service whose context they are made of."""
+    return {
+        stock[key].owner: Wanted(supply.image.tag, stock[key].platform, stock[key].key)
+        for key, supply in supplies.items()
+        if supply.action == "build"
+    }
+
+
+def build(
+    docker: Docker,
+    order: DeployOrder,
+    edges: Edges,
+    source: Source,
+    stock: Mapping[str, Stock],
+    supplies: Mapping[str, Supply],
+) -> dict[str, str]:
+    """Build what is to be built: local image ids, by owning service. Raises as ``build_images`` does."""
+    with layer_cache(order.configuration, docker, edges.aws, edges.progress, edges.environ) as cache:
+        return build_images(
             docker,
             source.repository,
             order.configuration,
             source.commit,
-            missing,
+            to_build(stock, supplies),
             edges.progress,
-            platforms=live_platforms(observed),
             environment=edges.environ,
             clock=edges.clock,
-            tags=tags,
             afresh=order.rebuild,
+            cache=cache,
         )
-    with steps.step("push"):
-        images = push_images(
-            docker,
-            edges.aws,
-            order.configuration,
-            source.commit,
-            missing,
-            edges.progress,
-            found={},
-            built=built,
-            environment=edges.environ,
-            tags=tags,
-        )
-        for owner in dict.fromkeys(stock[key].owner for key in missing):
-            item = next(stock[key] for key in missing if stock[key].owner == owner)
-            if item.key is not None:
-                number = item.rebuilds + 1
-                content = rebuild_tag(item.key.tag, number) if order.rebuild else item.key.tag
-                retag(edges.aws, next(images[key] for key in missing if stock[key].owner == owner), content)
-    return {key: replace(s, image=images[key]) if key in images else s for key, s in supplies.items()}
+
+
+def push(
+    docker: Docker,
+    order: DeployOrder,
+    edges: Edges,
+    stock: Mapping[str, Stock],
+    supplies: Mapping[str, Supply],
+    built: Mapping[str, str] | None = None,
+) -> dict[str, Supply]:
+    """Push what is to be built, and tag it with its content: the supplies with their digests.
+
+    ``built``: the ids of ``build``; without, what an earlier ``deploykit build`` left on the engine is taken.
+    Raises as ``push_images`` does.
+    """
+    wanted = to_build(stock, supplies)
+    images = push_images(
+        docker, edges.aws, order.configuration, wanted, edges.progress, built=built, environment=edges.environ
+    )
+    rebuilds = {item.owner: item.rebuilds for item in stock.values()}
+    for owner, want in wanted.items():
+        if want.content is not None:
+            content = rebuild_tag(want.content.tag, rebuilds[owner] + 1) if order.rebuild else want.content.tag
+            retag(edges.aws, images[owner], content)
+    pushed = {key: images[stock[key].owner] for key, supply in supplies.items() if supply.action == "build"}
+    return {key: replace(s, image=pushed[key]) if key in pushed else s for key, s in supplies.items()}
 
 
 def name_images(commit: Commit, supplies: Mapping[str, Supply], changed: Collection[str], edges: Edges) -> None:
@@ -134,20 +191,14 @@ def name_images(commit: Commit, supplies: Mapping[str, Supply], changed: Collect
             retag(edges.aws, supply.image, commit.tag)
 
 
+def _kept(order: DeployOrder, item: Stock, observed: ObservedService | None) -> bool:
+    running = observed.digest if observed else None
+    return item.image is not None and not order.rebuild and running == item.image.digest
+
+
+def _unusable(order: DeployOrder, item: Stock, commit: Commit) -> list[FailedBefore]:
+    return unusable(item, commit, order.configuration.services[item.owner].repository)
+
+
 def _tag(commit: Commit, item: Stock, rebuild: bool) -> str:
     return rebuild_tag(commit.tag, item.rebuilds + 1) if rebuild and item.named else commit.tag
-
-
-def live_platforms(observed: Mapping[str, ObservedService]) -> dict[str, str]:
-    """What the live task definitions run on, where they say so.
-
-    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html
-    """
-    names = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
-    platforms = {}
-    for key, service in observed.items():
-        runtime = service.definition.content.get("runtimePlatform") or {}
-        system, architecture = runtime.get("operatingSystemFamily", "LINUX"), runtime.get("cpuArchitecture")
-        if system == "LINUX" and architecture in names:
-            platforms[key] = names[architecture]
-    return platforms

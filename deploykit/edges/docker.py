@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -47,6 +47,7 @@ class LocalImage:
 
     id: str
     platform: str  # "linux/arm64", "linux/arm/v7"
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_docker(environment: Mapping[str, str] = os.environ) -> Docker:
@@ -82,7 +83,22 @@ def inspect_image(docker: Docker, reference: str, environment: Mapping[str, str]
         raise _unreachable(done.errors, environment)
     facts = json.loads(done.output)
     parts = (facts.get("Os"), facts.get("Architecture"), facts.get("Variant"))
-    return LocalImage(str(facts["Id"]), "/".join(part for part in parts if part))
+    labels = (facts.get("Config") or {}).get("Labels") or {}
+    return LocalImage(str(facts["Id"]), "/".join(part for part in parts if part), labels)
+
+
+def exports_cache(docker: Docker, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the buildx builder in use can write the layers of every stage to a registry.
+
+    One inside an engine can with the containerd image store only.
+    https://docs.docker.com/build/cache/backends/#command-syntax
+    """
+    shown = run((docker.program, "buildx", "inspect"), env=environment, timeout=_PATIENCE)
+    driver = re.search(r"^Driver:\s*(\S+)", shown.output, re.MULTILINE)
+    if driver is None or driver[1] != "docker":
+        return driver is not None
+    status = run((docker.program, "info", "--format", "{{json .DriverStatus}}"), env=environment, timeout=_PATIENCE)
+    return "io.containerd.snapshotter" in status.output
 
 
 def same_platform(asked: str, built: str) -> bool:

@@ -66,6 +66,7 @@ class Image:
     tag: str
     digest: str  # the manifest's, "sha256:…": what ECS resolves and runs
     config_digest: str | None = None  # equals the local image's id on engines with the classic image store
+    platforms: tuple[str, ...] = ()  # of an index of images, as its manifest names them: "linux/arm64"
 
     @property
     def reference(self) -> str:

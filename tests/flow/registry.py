@@ -24,13 +24,16 @@ PutManifest = Callable[[str, str, bytes, str], str | None]
 class Registry:
     """Takes pushes on a free port of loopback, from those who send ``AWS:`` and the token.
 
-    ``put`` gets repository, tag, manifest and media type of each image; a text it returns refuses the push.
+    ``put`` gets repository, tag, manifest and media type of each image; a text it returns refuses the push. ``blobs``
+    are shared with whoever else serves them.
     """
 
-    def __init__(self, token: str, put: PutManifest) -> None:
+    def __init__(self, token: str, put: PutManifest, blobs: dict[str, bytes] | None = None) -> None:
         self.allowed = "Basic " + base64.b64encode(f"AWS:{token}".encode()).decode()
         self.put = put
-        self.blobs: dict[str, bytes] = {}
+        self.blobs: dict[str, bytes] = {} if blobs is None else blobs
+        self.manifests: dict[tuple[str, str], tuple[bytes, str]] = {}
+        self.read: list[str] = []  # paths of the manifests and blobs that somebody fetched
         self.uploads: dict[str, bytes] = {}
         self.refused = 0
         owner = self
@@ -67,6 +70,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200)
         elif "/blobs/" in path:
             self._blob(path, body)
+        elif self.command in ("GET", "HEAD"):
+            repository, _, name = path.removeprefix("/v2/").rpartition("/manifests/")
+            self._give(path, *self.registry.manifests.get((repository, name), (None, "")))
         elif self.command == "PUT":
             repository, _, tag = path.removeprefix("/v2/").rpartition("/manifests/")
             refusal = self.registry.put(repository, tag, body, self.headers["Content-Type"])
@@ -74,16 +80,26 @@ class _Handler(BaseHTTPRequestHandler):
             if refusal:
                 self._error(400, "TAG_INVALID", refusal, {})
             else:
+                for name in (tag, digest):
+                    self.registry.manifests[repository, name] = body, self.headers["Content-Type"]
                 self._answer(201, {"Docker-Content-Digest": digest, "Location": path})
         else:
             self._answer(404)
 
+    def _give(self, path: str, content: bytes | None, kind: str = "application/octet-stream") -> None:
+        if content is None:
+            self._answer(404)
+            return
+        if self.command == "GET":
+            self.registry.read.append(path)
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        self._answer(200, {"Content-Type": kind, "Docker-Content-Digest": digest}, content)
+
     def _blob(self, path: str, body: bytes) -> None:
         place, _, name = path.rpartition("/")
         blobs, uploads = self.registry.blobs, self.registry.uploads
-        if self.command == "HEAD":
-            length = {"Content-Length": str(len(blobs[name]))} if name in blobs else {}
-            self._answer(200 if name in blobs else 404, length)
+        if self.command in ("GET", "HEAD"):
+            self._give(path, blobs.get(name))
         elif self.command == "POST":
             upload = uuid.uuid4().hex
             uploads[upload] = b""
@@ -108,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in whole.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(b"" if self.command == "HEAD" else body)
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "") == "chunked":

@@ -12,6 +12,7 @@ from tests.simulator.clock import VirtualClock
 from tests.simulator.errors import AwsError
 
 Json = dict[str, Any]
+LAYERS = "/_layers/"
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 
 
@@ -32,6 +33,7 @@ class Repository:
     name: str
     immutable: bool
     created_at: float
+    policy: str | None = None
     images: list[Image] = field(default_factory=list)
 
     def find(self, reference: Json) -> Image | None:
@@ -49,6 +51,8 @@ class Ecr:
     def __init__(self, clock: VirtualClock, region: str, account: str) -> None:
         self.clock, self.region, self.account = clock, region, account
         self.repositories: dict[str, Repository] = {}
+        self.blobs: dict[str, bytes] = {}  # images' configurations, as far as tests gave them
+        self.base_url = ""  # where presigned addresses lead
 
     @property
     def host(self) -> str:
@@ -56,10 +60,15 @@ class Ecr:
 
     # -- for tests -------------------------------------------------------------------------------------------------
 
-    def push(self, repository: str, tag: str | None, *, config_digest: str | None = None) -> str:
+    def push(
+        self, repository: str, tag: str | None, *, config_digest: str | None = None, platform: str = "linux/amd64"
+    ) -> str:
         """Put an image there as ``docker push`` would, creating the repository; returns its manifest digest."""
         place = self.repositories.setdefault(repository, Repository(repository, True, self.clock.stamp))
-        config = config_digest or "sha256:" + hashlib.sha256(f"{repository}:{tag}".encode()).hexdigest()
+        system, _, architecture = platform.partition("/")
+        body = json.dumps({"os": system, "architecture": architecture, "comment": f"{repository}:{tag}"}).encode()
+        config = config_digest or "sha256:" + hashlib.sha256(body).hexdigest()
+        self.blobs.setdefault(config, body)
         manifest = json.dumps(
             {
                 "schemaVersion": 2,
@@ -214,6 +223,33 @@ class Ecr:
             if reference.get("imageDigest") or not image.tags:
                 place.images.remove(image)
         return {"imageIds": gone, "failures": failures}
+
+    def get_download_url_for_layer(self, p: Json) -> Json:
+        """https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html"""
+        self._repository(p["repositoryName"])
+        digest = p["layerDigest"]
+        if digest not in self.blobs:
+            raise AwsError("LayersNotFoundException", f"Layer with digest '{digest}' not found")
+        return {"downloadUrl": f"{self.base_url}{LAYERS}{digest}?X-Amz-Signature=simulated", "layerDigest": digest}
+
+    def download(self, path: str) -> bytes | None:
+        """What a presigned address leads to; None for any other path."""
+        return self.blobs.get(path.removeprefix(LAYERS)) if path.startswith(LAYERS) else None
+
+    def get_repository_policy(self, p: Json) -> Json:
+        """https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetRepositoryPolicy.html"""
+        place = self._repository(p["repositoryName"])
+        if place.policy is None:
+            raise AwsError(
+                "RepositoryPolicyNotFoundException",
+                f"Repository policy does not exist for the repository with name '{place.name}' in the registry with "
+                f"id '{self.account}'",
+            )
+        return {"registryId": self.account, "repositoryName": place.name, "policyText": place.policy}
+
+    def set_repository_policy(self, p: Json) -> Json:
+        self._repository(p["repositoryName"]).policy = p["policyText"]
+        return self.get_repository_policy(p)
 
     def get_authorization_token(self, p: Json) -> Json:
         token = base64.b64encode(b"AWS:simulated").decode()

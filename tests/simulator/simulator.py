@@ -86,6 +86,7 @@ class Simulator:
 
     def start(self) -> Simulator:
         self._server.start()
+        self.ecr.base_url = self.url
         return self
 
     def stop(self) -> None:
@@ -104,10 +105,12 @@ class Simulator:
         with self.clock.lock:
             self.behaviours[reference] = behaviour
 
-    def push(self, repository: str, tag: str | None, *, config_digest: str | None = None) -> str:
+    def push(
+        self, repository: str, tag: str | None, *, config_digest: str | None = None, platform: str = "linux/amd64"
+    ) -> str:
         """Put an image into ECR (the repository is created, immutable, when it is missing); returns its digest."""
         with self.clock.lock:
-            return self.ecr.push(repository, tag, config_digest=config_digest)
+            return self.ecr.push(repository, tag, config_digest=config_digest, platform=platform)
 
     def route(self, pattern: str, service: str, cluster: str = "default") -> None:
         """Requests to paths of this pattern go to healthy tasks of ``service``; the first match wins."""
@@ -189,6 +192,8 @@ class Simulator:
         """One request, under the clock's lock: so every call sees one moment of the world."""
         service = protocol.service_of(request)
         with self.clock.lock:
+            if service is None and (layer := self.ecr.download(request.path)) is not None:
+                return Response(200, layer)
             if service is None:
                 return self.data_plane.answer(request)
             call = Call(service, "?", {}, self.clock.now)
@@ -201,7 +206,8 @@ class Simulator:
     def _call(self, service: str, request: Request, call: Call) -> Response:
         rest: S3 | CloudFront | None = {"s3": self.s3, "cloudfront": self.cloudfront}.get(service)  # type: ignore[assignment]
         if rest is not None:
-            call.operation, call.params = rest.operation(request), {"path": request.path, **request.query}
+            call.operation = rest.operation(request)
+            call.params = {"path": request.path, **request.query, "body": request.body}
         elif "x-amz-target" in request.headers:
             call.operation, call.params = protocol.decode_json(request)
         else:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 
 import pytest
 
-from deploykit.build.images import find_images
-from deploykit.config.schema import Configuration
 from deploykit.edges.aws import ecr
-from deploykit.edges.aws.session import Aws
+from deploykit.edges.aws.ecr_platforms import image_platforms
+from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable
 from deploykit.errors import FailedBefore
-from deploykit.model.release import Commit
 from tests.simulator import Simulator, clients
-from tests.unit.config_files import read
-from tests.unit.test_build_sources import HEAD, SERVICES
 
 URI = "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop/web"
-COMMIT = Commit("a" * 40)
+MANIFESTS = [
+    {"digest": "sha256:" + "1" * 64, "platform": {"os": "linux", "architecture": "amd64"}},
+    {"digest": "sha256:" + "2" * 64, "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},
+    {"digest": "sha256:" + "3" * 64, "platform": {"os": "unknown", "architecture": "unknown"}},  # an attestation
+]
 
 
 @pytest.fixture
@@ -35,57 +36,75 @@ def aws(sim: Simulator) -> Aws:
     return Aws(sim.region)
 
 
-@pytest.fixture
-def configuration(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
-    return read(tmp_path_factory.mktemp("shop"), HEAD + SERVICES)
-
-
 def test_an_image_is_found_with_both_its_digests(sim: Simulator, aws: Aws) -> None:
     digest = sim.ecr.push("shop/web", "one", config_digest="sha256:" + "c" * 64)
-    found = ecr.find_image(aws, "shop/web", "one", URI)
-    assert found is not None
+    found = ecr.find_images(aws, "shop/web", ["one", "two"], URI)["one"]
     assert (found.reference, found.tag) == (f"{URI}@{digest}", "one")
     assert found.config_digest == "sha256:" + "c" * 64
-    assert ecr.find_image(aws, "shop/web", "two", URI) is None
+    assert ecr.find_images(aws, "shop/web", ["two"], URI) == {}
 
 
 def test_an_index_has_no_config(sim: Simulator, aws: Aws) -> None:
     sim.ecr.push("shop/web", "one")
     kind = "application/vnd.oci.image.index.v1+json"
-    manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": []})
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": MANIFESTS})
     clients(sim, "ecr")[0].put_image(
         repositoryName="shop/web", imageManifest=manifest, imageManifestMediaType=kind, imageTag="many"
     )
-    found = ecr.find_image(aws, "shop/web", "many", URI)
-    assert found is not None
+    found = ecr.find_images(aws, "shop/web", ["many"], URI)["many"]
     assert found.config_digest is None
+    assert image_platforms(aws, found) == ("linux/amd64", "linux/arm64/v8")
+    assert aws.calls == {"ecr:BatchGetImage": 1}
+
+
+def test_an_image_says_in_its_configuration_what_it_runs_on(sim: Simulator, aws: Aws) -> None:
+    sim.ecr.push("shop/web", "one", platform="linux/arm64")
+    found = ecr.find_images(aws, "shop/web", ["one"], URI)["one"]
+    assert image_platforms(aws, found) == ("linux/arm64",)
+
+
+@pytest.mark.parametrize("body", [None, b"{}", b"another blob"])
+def test_a_configuration_that_cannot_be_had_is_not_guessed(sim: Simulator, aws: Aws, body: bytes | None) -> None:
+    sim.ecr.push("shop/web", "one")
+    found = ecr.find_images(aws, "shop/web", ["one"], URI)["one"]
+    assert found.config_digest is not None
+    del sim.ecr.blobs[found.config_digest]
+    if body is not None:
+        sim.ecr.blobs[found.config_digest] = body
+    with pytest.raises((AwsRefused, AwsUnreachable)):
+        image_platforms(aws, found)
+
+
+def test_a_configuration_without_a_platform_says_nothing(sim: Simulator, aws: Aws) -> None:
+    body = b'{"architecture": "amd64"}'
+    digest = "sha256:" + hashlib.sha256(body).hexdigest()
+    sim.ecr.blobs[digest] = body
+    sim.ecr.push("shop/web", "one", config_digest=digest)
+    assert image_platforms(aws, ecr.find_images(aws, "shop/web", ["one"], URI)["one"]) == ()
 
 
 def test_a_missing_repository_says_how_to_make_it(aws: Aws) -> None:
     with pytest.raises(FailedBefore) as caught:
-        ecr.find_image(aws, "shop/web", "one", URI)
+        ecr.find_images(aws, "shop/web", ["one"], URI)
     assert "the ECR repository shop/web does not exist in us-east-1" in caught.value.message
     line = "aws ecr create-repository --repository-name shop/web --image-tag-mutability IMMUTABLE --region us-east-1"
     assert f"`{line}`" in caught.value.hint
-    with pytest.raises(FailedBefore, match="does not exist"):
-        ecr.find_images(aws, "shop/web", ["one"], URI)
+    assert ecr.missing_images(aws, "shop/web", ["one"]) == ["one"]
 
 
 def test_a_second_tag_names_the_same_image_and_may_be_asked_for_twice(sim: Simulator, aws: Aws) -> None:
     digest = sim.ecr.push("shop/web", "one")
-    first = ecr.find_image(aws, "shop/web", "one", URI)
-    assert first is not None
+    first = ecr.find_images(aws, "shop/web", ["one"], URI)["one"]
     for _ in range(2):
         second = ecr.retag(aws, first, "two")
         assert (second.digest, second.tag) == (digest, "two")
-    assert ecr.find_image(aws, "shop/web", "two", URI) == second
+    assert ecr.find_images(aws, "shop/web", ["two"], URI) == {"two": second}
 
 
 def test_a_tag_that_is_another_images_is_not_taken(sim: Simulator, aws: Aws) -> None:
     sim.ecr.push("shop/web", "one")
     other = sim.ecr.push("shop/web", "two")
-    first = ecr.find_image(aws, "shop/web", "one", URI)
-    assert first is not None
+    first = ecr.find_images(aws, "shop/web", ["one"], URI)["one"]
     with pytest.raises(FailedBefore) as caught:
         ecr.retag(aws, first, "two")
     assert f"belongs to {other}" in caught.value.message
@@ -106,14 +125,3 @@ def test_the_login_is_that_of_the_authorization_token(sim: Simulator, aws: Aws) 
 )
 def test_images_are_at_ecr_or_where_the_configuration_says(region: str, registry: str | None, uri: str) -> None:
     assert ecr.image_uri("123456789012", region, "shop/web", registry) == uri
-
-
-def test_services_that_share_an_image_find_the_same_one(sim: Simulator, aws: Aws, configuration: Configuration) -> None:
-    sim.ecr.push("shop/web", "other")
-    sim.ecr.push("shop/api", COMMIT.tag)
-    found = find_images(aws, configuration, COMMIT, configuration.services)
-    assert found["web"] is None
-    assert found["worker"] == found["api"]
-    assert found["api"] is not None
-    assert aws.calls == {"ecr:BatchGetImage": 2}
-    assert find_images(aws, configuration, COMMIT, ["worker"]) == {"worker": found["api"]}

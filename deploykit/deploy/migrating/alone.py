@@ -38,7 +38,7 @@ def migrate_only(order: DeployOrder, edges: Edges) -> RunReport:
     seen = look(order, edges)
     if refused := refusals(order, edges, seen):
         raise refused[0]
-    supplies = bring(order, edges, seen.source, seen.stock, decided(order, seen), seen.observed, steps)
+    supplies = bring(order, edges, seen.source, seen.stock, decided(order, seen), steps)
     built = any(supply.action == "build" for supply in supplies.values())
     observed = look_again(order, edges, seen) if built else seen.observed
     plan, _ = plan_of(order, edges, seen, observed, supplies)

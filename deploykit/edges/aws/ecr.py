@@ -9,20 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from deploykit.edges.aws.ecr_platforms import INDEXES, platforms_of_index
 from deploykit.edges.aws.session import Aws, AwsRefused
 from deploykit.errors import FailedBefore
 from deploykit.model.release import Image
 
-_INDEXES = (
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.oci.image.index.v1+json",
-)
 # All of them: without, ECR translates the manifest or leaves the image out.
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetImage.html
 _ACCEPTED = (
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.oci.image.manifest.v1+json",
-    *_INDEXES,
+    *INDEXES,
 )
 # https://docs.aws.amazon.com/general/latest/gr/ecr.html
 _SUFFIXES = {"cn-": "amazonaws.com.cn", "us-iso-": "c2s.ic.gov", "us-isob-": "sc2s.sgov.gov"}
@@ -84,44 +81,46 @@ def list_repositories(aws: Aws) -> list[str]:
     return [str(item["repositoryName"]) for item in aws.pages("ecr", "DescribeRepositories", "repositories")]
 
 
-def missing_repository(name: str, region: str) -> FailedBefore:
+def tag_mutability(aws: Aws, repository: str) -> str | None:
+    """Whether tags can be moved ("MUTABLE", "IMMUTABLE"); None where the repository does not exist.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html
+    Raises: NotAllowed, AwsUnreachable, AwsRefused.
+    """
+    try:
+        answer = aws.call("ecr", "DescribeRepositories", repositoryNames=[repository])
+    except AwsRefused as error:
+        if error.error != "RepositoryNotFoundException":
+            raise
+        return None
+    return str(answer["repositories"][0].get("imageTagMutability", "MUTABLE"))
+
+
+class NoRepository(FailedBefore):
+    """The repository does not exist."""
+
+
+def missing_repository(name: str, region: str) -> NoRepository:
     """The error of a repository that does not exist."""
-    return FailedBefore(
+    return NoRepository(
         f"the ECR repository {name} does not exist in {region}",
         "create it (or mend `repository` in deploykit.toml): "
         f"`aws ecr create-repository --repository-name {name} --image-tag-mutability IMMUTABLE --region {region}`",
     )
 
 
-def find_image(aws: Aws, repository: str, tag: str, uri: str) -> Image | None:
-    """The image under ``tag``; None where there is none. ``config_digest`` is None for an index of images.
+def find_images(aws: Aws, repository: str, tags: Sequence[str], uri: str) -> dict[str, Image]:
+    """The images under those of ``tags`` that exist, by tag; in one call as a rule.
 
+    ``config_digest`` is None for an index of images, and ``platforms`` are known for an index only.
     Raises: FailedBefore (no such repository), NotAllowed, AwsUnreachable.
     """
-    found = _manifest(aws, repository, {"imageTag": tag})
-    return _image(found, repository, tag, uri) if found else None
-
-
-def find_images(aws: Aws, repository: str, tags: Sequence[str], uri: str) -> dict[str, Image]:
-    """Those of ``tags`` that exist, in one call. Raises: FailedBefore (no such repository), NotAllowed."""
-    asked = [{"imageTag": tag} for tag in tags]
-    try:
-        answer = aws.call(
-            "ecr",
-            "BatchGetImage",
-            repositoryName=repository,
-            imageIds=asked,
-            acceptedMediaTypes=list(_ACCEPTED),
-        )
-    except AwsRefused as error:
-        raise _in_our_words(error, repository, aws.region) from error
-    shown = {str(image["imageId"].get("imageTag")): image for image in answer.get("images") or ()}
-    missing = {str(failure["imageId"].get("imageTag")) for failure in answer.get("failures") or ()}
-    found = {tag: _image(shown[tag], repository, tag, uri) for tag in tags if tag in shown}
+    shown, missing = _batch_get(aws, repository, [{"imageTag": tag} for tag in tags])
+    by_tag = {str(image["imageId"].get("imageTag")): image for image in shown}
+    found = {tag: _image(by_tag[tag], repository, tag, uri) for tag in tags if tag in by_tag}
     # an image with several of the tags may be shown once only
-    for tag in tags:
-        if tag not in shown and tag not in missing and (image := find_image(aws, repository, tag, uri)):
-            found[tag] = image
+    for tag in (tag for tag in tags if tag not in by_tag and tag not in missing and len(tags) > 1):
+        found |= find_images(aws, repository, [tag], uri)
     return found
 
 
@@ -140,9 +139,10 @@ def retag(aws: Aws, image: Image, tag: str) -> Image:
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-retag.html
     Raises: FailedBefore (no such repository or image; an immutable tag that is another image's).
     """
-    found = _manifest(aws, image.repository, {"imageDigest": image.digest})
-    if found is None:
+    shown, _ = _batch_get(aws, image.repository, [{"imageDigest": image.digest}])
+    if not shown:
         raise FailedBefore(f"{image.reference} is no longer in ECR", "build and push it again: `deploykit deploy`")
+    found = shown[0]
     try:
         aws.call(
             "ecr",
@@ -157,7 +157,7 @@ def retag(aws: Aws, image: Image, tag: str) -> Image:
         # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html
         if error.error not in _TAKEN:
             raise
-        holder = find_image(aws, image.repository, tag, image.uri)
+        holder = find_images(aws, image.repository, [tag], image.uri).get(tag)
         if holder is None or holder.digest != image.digest:
             owner = holder.digest if holder else "another image"
             raise FailedBefore(
@@ -168,30 +168,35 @@ def retag(aws: Aws, image: Image, tag: str) -> Image:
 
 
 def login(aws: Aws) -> Login:
-    """A user name and password for ``docker push``.
+    """A user name and password for the registry, asked for once.
 
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
     """
-    granted = aws.call("ecr", "GetAuthorizationToken")["authorizationData"][0]
+    granted = aws.remember(("ecr login",), lambda: aws.call("ecr", "GetAuthorizationToken")["authorizationData"][0])
     username, _, password = base64.b64decode(granted["authorizationToken"]).decode().partition(":")
     return Login(username, password, str(granted["proxyEndpoint"]))
 
 
-def _manifest(aws: Aws, repository: str, identifier: Mapping[str, str]) -> dict[str, Any] | None:
-    asked: dict[str, Any] = {"repositoryName": repository, "imageIds": [dict(identifier)]}
+def _batch_get(
+    aws: Aws, repository: str, identifiers: Sequence[Mapping[str, str]], **registry: str
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Manifests, and which of ``identifiers`` (tags or digests) no image has.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageFailure.html
+    """
+    asked: dict[str, Any] = {"repositoryName": repository, "imageIds": [dict(one) for one in identifiers], **registry}
     try:
         answer = aws.call("ecr", "BatchGetImage", acceptedMediaTypes=list(_ACCEPTED), **asked)
     except AwsRefused as error:
         raise _in_our_words(error, repository, aws.region) from error
-    images = answer.get("images") or []
-    if images:
-        found: dict[str, Any] = images[0]
-        return found
-    for failure in answer.get("failures") or []:
+    missing = []
+    for failure in answer.get("failures") or ():
+        which = failure["imageId"].get("imageDigest") or failure["imageId"].get("imageTag", "")
         if failure.get("failureCode") != "ImageNotFound":
-            text = f"{failure.get('failureCode')}: {failure.get('failureReason')}"
-            raise FailedBefore(f"ECR cannot show {repository} {dict(identifier)}: {text}")
-    return None
+            why = f"{failure.get('failureCode')}: {failure.get('failureReason')}"
+            raise FailedBefore(f"ECR cannot show {which} of {repository}: {why}")
+        missing.append(str(which))
+    return list(answer.get("images") or ()), missing
 
 
 def _in_our_words(error: AwsRefused, repository: str, region: str) -> FailedBefore:
@@ -205,10 +210,11 @@ def _media_type(found: Mapping[str, Any]) -> str:
 
 
 def _image(found: Mapping[str, Any], repository: str, tag: str, uri: str) -> Image:
-    config = None
-    if _media_type(found) not in _INDEXES:
-        config = json.loads(found["imageManifest"]).get("config", {}).get("digest")
-    return Image(repository, uri, tag, str(found["imageId"]["imageDigest"]), config)
+    manifest = json.loads(found["imageManifest"])
+    digest = str(found["imageId"]["imageDigest"])
+    if _media_type(found) in INDEXES:
+        return Image(repository, uri, tag, digest, None, platforms_of_index(manifest))
+    return Image(repository, uri, tag, digest, manifest.get("config", {}).get("digest"))
 
 
 def missing_images(aws: Aws, repository: str, images: Sequence[str], account: str | None = None) -> list[str]:
@@ -216,24 +222,13 @@ def missing_images(aws: Aws, repository: str, images: Sequence[str], account: st
 
     ``account``: the registry's, where it may be another's. Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
-    registry: dict[str, Any] = {"registryId": account} if account else {}
+    registry = {"registryId": account} if account else {}
     missing: list[str] = []
     for start in range(0, len(images), _IMAGES_A_CALL):
         some = images[start : start + _IMAGES_A_CALL]
         asked = [{"imageDigest" if image.startswith("sha256:") else "imageTag": image} for image in some]
         try:
-            answer = aws.call(
-                "ecr",
-                "BatchGetImage",
-                repositoryName=repository,
-                imageIds=asked,
-                acceptedMediaTypes=list(_ACCEPTED),
-                **registry,
-            )
-        except AwsRefused as error:
-            if error.error != "RepositoryNotFoundException":
-                raise
+            missing += _batch_get(aws, repository, asked, **registry)[1]
+        except NoRepository:
             return list(images)
-        gone = [failure["imageId"] for failure in answer.get("failures") or ()]
-        missing += [item.get("imageDigest") or item.get("imageTag", "") for item in gone]
     return missing

@@ -1,4 +1,4 @@
-"""The registry lets nobody in without a token from GetAuthorizationToken.
+"""The registry lets nobody in without a token from GetAuthorizationToken, or an address that was signed.
 
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
 https://distribution.github.io/distribution/spec/api/#api-version-check
@@ -15,12 +15,14 @@ from typing import Any
 from ministack.core.responses import json_response
 from ministack.services import ecr
 
+from deploykit.sandbox.server.corrections.ecr_downloads import PARAMETER
 from deploykit.sandbox.server.parts import Parts
 
 REQUIRES = (
     ("services.ecr", "_get_authorization_token", "(data)"),
     ("services.ecr", "handle_registry_request", "(method, path, headers, body, query_params)"),
     ("services.ecr", "_registry_error", "(status, code, message, detail=None)"),
+    ("services.ecr", "_query_first", "(query_params, key)"),
     ("services.ecr", "set_request_account_id", "(access_key_id: str) -> None"),
     ("services.ecr", "set_request_region", "(region: str | None) -> None"),
 )
@@ -44,7 +46,8 @@ def install(parts: Parts) -> None:
         })  # fmt: skip
 
     async def guarded(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
-        if parts.registry_tokens.get(_password(headers), 0.0) < time.time():
+        signed = str(ecr._query_first(query or {}, PARAMETER) or "") if "/blobs/" in path else ""
+        if parts.registry_tokens.get(signed or _password(headers), 0.0) < time.time():
             status, answer, text = ecr._registry_error(401, "UNAUTHORIZED", "authentication required")
             realm = f'Basic realm="http://{settings.registry}/",service="ecr.amazonaws.com"'
             return status, {**answer, "WWW-Authenticate": realm}, text

@@ -1,0 +1,98 @@
+"""The runbook steps ``build`` and ``push`` by themselves: what ``deploy`` would build and push, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from deploykit.build.stock import Stock
+from deploykit.deploy.observe import observe_existing, with_newer
+from deploykit.deploy.orders import DeployOrder, Edges
+from deploykit.deploy.record import Steps
+from deploykit.deploy.source import Source, chosen_services, identify_clean
+from deploykit.deploy.supply import build, decide, image_refusals, push, take_stock, to_build
+from deploykit.edges.aws.session import NotAllowed
+from deploykit.edges.docker import find_docker
+from deploykit.errors import ExitCode
+from deploykit.model.observed import ObservedService
+from deploykit.model.plan import Supply
+from deploykit.model.release import Outcome, ReleasedService, ReleaseSummary
+from deploykit.model.report import RunReport
+
+
+def build_only(order: DeployOrder, edges: Edges) -> RunReport:
+    """Build the images that the registry lacks; they stay on this machine.
+
+    Raises: Refused (uncommitted), FailedBefore (an image that cannot be used, a build), OutOfReach.
+    """
+    steps, look = Steps(edges.clock, edges.progress), _look(order, edges)
+    missing = list(to_build(look.stock, look.supplies))
+    if missing:
+        docker = find_docker(edges.environ)
+        with steps.step("build"):
+            build(docker, order, edges, look.source, look.stock, look.supplies)
+    else:
+        steps.skip("build")
+    commit = look.source.commit
+    return RunReport(
+        outcome=Outcome.DEPLOYED if missing else Outcome.UNCHANGED,
+        exit_code=ExitCode.OK,
+        release=ReleaseSummary(None, commit.tag),
+        steps=tuple(steps.taken),
+        message=f"{commit.short}: built {', '.join(missing) or 'nothing: the registry has every image'}",
+        hint=f"`deploykit push{' --rebuild' if order.rebuild else ''}` brings it to the registry" if missing else "",
+    )
+
+
+def push_only(order: DeployOrder, edges: Edges) -> RunReport:
+    """Push what ``build`` made and the registry lacks. Raises as ``build_only`` does, and where nothing was built."""
+    steps, look = Steps(edges.clock, edges.progress), _look(order, edges)
+    supplies, missing = look.supplies, list(to_build(look.stock, look.supplies))
+    if missing:
+        docker = find_docker(edges.environ)
+        with steps.step("push"):
+            supplies = push(docker, order, edges, look.stock, supplies)
+    else:
+        steps.skip("push")
+    commit = look.source.commit
+    return RunReport(
+        outcome=Outcome.DEPLOYED if missing else Outcome.UNCHANGED,
+        exit_code=ExitCode.OK,
+        release=ReleaseSummary(None, commit.tag),
+        services={
+            key: ReleasedService(key, commit.tag, s.image.reference, s.image.digest, "", None, changed=False)
+            for key, s in supplies.items()
+        },
+        steps=tuple(steps.taken),
+        message=f"{commit.short}: pushed {', '.join(missing) or 'nothing: the registry has every image'}",
+        hint="`deploykit rollout` brings it to ECS",
+    )
+
+
+@dataclass(frozen=True)
+class _Look:
+    source: Source
+    stock: Mapping[str, Stock]
+    supplies: Mapping[str, Supply]
+
+
+def _look(order: DeployOrder, edges: Edges) -> _Look:
+    chosen = chosen_services(order.configuration, order.services)
+    source = identify_clean(order, chosen)
+    observed = _what_runs(order, edges, chosen)
+    stock = take_stock(order, edges, source, chosen, observed)
+    for warning in dict.fromkeys(text for item in stock.values() for text in item.warnings):
+        edges.progress.warn(warning)
+    if refused := image_refusals(order, source, stock, observed):
+        raise refused[0]
+    return _Look(source, stock, decide(order, source, stock, observed))
+
+
+def _what_runs(order: DeployOrder, edges: Edges, chosen: Collection[str]) -> Mapping[str, ObservedService]:
+    """What says for which platform to build. The first images are often built before there is a service to run them."""
+    try:
+        observed = observe_existing(order.configuration, edges.aws, chosen)
+    except NotAllowed as refusal:
+        edges.progress.warn(f"it is not known on what the services run: {refusal.message}")
+        return {}
+    return with_newer(observed, edges.aws, chosen, edges.progress)

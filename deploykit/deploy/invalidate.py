@@ -1,0 +1,57 @@
+"""The runbook step ``invalidate`` by itself."""
+
+from __future__ import annotations
+
+from deploykit.deploy.caches import empty
+from deploykit.deploy.entries import new_entry, read_ledger
+from deploykit.deploy.observe import observe, refuse_other_environments
+from deploykit.deploy.orders import DeployOrder, Edges
+from deploykit.deploy.plan import running_sha
+from deploykit.deploy.record import Record, Steps
+from deploykit.deploy.source import chosen_services
+from deploykit.edges.clock import Deadline
+from deploykit.errors import ExitCode
+from deploykit.model.plan import Plan
+from deploykit.model.release import Outcome, ReleaseSummary
+from deploykit.model.report import RunReport
+from deploykit.targets.cdn import needed, refuse_beyond_limits
+
+
+def invalidate_only(order: DeployOrder, edges: Edges) -> RunReport:
+    """Empty the caches behind the chosen services (by default all), whatever changed.
+
+    Raises: FailedBefore, NotAllowed where CloudFront refuses: nothing that runs was touched.
+    """
+    configuration, steps = order.configuration, Steps(edges.clock, edges.progress)
+    chosen = chosen_services(configuration, order.services)
+    invalidations = needed(configuration.cdn, chosen)
+    refuse_beyond_limits(invalidations)
+    observed = observe(configuration, edges.aws)
+    refuse_other_environments(configuration, observed, chosen)
+    sha = running_sha(observed)
+    ledger = read_ledger(configuration, edges.aws, edges.progress)
+    release = ledger.new_id(edges.clock.now(), sha or "")
+    plan = Plan("step", configuration.environment, release, sha, sha, observed, {}, {}, invalidations)
+    record = Record(ledger.store, new_entry(plan, order.command, edges), edges.clock, edges.progress)
+    outcome = Outcome.UNCHANGED
+    if invalidations:
+        record.open()
+        outcome = Outcome.FAILED
+        try:
+            with steps.step("invalidate"):
+                deadline = Deadline(edges.clock, order.deadline)
+                empty(invalidations, "step", record, edges.aws, deadline, edges.progress)
+            outcome = Outcome.DEPLOYED
+        finally:
+            record.close(outcome=outcome, steps=tuple(steps.taken))
+    else:
+        steps.skip("invalidate")
+    emptied = ", ".join(item.distribution for item in invalidations) or "nothing: no CDN is behind these services"
+    return RunReport(
+        outcome=outcome,
+        exit_code=ExitCode.OK,
+        release=ReleaseSummary(release if invalidations else None, sha, sha),
+        services=plan.released(),
+        steps=tuple(steps.taken),
+        message=f"invalidated {emptied}",
+    )
