@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
+import botocore.loaders
 import pytest
 from hypothesis import settings
 
@@ -11,6 +13,11 @@ from hypothesis import settings
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("desk", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+# Every command makes its clients anew, as in a process of its own; the megabytes that describe AWS's interfaces, which
+# botocore would read again each time, are read once.
+_read = functools.cache(functools.partial(botocore.loaders.JSONFileLoader.load_file, botocore.loaders.JSONFileLoader()))
+botocore.loaders.JSONFileLoader.load_file = lambda _, file_path: _read(file_path)  # type: ignore[method-assign]
 
 
 @pytest.hookimpl(tryfirst=True)
