@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deploykit.config.checks import Checks, Endpoint
+from deploykit.deploy.judging.baseline import take_baseline
 from deploykit.deploy.judging.judge import Judge
-from deploykit.deploy.judging.prove import prove, take_baseline
+from deploykit.deploy.judging.prove import prove
 from deploykit.model.probe import Failure, Reading
 from deploykit.model.release import Verdict
 from tests.unit.probe_kit import FakeClock, Listener, checks, endpoint
@@ -62,9 +63,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Judged:
-    """One release's end, in virtual seconds from the first round to the verdict."""
+    """One release's end. ``before``: virtual seconds of the baseline; ``seconds``: from first round to verdict."""
 
     verdict: Verdict
+    before: float
     rounds: int
     seconds: float
 
@@ -95,9 +97,7 @@ class Site:
             return nature.failure
         return _DOWN if nature.noise and self.chance.random() < nature.noise else None
 
-    def _reading(
-        self, each: Endpoint, failure: Failure | None, *, old: bool = False, prober: bool = False
-    ) -> Reading:
+    def _reading(self, each: Endpoint, failure: Failure | None, *, old: bool = False, prober: bool = False) -> Reading:
         if failure is not None:
             return Reading(each.id, (failure,), prober=prober)
         return Reading(each.id, (), 200, 0.1, OLD if old else self.version, old and self.nature.cached)
@@ -112,14 +112,16 @@ class Site:
 def judge_release(case: Case, seed: int, settings: Checks = CHECKS) -> Judged:
     """One release of this kind, from its baseline to its verdict."""
     clock, listener = FakeClock(), Listener()
+    opened = clock.monotonic()
     chance = random.Random(f"{case.name} {seed}")
-    baseline = take_baseline(Site(case.before, clock, chance, OLD), settings, clock)
+    baseline = take_baseline(Site(case.before, clock, chance, OLD), settings, clock, listener)
+    looked = clock.monotonic() - opened
     judge = Judge(settings, dict.fromkeys((each.id for each in settings.endpoints), NEW), baseline)
     site, began = Site(case.after, clock, chance, NEW), clock.monotonic()
     purge: Callable[[Mapping[str, Sequence[Reading]]], bool] | None = site.purge if case.purge_helps else None
     judgement = prove(site, judge, settings, clock, listener, purge)
     assert judgement.verdict is not None
-    return Judged(judgement.verdict, site.rounds, clock.monotonic() - began)
+    return Judged(judgement.verdict, looked, site.rounds, clock.monotonic() - began)
 
 
 def noisy(share: float, **more: object) -> Nature:
@@ -129,12 +131,15 @@ def noisy(share: float, **more: object) -> Nature:
 CALM = Nature()
 ONE_PERCENT = noisy(0.01)
 ALL_BROKEN = Nature(sick=ENDPOINTS)
+THIRD = Nature(sick=1, share=1 / 3)
+TENTH = Nature(sick=1, share=1 / 10)
+SHAKY = Nature(together=0.02)
 
 CASES: tuple[Case, ...] = (
     Case("no failures", CALM, CALM, HEALTHY, UNHEALTHY),
     Case("0.1 % random failures", noisy(0.001), noisy(0.001), HEALTHY, UNHEALTHY, many=True),
     Case("1 % random failures", ONE_PERCENT, ONE_PERCENT, HEALTHY, UNHEALTHY, many=True),
-    Case("5 % random failures", noisy(0.05), noisy(0.05), HEALTHY, UNHEALTHY, None, many=True),
+    Case("5 % random failures", noisy(0.05), noisy(0.05), HEALTHY, UNHEALTHY, 0.005, many=True),
     Case("one endpoint broken before, still so", Nature(0.001, sick=1), Nature(0.001, sick=1), HEALTHY, UNHEALTHY),
     Case("one broken before, now in another way", Nature(0.001, sick=1), Nature(0.001, 1, failure=_OTHER), UNHEALTHY,
          HEALTHY),
@@ -147,10 +152,14 @@ CASES: tuple[Case, ...] = (
     Case("one broken every second time", CALM, Nature(0, 1, 1 / 2), UNHEALTHY, HEALTHY, 0.005, many=True),
     Case("one broken every third time", CALM, Nature(0, 1, 1 / 3), UNHEALTHY, HEALTHY, 0.005, many=True),
     Case("one broken every third time, 0.1 % random failures", noisy(0.001), Nature(0.001, 1, 1 / 3), UNHEALTHY,
-         HEALTHY, None, many=True),
+         HEALTHY, 0.005, many=True),
     Case("one broken every third time, 1 % random failures", ONE_PERCENT, Nature(0.01, 1, 1 / 3), UNHEALTHY,
-         HEALTHY, None, many=True),
-    Case("2 % of rounds fail as a whole", CALM, Nature(together=0.02), HEALTHY, UNHEALTHY, None, many=True),
+         HEALTHY, 0.005, many=True),
+    Case("one fails every third time before and after", THIRD, THIRD, HEALTHY, UNHEALTHY, None),
+    Case("one failed every third time, now always", THIRD, Nature(sick=1), UNHEALTHY, HEALTHY, 0.005, many=True),
+    Case("one fails every tenth time before and after", TENTH, TENTH, HEALTHY, UNHEALTHY, None),
+    Case("one failed every tenth time, now every second", TENTH, Nature(0, 1, 1 / 2), UNHEALTHY, HEALTHY, None),
+    Case("2 % of rounds fail as a whole", SHAKY, SHAKY, HEALTHY, UNHEALTHY, 0.005, many=True),
     Case("this machine offline in one round of five", CALM, Nature(offline=0.2), HEALTHY, UNHEALTHY),
     Case("this machine offline", CALM, Nature(offline=1.0), INCONCLUSIVE, UNHEALTHY),
     Case("a stale edge, emptied", CALM, Nature(stale=2, cached=True), HEALTHY, UNHEALTHY, purge_helps=True),

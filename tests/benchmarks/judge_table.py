@@ -17,7 +17,7 @@ from tests.benchmarks.judge_releases import CASES, Case, Judged, judge_release
 
 FEW, MANY = 1_000, 10_000
 HEADER = (
-    "| release | judged | right | healthy | unhealthy | inconclusive | held to | rounds | seconds | slowest 1 % |",
+    "| release | judged | right | healthy | unhealthy | inconclusive | held to | baseline | rounds | seconds |",
     "|---|--:|---|--:|--:|--:|---|--:|--:|--:|",
 )
 
@@ -39,18 +39,24 @@ def allowed(case: Case) -> str:
 
 
 def row(case: Case, judged: Sequence[Judged]) -> str:
-    """One case as a line of Markdown: counts of verdicts, medians of rounds and seconds, the 99th percentile."""
+    """One case as a line of Markdown: counts of verdicts; medians and the slowest percent of rounds and seconds."""
     count = Counter(each.verdict for each in judged)
     columns = (Verdict.HEALTHY, Verdict.UNHEALTHY, Verdict.INCONCLUSIVE)
     verdicts = " | ".join(f"{count[verdict]:,}" for verdict in columns)
-    rounds = sorted(each.rounds for each in judged)
-    seconds = sorted(each.seconds for each in judged)
-    late = seconds[min(len(seconds) - 1, len(seconds) * 99 // 100)]
-    middle = len(judged) // 2
+    before = spread(each.before for each in judged)
+    rounds = spread(each.rounds for each in judged)
+    seconds = spread(each.seconds for each in judged)
     return (
         f"| {case.name} | {len(judged):,} | {case.right} | {verdicts} | {allowed(case)} "
-        f"| {rounds[middle]} | {seconds[middle]:.0f} | {late:.0f} |"
+        f"| {before} | {rounds} | {seconds} |"
     )
+
+
+def spread(figures: Iterable[float]) -> str:
+    """The median and, where it is another, the 99th percentile in brackets."""
+    ordered = sorted(figures)
+    middle, late = (f"{ordered[len(ordered) * percent // 100]:.0f}" for percent in (50, 99))
+    return middle if middle == late else f"{middle} ({late})"
 
 
 def simulate(case: Case, releases: Iterable[int]) -> list[Judged]:

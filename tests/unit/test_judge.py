@@ -71,12 +71,18 @@ def test_a_large_bad_round_and_one_bad_sample_among_good_ones_do_not_condemn() -
     assert judge.judgement().verdict is not Verdict.UNHEALTHY
 
 
-def test_four_bad_samples_in_two_rounds_condemn_and_three_do_not() -> None:
-    judgement, _ = feed(judge_api(), [[bad()] * 2, [bad()]])
-    assert not judgement.decided
-    for rounds in ([2, 2], [3, 1], [1, 3], [1, 1, 1, 1]):
+def test_four_bad_samples_condemn_of_which_one_round_counts_two_at_most() -> None:
+    for rounds in ([2, 1], [3, 1], [1, 3], [50, 1], [1, 1, 1]):
+        judgement, _ = feed(judge_api(), [[bad()] * number for number in rounds])
+        assert not judgement.decided
+    for rounds in ([2, 2], [3, 3], [3, 1, 1], [1, 2, 1], [1, 1, 1, 1]):
         judgement, needed = feed(judge_api(), [[bad()] * number for number in rounds])
         assert (judgement.verdict, needed) == (Verdict.UNHEALTHY, len(rounds))
+
+
+def test_two_failed_rounds_with_good_ones_between_condemn_nothing() -> None:
+    rounds = [[bad()] * 3, [good()] * 3, [bad()] * 3, *[[good()] * 3] * 30]
+    assert feed(judge_api(), rounds)[0].verdict is Verdict.HEALTHY
 
 
 def test_an_endpoint_that_dies_after_it_was_proven_is_condemned_while_others_are_watched() -> None:
@@ -84,7 +90,7 @@ def test_an_endpoint_that_dies_after_it_was_proven_is_condemned_while_others_are
     for _ in range(20):
         judge.take([good("a")] * 3)
     judgement, rounds = feed(judge, [[bad("a")] * 3] * 5)
-    assert (judgement.verdict, judgement.condemned, rounds) == (Verdict.UNHEALTHY, ("a",), 2)
+    assert (judgement.verdict, judgement.condemned, rounds) == (Verdict.UNHEALTHY, ("a",), 3)
 
 
 def test_without_a_baseline_failures_are_regressions_and_good_ones_ok() -> None:
@@ -199,6 +205,18 @@ class TestFlakyBefore:
     def test_never_failing_now_is_accepted(self) -> None:
         judgement, _ = feed(judge_api(FLAKY), [[good()] * 3] * 60)
         assert judgement.verdict is Verdict.HEALTHY
+
+    def test_one_that_failed_seldom_is_flaky_and_held_to_what_the_others_are(self) -> None:
+        seldom = Samples(24, 1, (ERROR_500,))
+        judgement, _ = feed(judge_api(seldom), [[bad(), good(), good()]] * 60)
+        assert judgement.verdict is Verdict.UNHEALTHY
+        judgement, rounds = feed(judge_api(seldom), [[good()] * 3] * 60)
+        assert (judgement.verdict, judgement.endpoints["api"].kind) == (Verdict.HEALTHY, EndpointClass.FLAKY)
+        assert rounds < 10
+
+    def test_a_baseline_of_three_rounds_that_an_earlier_version_wrote_is_judged_as_it_is(self) -> None:
+        judgement, _ = feed(judge_api(Samples(9, 1, (ERROR_500,))), [[bad()] * 3] * 60)
+        assert judgement.verdict is Verdict.UNHEALTHY
 
     def test_before_all_but_one_failed_it_is_never_condemned_for_failing_as_often(self) -> None:
         judge = judge_api(Samples(9, 8, (ERROR_500,)))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from deploykit.deploy.judging.judge import BLIND_ROUNDS, Judge
 from deploykit.deploy.judging.sequential import Decision, SequentialTest
-from deploykit.deploy.judging.watch import upper_share
+from deploykit.deploy.judging.share import health_test, lower_share, seldom, upper_share
 from deploykit.model.probe import EndpointClass, Reading, Samples
 from deploykit.model.release import Verdict
 from tests.unit.probe_kit import bad, blind, checks, endpoint, good
@@ -146,6 +146,21 @@ def test_with_the_defaults_eighteen_good_samples_accept_and_four_bad_ones_condem
 def test_the_share_that_a_few_samples_leave_plausible_is_above_what_was_seen(samples: int, data: st.DataObject) -> None:
     failed = data.draw(st.integers(0, samples - 1))
     assert failed / samples < upper_share(failed, samples) < 1
+    assert 0 <= lower_share(failed, samples) <= failed / samples + 1e-9
+
+
+@given(st.floats(0.001, 0.9), st.floats(0.002, 0.95), st.integers(1, 100), st.data())
+def test_whatever_was_seen_before_there_is_a_test_and_seldom_failures_leave_it_its_limit(
+    noise: float, detect: float, samples: int, data: st.DataObject
+) -> None:
+    if noise < detect:
+        settings = checks(noise=noise, detect=detect)
+        before = Samples(samples, data.draw(st.integers(0, samples)))
+        test = health_test(settings, before)
+        assert noise <= test.p0 < test.p1
+        assert detect <= test.p1
+        if before.failed < samples and seldom(settings, before):
+            assert test.p1 == detect
 
 
 def simulate(chance: random.Random, share: float, before: Samples | None, rounds: int) -> Verdict | None:

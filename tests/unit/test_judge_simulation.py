@@ -9,7 +9,7 @@ import pytest
 
 from deploykit.model.release import Verdict
 from tests.benchmarks.judge_releases import CASES, Case
-from tests.benchmarks.judge_table import row, simulate, within, wrong
+from tests.benchmarks.judge_table import row, simulate, within
 
 RELEASES = 120
 HELD = [case for case in CASES if case.most_wrong is not None]
@@ -27,9 +27,17 @@ def test_releases_of_this_kind_are_judged_within_their_limit(case: Case) -> None
     assert sum(each.verdict is case.right for each in judged) >= 0.98 * RELEASES, row(case, judged)
 
 
-def test_a_regression_that_hides_behind_chance_is_still_mostly_found() -> None:
-    judged = simulate(named("one broken every third time, 1 % random failures"), range(RELEASES))
-    assert wrong(named("one broken every third time, 1 % random failures"), judged) < 0.2 * RELEASES
+def test_a_regression_of_one_in_three_is_held_to_half_a_percent_whatever_noise_the_defaults_allow_for() -> None:
+    """The limit that the docs promise stands in the table, so that nobody lifts it in passing."""
+    limits = [case.most_wrong for case in CASES if case.name.startswith("one broken every third time")]
+    assert limits == [0.005] * 3
+
+
+def test_a_baseline_is_long_only_where_something_flickers() -> None:
+    calm, noisy = (simulate(named(name), range(RELEASES)) for name in ("no failures", "1 % random failures"))
+    assert {each.before for each in calm} == {2.5}
+    assert max(each.before for each in noisy) <= 20
+    assert sum(each.before for each in noisy) / RELEASES < 8
 
 
 def test_an_endpoint_that_always_fails_is_found_within_half_a_minute() -> None:

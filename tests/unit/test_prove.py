@@ -1,4 +1,4 @@
-"""Rounds of samples before and after a release, in a time that only the test moves."""
+"""Rounds of samples after a release, in a time that only the test moves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from deploykit.config.checks import Endpoint
 from deploykit.deploy.judging.judge import BLIND_ROUNDS, Judge, Judgement
-from deploykit.deploy.judging.prove import at_edge, prove, take_baseline
+from deploykit.deploy.judging.prove import at_edge, prove
 from deploykit.model.probe import Reading, Samples
 from deploykit.model.release import Verdict
 from tests.unit.probe_kit import FakeClock, Listener, bad, blind, checks, endpoint, good
@@ -32,31 +32,9 @@ class Site:
 VERSIONED = checks(endpoint(version={"json": "v"}))
 
 
-def test_a_baseline_is_three_quick_rounds_added_up() -> None:
-    clock = FakeClock()
-    site = Site(clock, lambda number: [bad() if number == 1 else good()] * 3)
-    assert take_baseline(site, checks(), clock) == {"api": Samples(9, 3, bad().failures)}
-    assert clock.slept == [1.0, 1.0]
-
-
-def test_a_baseline_round_in_which_nothing_was_reached_is_asked_again() -> None:
-    clock = FakeClock()
-    site = Site(clock, lambda number: [blind() if number < 2 else good()] * 3)
-    assert take_baseline(site, checks(), clock) == {"api": Samples(9, 0)}
-    assert len(site.began) == 5
-
-
-def test_a_baseline_on_a_machine_without_network_ends_and_has_no_samples() -> None:
-    clock = FakeClock()
-    site = Site(clock, lambda number: [blind()] * 3)
-    assert take_baseline(site, checks(), clock) == {"api": Samples()}
-    assert len(site.began) == 4
-
-
 def test_without_endpoints_nothing_is_asked() -> None:
     clock, none = FakeClock(), checks().model_copy(update={"endpoints": ()})
     site = Site(clock, lambda number: [])
-    assert take_baseline(site, none, clock) == {}
     judgement = prove(site, Judge(none, {}, {}), none, clock, Listener())
     assert (judgement.verdict, site.began, clock.slept) == (Verdict.UNCHECKED, [], [])
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deploykit.config.checks import Checks, Endpoint
+from deploykit.deploy.judging.baseline import QUICK
 from deploykit.deploy.judging.judge import Judge
-from deploykit.deploy.judging.prove import QUICK
 from deploykit.deploy.judging.tally import prober_blind
 from deploykit.deploy.judging.watch import shown
 from deploykit.edges.clock import Clock

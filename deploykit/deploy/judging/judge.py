@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from deploykit.config.checks import Checks
 from deploykit.deploy.judging.findings import endpoint_findings, prober_offline
+from deploykit.deploy.judging.share import broken
 from deploykit.deploy.judging.tally import prober_blind
-from deploykit.deploy.judging.watch import Watch, broken
+from deploykit.deploy.judging.watch import Watch
 from deploykit.model.finding import Finding
 from deploykit.model.probe import EndpointResult, Reading, Samples
 from deploykit.model.release import Verdict

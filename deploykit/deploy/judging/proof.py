@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from deploykit.config.schema import Configuration, Endpoint
+from deploykit.deploy.judging.baseline import take_baseline
 from deploykit.deploy.judging.judge import Judge, Judgement
-from deploykit.deploy.judging.prove import at_edge, prove, take_baseline
+from deploykit.deploy.judging.prove import at_edge, prove
 from deploykit.deploy.orders import Edges
 from deploykit.model.probe import Reading, Samples
 from deploykit.model.release import ReleasedService
@@ -27,7 +28,7 @@ class Proof:
 
     def baseline(self) -> dict[str, Samples]:
         """How each endpoint answers now."""
-        return take_baseline(self.ask, self._configuration.checks, self._edges.clock)
+        return take_baseline(self.ask, self._configuration.checks, self._edges.clock, self._edges.progress)
 
     def prove(
         self,

@@ -1,4 +1,4 @@
-"""Prove a release: what was there before it, and rounds of samples after it until a verdict or the deadline."""
+"""Prove a release: rounds of samples after it, until a verdict or the deadline."""
 
 from __future__ import annotations
 
@@ -6,38 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from deploykit.config.checks import Checks, Endpoint
 from deploykit.deploy.judging.judge import Judge, Judgement
-from deploykit.deploy.judging.tally import Tally, prober_blind
 from deploykit.edges.clock import Clock, Deadline
-from deploykit.model.probe import Reading, Samples
+from deploykit.model.probe import Reading
 from deploykit.model.progress import Progress
 from deploykit.model.release import Verdict
 
-BASELINE_ROUNDS = 3
-QUICK = 1.0  # seconds between rounds that only look, such as the baseline's
-
 AskRound = Callable[[Sequence[Endpoint]], Sequence[Reading]]
 OnStale = Callable[[Mapping[str, Sequence[Reading]]], bool]
-
-
-def take_baseline(ask: AskRound, checks: Checks, clock: Clock, rounds: int = BASELINE_ROUNDS) -> dict[str, Samples]:
-    """How each endpoint answers before anything changes, by endpoint id.
-
-    A round in which this machine reached nothing says nothing of the endpoints and is asked again, ``rounds`` times at
-    most; where none succeeded every endpoint has zero samples, and the release is judged as if it were new.
-    """
-    tallies = {endpoint.id: Tally() for endpoint in checks.endpoints}
-    seen = blind = 0
-    while tallies and seen < rounds and blind <= rounds:
-        if seen or blind:
-            clock.sleep(min(checks.interval, QUICK))
-        readings = ask(checks.endpoints)
-        if prober_blind(readings):
-            blind += 1
-            continue
-        seen += 1
-        for reading in readings:
-            tallies[reading.endpoint].add(reading)
-    return {name: tally.samples for name, tally in tallies.items()}
 
 
 def prove(

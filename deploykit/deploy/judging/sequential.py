@@ -46,11 +46,11 @@ class SequentialTest:
     def after_round(self, good: int, bad: int) -> SequentialTest:
         """The test with the samples of one round, which share their second and their causes.
 
-        However many there are, a round alone never condemns: it moves the score by one bad sample less than that
-        takes at most, or by half of it where one would do.
+        However many there are, a round alone never condemns: of the bad samples that this takes, half of them (rounded
+        up) count in one round. So two rounds in a row condemn, and two with good ones between them seldom do.
         """
-        fewer = math.ceil(self.upper / self.bad) - 1
-        most = fewer * self.bad if fewer else self.upper / 2
+        needed = math.ceil(self.upper / self.bad)
+        most = math.ceil(needed / 2) * self.bad if needed > 1 else self.upper / 2
         return self._moved(min(good * self.good + bad * self.bad, most))
 
     @property

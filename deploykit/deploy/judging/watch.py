@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 
 from deploykit.config.checks import Checks, Endpoint
 from deploykit.deploy.judging.sequential import Decision, SequentialTest
+from deploykit.deploy.judging.share import broken, health_test
 from deploykit.deploy.judging.tally import Tally, key
 from deploykit.model.probe import EndpointClass, EndpointResult, Reading, Samples
 
 KEPT = 20  # readings with another version that are kept, to tell a stale edge from a release that did not arrive
-_ONE_SIDED_95 = 1.645  # standard deviations
 
 
 class Watch:
@@ -45,7 +44,7 @@ class Watch:
         self.versions: Counter[str | None] = Counter()
         self.other_version: list[Reading] = []
         self._baseline = Samples() if absolute else self.before
-        self.health = _health_test(checks, self._baseline)
+        self.health = health_test(checks, self._baseline)
         self._fresh = SequentialTest(checks.noise, checks.detect)
         self.version = self._fresh
         self._unknown_failures = 0
@@ -102,7 +101,11 @@ class Watch:
 
     @property
     def kind(self) -> EndpointClass | None:
-        """How it fared compared with before; None where the samples do not tell yet."""
+        """How it fared compared with before; None where the samples do not tell yet.
+
+        FLAKY says what was seen: it failed sometimes before, be it by chance, and fails no more than that now. What it
+        was allowed is `health_test`'s: the share of failures that it had before.
+        """
         if self.broken_before and self.tally.failed and not self._unknown_failures and self.health.decided:
             return EndpointClass.PRE_EXISTING if self.tally.failed == self.tally.total else EndpointClass.FLAKY
         if self.condemned:
@@ -137,31 +140,6 @@ class Watch:
         return all(key(failure) in self._known for failure in reading.failures)
 
 
-def broken(before: Samples) -> bool:
-    """True where an endpoint failed every sample, and there was one."""
-    return 0 < before.samples == before.failed
-
-
 def shown(version: str | None) -> str:
     """A version for people: a commit's SHA shortened, as git does."""
     return "no version" if version is None else re.sub(r"^([0-9a-f]{7})[0-9a-f]{33}", r"\1", version)
-
-
-def _health_test(checks: Checks, before: Samples) -> SequentialTest:
-    if not before.failed or broken(before):
-        return SequentialTest(checks.noise, checks.detect)
-    # A flaky one: the share before is known from a few samples only, so the noise allowed is what that share may
-    # well have been, and worse is what takes half of the rest away.
-    noise = max(checks.noise, upper_share(before.failed, before.samples))
-    return SequentialTest(noise, max(checks.detect, (1 + noise) / 2))
-
-
-def upper_share(failed: int, samples: int) -> float:
-    """The largest share of failures that ``failed`` of ``samples`` leave plausible (Wilson's bound, one-sided 95 %).
-
-    https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval#Wilson_score_interval
-    """
-    share, spread = failed / samples, _ONE_SIDED_95**2 / samples
-    centre = share + spread / 2
-    width = _ONE_SIDED_95 * math.sqrt(share * (1 - share) / samples + spread / (4 * samples))
-    return (centre + width) / (1 + spread)
