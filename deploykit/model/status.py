@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from deploykit.model.release import Outcome, Verdict
 from deploykit.model.report import WayBack
@@ -37,12 +38,12 @@ class ServiceStatus:
 
 @dataclass(frozen=True)
 class Drift:
-    """Something that runs otherwise than it was last released."""
+    """Something that runs otherwise than it was last released; None on the side that does not have it."""
 
     service: str
-    path: str
-    released: str | None
-    running: str | None
+    path: str  # task_definition (its ARN), and each field of it: containerDefinitions.web.environment.MODE
+    released: Any
+    running: Any
 
 
 @dataclass(frozen=True)

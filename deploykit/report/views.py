@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +13,7 @@ from deploykit.report.style import Style
 from deploykit.report.summary import short, spoken
 
 Document = Mapping[str, Any]
+_DIGITS = 12  # of a digest or a commit, beside others of its kind
 
 
 def of_status(document: Document, style: Style, now: datetime) -> list[str]:
@@ -54,12 +57,16 @@ def _why_none(document: Document) -> str:
 
 
 def _brief(value: Any) -> str:
-    """A value as people tell it apart: of ARNs and image names the end, of digests the beginning."""
-    text = "(none)" if value is None else str(value)
+    """A value as people tell it apart: of ARNs and image names the end, of digests and commits the beginning."""
+    if not isinstance(value, str):
+        return "(none)" if value is None else json.dumps(value, ensure_ascii=False)
+    text: str = value
     if text.startswith("arn:") or "@sha256:" in text:
         text = text.rpartition("/")[2]
     name, _, digest = text.partition("@sha256:")
-    return f"{name}@{digest[:12]}" if digest else text
+    if digest:
+        return f"{name}@{digest[:_DIGITS]}"
+    return text[:_DIGITS] if re.fullmatch("[0-9a-f]{40}", text) else text
 
 
 def _lock_lines(document: Document, style: Style) -> list[str]:
@@ -106,9 +113,7 @@ def of_plan(document: Document, style: Style) -> list[str]:
 
 
 def _field(field: Document, style: Style) -> str:
-    before = "(none)" if field["before"] is None else str(field["before"])
-    after = "(none)" if field["after"] is None else str(field["after"])
-    return f"{field['path']}: {style.dim(before)} → {after}"
+    return f"{field['path']}: {style.dim(_brief(field['before']))} → {_brief(field['after'])}"
 
 
 def of_history(document: Document, style: Style) -> list[str]:

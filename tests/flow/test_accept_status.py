@@ -66,8 +66,8 @@ def test_what_somebody_changed_by_hand_is_no_release_and_named(world: World) -> 
     world.sim.clock.advance(300)
     done = world.run("status")
     assert done.document["release"]["id"] is None
-    assert [(d["service"], d["path"], d["running"]) for d in done.document["drift"]] == [
-        ("web", "task_definition", made)
-    ]
+    whole, field = done.document["drift"]
+    assert (whole["service"], whole["path"], whole["running"]) == ("web", "task_definition", made)
+    assert field == {"service": "web", "path": "cpu", "released": "256", "running": "512"}
     assert "release  none: what runs is not what was released last" in done.people
     assert "drift  web: task_definition is dev-web:4, released was dev-web:3" in done.people

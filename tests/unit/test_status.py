@@ -77,7 +77,7 @@ def test_a_change_by_hand_is_drift(there: World, store: Store) -> None:
     assert found.release == RunningRelease()
     assert [(d.service, d.path, d.running) for d in found.drift] == [
         ("web", "task_definition", arn("web", 4)),
-        ("web", "containers.web.image", image),
+        ("web", "containerDefinitions.web.image", image),
     ]
     assert found.drift[0].released == arn("web", 3)
 

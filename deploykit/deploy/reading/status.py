@@ -12,11 +12,13 @@ from deploykit.deploy.returning.recorded import recorded_releases
 from deploykit.deploy.returning.releases import Revisions, last_effective, live_of, running_release
 from deploykit.deploy.returning.way_back import way_back
 from deploykit.edges.aws.ecs import describe_definition, describe_services
-from deploykit.edges.aws.session import Aws
+from deploykit.edges.aws.session import Aws, AwsRefused, NotAllowed
 from deploykit.edges.parallel import side_by_side
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import ObservedService
 from deploykit.model.status import Drift, RunningRelease, ServiceStatus, StatusReport
+from deploykit.targets.ecs.definition import registration
+from deploykit.targets.ecs.diff import differences
 
 
 def status(configuration: Configuration, edges: Edges) -> StatusReport:
@@ -33,7 +35,7 @@ def status(configuration: Configuration, edges: Edges) -> StatusReport:
     return StatusReport(
         release=running(entries, observed),
         services={key: _service(observed.get(key), entries) for key in names},
-        drift=drift(entries, observed),
+        drift=_by_field(drift(entries, observed), observed, edges.aws),
         way_back=way_back(configuration, edges.aws, entries, live),
     )
 
@@ -77,6 +79,25 @@ def drift(entries: Sequence[LedgerEntry], observed: Mapping[str, ObservedService
         if released.image != service.image:
             found.append(Drift(key, f"containers.{service.container}.image", released.image, service.image))
     return tuple(found)
+
+
+def _by_field(found: Sequence[Drift], observed: Mapping[str, ObservedService], aws: Aws) -> tuple[Drift, ...]:
+    """Each other revision, followed by what is other in it; only the image where the released one cannot be read."""
+    fields: dict[str, list[Drift]] = {}
+    for one in found:
+        if one.path != "task_definition" or one.released is None:
+            continue
+        try:
+            released = describe_definition(aws, one.released)
+        except (AwsRefused, NotAllowed):
+            continue
+        live = observed[one.service].definition
+        told = differences(registration(released), registration(live))
+        fields[one.service] = [Drift(one.service, field.path, field.before, field.after) for field in told]
+    kept = [one for one in found if one.path == "task_definition" or one.service not in fields]
+    return tuple(
+        each for one in kept for each in (one, *(fields.get(one.service, ()) if one.path == "task_definition" else ()))
+    )
 
 
 def observe_existing(configuration: Configuration, aws: Aws) -> dict[str, ObservedService]:
