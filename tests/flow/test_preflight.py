@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.flow.world import Json, World
+from tests.flow.world import Json, World, healthy
 
 
 def rewritten(world: World, change: Callable[[Json], Any]) -> None:
@@ -77,3 +78,134 @@ def test_what_may_not_be_looked_at_is_a_warning_and_never_a_failure(world: World
     done = world.run("plan")
     assert done.code == 0
     assert [text for text in done.document["warnings"] if "could not look" in text]
+
+
+EXECUTION = "arn:aws:iam::108581769167:role/execution"
+
+
+def policy(world: World, repository: str, **statement: Any) -> None:
+    """Give a repository a policy of one statement: by default one that denies pulls to everybody."""
+    whole = {"Effect": "Deny", "Principal": "*", "Action": "ecr:BatchGetImage", **statement}
+    text = json.dumps({"Version": "2012-10-17", "Statement": [whole]})
+    world.sim.ecr.set_repository_policy({"repositoryName": repository, "policyText": text})
+
+
+def pulled_by_a_role(world: World) -> None:
+    def role(body: Json) -> None:
+        body["executionRoleArn"] = EXECUTION
+
+    world.sim.iam.roles.add("execution")
+    rewritten(world, role)
+
+
+def refused(world: World, *words: str) -> None:
+    plan = world.run("plan")
+    assert plan.code == 0
+    assert [text for text in plan.document["refusals"] if all(word in text for word in words)], plan.document
+    done = world.run("deploy")
+    assert (done.code, done.changing) == (5, [])
+    for word in words:
+        assert word in done.people
+
+
+def warned(world: World, *words: str) -> None:
+    plan = world.run("plan")
+    assert (plan.code, plan.document["refusals"]) == (0, [])
+    assert [text for text in plan.document["warnings"] if all(word in text for word in words)], plan.document
+    assert world.run("deploy").code == 0
+
+
+@pytest.mark.parametrize("principal", ["*", {"AWS": "*"}, {"AWS": [EXECUTION]}])
+def test_a_repository_that_denies_pulls_to_its_tasks_is_named_with_what_to_type(world: World, principal: Any) -> None:
+    pulled_by_a_role(world)
+    world.commit("first")
+    policy(world, "shop/api", Principal=principal)
+    refused(
+        world,
+        "api: the policy of repository shop/api denies ecr:BatchGetImage to its tasks",
+        "aws ecr get-repository-policy --repository-name shop/api",
+    )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}},
+        {"Principal": {"AWS": "arn:aws:iam::108581769167:root"}},
+    ],
+)
+def test_a_denial_that_may_not_mean_these_tasks_is_a_warning(world: World, statement: Json) -> None:
+    pulled_by_a_role(world)
+    world.commit("first")
+    policy(world, "shop/api", **statement)
+    warned(world, "repository shop/api may deny ecr:BatchGetImage")
+
+
+@pytest.mark.parametrize(
+    "statement", [{"Action": "ecr:DeleteRepository"}, {"Effect": "Allow"}, {"Principal": {"AWS": "999988887777"}}]
+)
+def test_a_policy_about_something_else_says_nothing(world: World, statement: Json) -> None:
+    pulled_by_a_role(world)
+    world.commit("first")
+    policy(world, "shop/api", **statement)
+    plan = world.run("plan")
+    assert (plan.document["refusals"], plan.document["warnings"]) == ([], [])
+
+
+def test_a_policy_that_may_not_be_read_is_a_warning(world: World) -> None:
+    world.commit("first")
+    world.sim.faults.deny("GetRepositoryPolicy", service="ecr")
+    warned(world, "could not look at the policy of repository shop/api", "ecr:GetRepositoryPolicy")
+
+
+def with_a_sidecar_of(account: str) -> Callable[[Json], None]:
+    image = f"{account}.dkr.ecr.us-east-1.amazonaws.com/tools/proxy:1"
+
+    def add(body: Json) -> None:
+        body["containerDefinitions"].append({"name": "proxy", "image": image, "essential": False})
+
+    return add
+
+
+def test_another_accounts_repository_must_let_this_account_in(world: World) -> None:
+    """The simulator shows one registry to all accounts; what counts is whose repository it is."""
+    world.sim.image(world.sim.push("tools/proxy", "1"), healthy())
+    rewritten(world, with_a_sidecar_of("999988887777"))
+    world.commit("first")
+    refused(
+        world,
+        "api: the policy of repository tools/proxy of account 999988887777 lets nobody of account 108581769167 pull",
+        "--registry-id 999988887777",
+    )
+    pull = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    policy(world, "tools/proxy", Effect="Allow", Principal={"AWS": "108581769167"}, Action=pull)
+    assert world.run("plan").document["refusals"] == []
+    assert world.run("deploy").code == 0
+
+
+@pytest.mark.parametrize("command", ["deploy", "build"])
+def test_a_repository_that_denies_pushes_is_named_before_anything_is_built(world: World, command: str) -> None:
+    (world.folder / "api" / "page.html").write_text("new")
+    world.git("add", "-A")
+    world.git("commit", "-qm", "first")
+    policy(world, "shop/api", Action=["ecr:PutImage", "ecr:Initiate*"])
+    said = "api: the policy of repository shop/api denies ecr:InitiateLayerUpload, ecr:PutImage to this run"
+    plan = world.run("plan")
+    assert [text for text in plan.document["refusals"] if said in text], plan.document
+    world.environ["PATH"] = "/nowhere"  # no docker is asked for
+    done = world.run(command)
+    assert (done.code, done.changing) == (5, [])
+    assert said in done.people
+
+
+def test_a_denial_of_pushes_counts_for_this_run_s_own_role_only(world: World) -> None:
+    def tagged_anew(name: str) -> Json:
+        role = f"arn:aws:iam::108581769167:role/{name}"
+        policy(world, "shop/api", Principal={"AWS": role}, Action="ecr:PutImage")
+        return world.run("plan", "api").document
+
+    (world.folder / "api" / "page.html").write_text("new")
+    world.git("add", "-A")
+    world.git("commit", "-qm", "first")
+    assert tagged_anew("somebody-else")["refusals"] == []
+    assert "ecr:PutImage" in tagged_anew("tests")["refusals"][0]

@@ -20,10 +20,10 @@ def _everything_under(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
-def _ask(environment: dict[str, str], verb: str) -> str:
+def _ask(environment: dict[str, str], verb: str, server: str = HOST) -> str:
     program = Path(environment["DOCKER_CONFIG"]) / "docker-credential-deploykit"
     environment = {**environment, "PATH": environment["PATH"].partition(":")[0] + ":/bin:/usr/bin"}
-    asked = subprocess.run((program, verb), input=HOST, env=environment, capture_output=True, text=True, check=True)
+    asked = subprocess.run((program, verb), input=server, env=environment, capture_output=True, text=True, check=True)
     return asked.stdout
 
 
@@ -83,3 +83,29 @@ def test_a_broken_configuration_of_the_user_does_not_stop_a_push(tmp_path: Path,
 
 def test_a_login_never_shows_its_password() -> None:
     assert TOKEN not in repr(LOGIN)
+
+
+def test_a_build_reads_the_users_own_passwords_where_they_are(tmp_path: Path) -> None:
+    hub, other = "https://index.docker.io/v1/", "registry.example.com"
+    theirs = {
+        "auths": {hub: {"auth": "YW5uOnMzY3I6ZXQ="}, other: {"identitytoken": "long-lived"}, "quay.io": {}},
+        "credHelpers": {"gcr.io": "gcloud"},
+        "credsStore": "desktop",
+        "HttpHeaders": {"X-Meta": "1"},
+    }
+    user = tmp_path / "config"
+    user.mkdir()
+    (user / "config.json").write_text(json.dumps(theirs))
+    base = {"DOCKER_CONFIG": str(user), "PATH": "/bin"}
+    with logged_in(LOGIN, HOST, base, besides_theirs=True) as environment:
+        folder = Path(environment["DOCKER_CONFIG"])
+        ours = json.loads((folder / "config.json").read_text())
+        helpers = {HOST: "deploykit", hub: "deploykit", other: "deploykit", "gcr.io": "gcloud"}
+        assert (ours["credHelpers"], ours["credsStore"]) == (helpers, "desktop")
+        assert ours["HttpHeaders"] == theirs["HttpHeaders"]
+        assert json.loads(_ask(environment, "get", hub)) == {"ServerURL": hub, "Username": "ann", "Secret": "s3cr:et"}
+        token = {"ServerURL": other, "Username": "<token>", "Secret": "long-lived"}
+        assert json.loads(_ask(environment, "get", other)) == token
+        assert json.loads(_ask(environment, "get"))["Secret"] == TOKEN
+        held = _everything_under(folder)
+        assert not any(secret in held for secret in (b"YW5uOnMzY3I6ZXQ=", b"long-lived", b"s3cr", TOKEN.encode()))
