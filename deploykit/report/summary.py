@@ -48,7 +48,8 @@ def _way_back(back: WayBack | None, style: Style) -> list[str]:
     if back is None:
         return []
     if back.ready:
-        return [f"  way back: {style.good('ready')} (release {back.release})"]
+        unseen = f", though {'; '.join(back.problems)}" if back.problems else ""
+        return [f"  way back: {style.good('ready')} (release {back.release}){unseen}"]
     release = f" (release {back.release})" if back.release else ""
     return [f"  way back: {style.warn('not ready')}{release}, because {'; '.join(back.problems)}"]
 

@@ -103,7 +103,7 @@ class LiveProgress:
         grid.add_column(width=1)
         grid.add_column(no_wrap=True)
         grid.add_column(justify="right", no_wrap=True)
-        grid.add_column(overflow="ellipsis", no_wrap=True, ratio=1)  # only this one gives way on a narrow terminal
+        grid.add_column(overflow="fold", ratio=1)  # only this one gives way on a narrow terminal, to further lines
         for subject, (text, began) in lines.items():
             seconds = f"{(now - began).total_seconds():.0f}s"
             grid.add_row(self._spinner, Text(subject, "bold"), Text(seconds, "dim"), Text(text.replace("\n", " ")))

@@ -30,7 +30,7 @@ def of_status(document: Document, style: Style, now: datetime) -> list[str]:
         words = [short(service["sha"]) if service["sha"] else "unknown commit", paint(count), rollout, since, by]
         lines.append(f"  {name.ljust(width)}  " + "  ".join(word for word in words if word))
     for drift in document["drift"]:
-        what = f"{drift['service']}: {drift['path']} is {_brief(drift['running'])}"
+        what = f"{drift['service']}: {_path(drift['path'])} is {_brief(drift['running'])}"
         lines.append(style.warn(f"  drift  {what}, released was {_brief(drift['released'])}"))
     lines += _lock_lines(document, style)
     lines += _way_back_lines(document["way_back"], style)
@@ -69,6 +69,11 @@ def _brief(value: Any) -> str:
     return text[:_DIGITS] if re.fullmatch("[0-9a-f]{40}", text) else text
 
 
+def _path(path: str) -> str:
+    """``containerDefinitions.api.cpu`` → ``container api.cpu``: short enough, and with a place to break."""
+    return re.sub(r"^containerDefinitions\.", "container ", path)
+
+
 def _lock_lines(document: Document, style: Style) -> list[str]:
     lines = []
     if lease := document["lease"]:
@@ -82,9 +87,10 @@ def _way_back_lines(way_back: Document | None, style: Style) -> list[str]:
     if way_back is None:
         return []
     release = f" (release {way_back['release']})" if way_back["release"] else ""
-    if way_back["ready"]:
-        return [f"way back: {style.good('ready')}{release}"]
     problems = way_back["problems"]
+    if way_back["ready"]:
+        unseen = f", though {'; '.join(problems)}" if problems else ""
+        return [f"way back: {style.good('ready')}{release}{unseen}"]
     said = f"way back: {style.bad('not ready')}{release}, because"
     return [f"{said} {problems[0]}"] if len(problems) == 1 else [said, *(f"  {problem}" for problem in problems)]
 
@@ -113,7 +119,7 @@ def of_plan(document: Document, style: Style) -> list[str]:
 
 
 def _field(field: Document, style: Style) -> str:
-    return f"{field['path']}: {style.dim(_brief(field['before']))} → {_brief(field['after'])}"
+    return f"{_path(field['path'])}: {style.dim(_brief(field['before']))} → {_brief(field['after'])}"
 
 
 def of_history(document: Document, style: Style) -> list[str]:
