@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from deploykit.cli.options import Services, command, duration
+from deploykit.cli.options import (
+    AllowDirty,
+    AllowOlder,
+    AllowWithdrawn,
+    Rebuild,
+    ReleaseDeadline,
+    Services,
+    Sha,
+    command,
+    duration,
+)
 from deploykit.cli.run import Result, Run
 
 
@@ -15,25 +25,15 @@ def add_to(app: typer.Typer) -> None:
     def deploy(
         run: Run,
         services: Services = None,
-        sha: Annotated[str | None, typer.Option("--sha", metavar="COMMIT", help="Instead of HEAD.")] = None,
-        rebuild: Annotated[
-            bool, typer.Option("--rebuild", help="Build afresh, with newly pulled base images, what is there already.")
-        ] = False,
-        allow_dirty: Annotated[
-            bool, typer.Option("--allow-dirty", help="Build the work tree as it is, uncommitted changes included.")
-        ] = False,
-        allow_older: Annotated[
-            bool, typer.Option("--allow-older", help="Release a commit that does not contain the running one.")
-        ] = False,
-        allow_withdrawn: Annotated[
-            bool, typer.Option("--allow-withdrawn", help="Release a commit that a rollback has left.")
-        ] = False,
+        sha: Sha = None,
+        rebuild: Rebuild = False,
+        allow_dirty: AllowDirty = False,
+        allow_older: AllowOlder = False,
+        allow_withdrawn: AllowWithdrawn = False,
         no_rollback: Annotated[
             bool, typer.Option("--no-rollback", help="Leave a failed release as it is (exit 11).")
         ] = False,
-        deadline: Annotated[
-            str, typer.Option("--deadline", metavar="TIME", help="The longest everything after the push may take.")
-        ] = "30m",
+        deadline: ReleaseDeadline = "30m",
     ) -> Result:
         """Release a commit, prove it, or put it back.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deploykit.cli.options import Services, command
+from deploykit.cli.options import AllowDirty, AllowOlder, AllowWithdrawn, Services, Sha, command
 from deploykit.cli.run import Result, Run
 
 
@@ -15,16 +15,10 @@ def add_to(app: typer.Typer) -> None:
     def migrate(
         run: Run,
         services: Services = None,
-        sha: Annotated[str | None, typer.Option("--sha", metavar="COMMIT", help="Instead of HEAD.")] = None,
-        allow_dirty: Annotated[
-            bool, typer.Option("--allow-dirty", help="Take the work tree as it is, uncommitted changes included.")
-        ] = False,
-        allow_older: Annotated[
-            bool, typer.Option("--allow-older", help="Migrate to a commit that does not contain the running one.")
-        ] = False,
-        allow_withdrawn: Annotated[
-            bool, typer.Option("--allow-withdrawn", help="Migrate to a commit that a rollback has left.")
-        ] = False,
+        sha: Sha = None,
+        allow_dirty: AllowDirty = False,
+        allow_older: AllowOlder = False,
+        allow_withdrawn: AllowWithdrawn = False,
         force: Annotated[
             bool, typer.Option("--force", help="Run it although nothing changed since the last one that succeeded.")
         ] = False,

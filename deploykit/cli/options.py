@@ -19,6 +19,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 YesOption = Annotated[bool, typer.Option("--yes", help="Answer every question with yes.")]
 Services = Annotated[list[str] | None, typer.Argument(metavar="SERVICE", help="By default all.", show_default=False)]
 
+# What the commands that take a commit share.
+Sha = Annotated[str | None, typer.Option("--sha", metavar="COMMIT", help="Instead of HEAD.")]
+AllowDirty = Annotated[
+    bool, typer.Option("--allow-dirty", help="Take the work tree as it is, uncommitted changes included.")
+]
+AllowOlder = Annotated[bool, typer.Option("--allow-older", help="Take a commit that does not contain the running one.")]
+AllowWithdrawn = Annotated[bool, typer.Option("--allow-withdrawn", help="Take a commit that a rollback has left.")]
+Rebuild = Annotated[
+    bool, typer.Option("--rebuild", help="Build afresh, with newly pulled base images, what is there already.")
+]
+ReleaseDeadline = Annotated[
+    str, typer.Option("--deadline", metavar="TIME", help="The longest everything after the push may take.")
+]
+
 _LONGEST = 100 * 365 * 86400.0  # seconds that anybody may look back
 
 _SHARED: dict[str, tuple[Any, Any]] = {

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deploykit.cli.options import Services, command
+from deploykit.cli.options import AllowDirty, Services, Sha, command
 from deploykit.cli.run import Result, Run
 
 
@@ -15,10 +15,8 @@ def add_to(app: typer.Typer) -> None:
     def push(
         run: Run,
         services: Services = None,
-        sha: Annotated[str | None, typer.Option("--sha", metavar="COMMIT", help="Instead of HEAD.")] = None,
-        allow_dirty: Annotated[
-            bool, typer.Option("--allow-dirty", help="Take the work tree as it is, uncommitted changes included.")
-        ] = False,
+        sha: Sha = None,
+        allow_dirty: AllowDirty = False,
         rebuild: Annotated[bool, typer.Option("--rebuild", help="Push what `build --rebuild` made.")] = False,
     ) -> Result:
         """Push the images that the registry lacks."""

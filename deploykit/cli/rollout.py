@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from deploykit.cli.options import Services, command
+from deploykit.cli.options import AllowDirty, AllowOlder, AllowWithdrawn, Services, Sha, command
 from deploykit.cli.run import Result, Run
 
 
@@ -15,16 +13,10 @@ def add_to(app: typer.Typer) -> None:
     def rollout(
         run: Run,
         services: Services = None,
-        sha: Annotated[str | None, typer.Option("--sha", metavar="COMMIT", help="Instead of HEAD.")] = None,
-        allow_dirty: Annotated[
-            bool, typer.Option("--allow-dirty", help="Take the work tree as it is, uncommitted changes included.")
-        ] = False,
-        allow_older: Annotated[
-            bool, typer.Option("--allow-older", help="Roll out a commit that does not contain the running one.")
-        ] = False,
-        allow_withdrawn: Annotated[
-            bool, typer.Option("--allow-withdrawn", help="Roll out a commit that a rollback has left.")
-        ] = False,
+        sha: Sha = None,
+        allow_dirty: AllowDirty = False,
+        allow_older: AllowOlder = False,
+        allow_withdrawn: AllowWithdrawn = False,
     ) -> Result:
         """Roll out pushed images, without a verdict."""
         from deploykit.cli.steps import run_one
