@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -23,6 +24,7 @@ from deploykit.edges.docker import Builder, Docker, find_docker, inspect_image
 from deploykit.edges.process import run
 from deploykit.errors import FailedBefore, OutOfReach
 from deploykit.model.release import Commit
+from deploykit.sandbox import images
 from tests.flow.registry import Registry, SimulatedEcr
 from tests.flow.shop import Shop
 from tests.simulator import Simulator
@@ -196,6 +198,23 @@ def test_a_build_secret_is_in_no_image_no_argument_and_no_output(docker: Docker,
     said = f"{shop.told.commands} {shop.told.lines} {shop.told.lived}"
     assert "hush-hush-token" not in said
     assert "COPY index.html /***" in said
+
+
+def test_a_build_reads_a_secret_that_is_in_no_layer_and_no_history(docker: Docker, make_shop: MakeShop) -> None:
+    if docker.builder is Builder.CLASSIC:
+        pytest.skip("the classic builder refuses build secrets: test_build_arguments.py")
+    shop = make_shop(web='build_secrets = { token = "SHOP_TOKEN" }')
+    read = "import os; print(len(open('/run/secrets/token').read()), file=open('/length', 'w'))"
+    lines = [f"FROM {images.python_base(lambda _: None)}", f'RUN --mount=type=secret,id=token python3 -c "{read}"']
+    commit = shop.commit({"web/Dockerfile": "\n".join(lines)})
+    secret = f"hush-{uuid4().hex}"
+    built = _build(docker, shop, commit, "web", environment={**os.environ, "SHOP_TOKEN": secret})
+    files = _contents(docker, built["web"])
+    assert files["length"] == b"37\n"  # it was there for the program
+    assert not any(secret.encode() in content for content in files.values())
+    described = run((docker.program, "image", "inspect", built["web"])).output
+    described += run((docker.program, "history", "--no-trunc", built["web"])).output
+    assert secret not in described
 
 
 @pytest.fixture
