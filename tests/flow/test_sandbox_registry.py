@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import tempfile
 
@@ -69,3 +71,28 @@ def test_immutable_tags_and_missing_images_are_refused_by_name(sandbox: Sandbox)
     assert {"imageDigest": first, "imageTag": "second-name"} in listed
     size = ecr.describe_images(repositoryName="shop/api", imageIds=[{"imageTag": "fixed"}])["imageDetails"][0]
     assert size["imageSizeInBytes"] > 1_000_000
+
+
+def test_an_image_s_configuration_can_be_fetched_by_a_presigned_address(sandbox: Sandbox) -> None:
+    ecr = sandbox.client("ecr")
+    sandbox.pushed("shop/site", "1")
+    got = ecr.batch_get_image(repositoryName="shop/site", imageIds=[{"imageTag": "1"}])["images"][0]
+    digest = json.loads(got["imageManifest"])["config"]["digest"]
+    url = ecr.get_download_url_for_layer(repositoryName="shop/site", layerDigest=digest)["downloadUrl"]
+    path = url.removeprefix(f"http://{sandbox.running.registry}")
+    status, _, body = sandbox.request(sandbox.running.registry, "GET", path)
+    assert (status, json.loads(body)["os"]) == (200, "linux")
+    assert f"sha256:{hashlib.sha256(body.encode()).hexdigest()}" == digest
+    assert sandbox.request(sandbox.running.registry, "GET", path.partition("?")[0])[0] == 401
+    assert sandbox.request(sandbox.running.registry, "GET", f"{path}x")[0] == 401
+    with pytest.raises(ecr.exceptions.LayersNotFoundException):
+        ecr.get_download_url_for_layer(repositoryName="shop/site", layerDigest="sha256:" + "0" * 64)
+
+
+def test_a_repository_has_no_policy_until_it_gets_one(sandbox: Sandbox) -> None:
+    ecr, policy = sandbox.client("ecr"), '{"Version": "2012-10-17", "Statement": []}'
+    with pytest.raises(ecr.exceptions.RepositoryPolicyNotFoundException):
+        ecr.get_repository_policy(repositoryName="shop/worker")
+    ecr.set_repository_policy(repositoryName="shop/worker", policyText=policy)
+    assert ecr.get_repository_policy(repositoryName="shop/worker")["policyText"] == policy
+    ecr.delete_repository_policy(repositoryName="shop/worker")
