@@ -8,7 +8,6 @@ from typing import Any
 
 from deploykit.config.schema import Configuration
 from deploykit.deploy.pulling import unpullable
-from deploykit.deploy.patience import too_long
 from deploykit.deploy.returning.startable import Startable, startable
 from deploykit.edges.aws.logs import group_exists
 from deploykit.edges.aws.session import Aws
@@ -19,7 +18,7 @@ from deploykit.model.plan import Plan
 
 
 def preflight(configuration: Configuration, aws: Aws, plan: Plan) -> Startable:
-    """What the plan's new revisions lack: secrets, roles, log groups, a port for the load balancer, leave to pull, time.
+    """What the plan's new revisions lack: secrets, roles, log groups, a port for the load balancer, leave to pull.
 
     Images of the plan itself are left out: they have just been looked up, built, or are still to be built. What may
     not be read is a warning.
@@ -34,8 +33,7 @@ def preflight(configuration: Configuration, aws: Aws, plan: Plan) -> Startable:
     groups, unseen = _log_groups(aws, definitions)
     whole = {key: change.registration for key, change in plan.changes.items() if change.registration is not None}
     pulls = unpullable(aws, whole, configuration.account, configuration.registry)
-    late = too_long(plan.observed, plan.order, configuration.rollout.deadline)
-    problems = (*found.problems, *ports, *groups, *pulls.problems, *([late] if late else []))
+    problems = (*found.problems, *ports, *groups, *pulls.problems)
     return Startable(problems, (*found.warnings, *unseen, *pulls.warnings))
 
 
