@@ -27,7 +27,7 @@ def of_status(document: Document, style: Style, now: datetime) -> list[str]:
         since = f"since {ago(service['since'], now)}" if service["since"] else ""
         by = f"by {service['by']}" if service["by"] else ""
         rollout = (service["rollout"] or "").lower().replace("_", " ")
-        words = [short(service["sha"]) if service["sha"] else "unknown commit", paint(count), rollout, since, by]
+        words = [_what(service), paint(count), rollout, since, by]
         lines.append(f"  {name.ljust(width)}  " + "  ".join(word for word in words if word))
     for drift in document["drift"]:
         what = f"{drift['service']}: {_path(drift['path'])} is {_brief(drift['running'])}"
@@ -45,6 +45,13 @@ def _release_line(document: Document, style: Style) -> str:
     paint = {"healthy": style.good, "unhealthy": style.bad}.get(verdict, style.warn)
     commit = short(release["sha"]) if release["sha"] else "unknown commit"
     return f"release  {style.bold(commit)}  {release['id'] or ''}  {paint(verdict)}"
+
+
+def _what(service: Document) -> str:
+    """The commit that runs; of what deploykit did not release, the image."""
+    if service["sha"]:
+        return short(service["sha"])
+    return _brief(service["image"].rpartition("/")[2]) if service.get("image") else "unknown commit"
 
 
 def _why_none(document: Document) -> str:
@@ -66,7 +73,7 @@ def _brief(value: Any) -> str:
     name, _, digest = text.partition("@sha256:")
     if digest:
         return f"{name}@{digest[:_DIGITS]}"
-    return text[:_DIGITS] if re.fullmatch("[0-9a-f]{40}", text) else text
+    return re.sub(r"(?<![0-9a-f])([0-9a-f]{12})[0-9a-f]{28}(?![0-9a-f])", r"\1", text)
 
 
 def _path(path: str) -> str:
@@ -119,7 +126,11 @@ def of_plan(document: Document, style: Style) -> list[str]:
 
 
 def _field(field: Document, style: Style) -> str:
-    return f"{_path(field['path'])}: {style.dim(_brief(field['before']))} → {_brief(field['after'])}"
+    before, after = (
+        value.rpartition("/")[2] if field["path"].endswith(".image") and isinstance(value, str) else value
+        for value in (field["before"], field["after"])
+    )
+    return f"{_path(field['path'])}: {style.dim(_brief(before))} → {_brief(after)}"
 
 
 def of_history(document: Document, style: Style) -> list[str]:
