@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from deploykit.config.durations import format_duration
 from deploykit.config.schema import Configuration
 from deploykit.deploy.caches import Purpose, empty
 from deploykit.deploy.conclude import Ending, Happened, conclude
@@ -14,6 +15,7 @@ from deploykit.deploy.judging.proof import Proof
 from deploykit.deploy.migrating.across import carried, stopping
 from deploykit.deploy.migrating.run import Migrating
 from deploykit.deploy.orders import Edges
+from deploykit.deploy.patience import waits
 from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.rolling import Rolling
 from deploykit.deploy.verdicts import write_verdicts
@@ -67,7 +69,7 @@ class Execution:
     findings: list[Finding] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.deadline = Deadline(self.edges.clock, self.intent.deadline)
+        self.deadline = Deadline(self.edges.clock, self.intent.deadline + self._patience())
         self.rolling = Rolling(self.edges.aws, self.plan, self._rollouts())
         self.proof = Proof(self.configuration, self.edges)
         self.migrating = Migrating(self.configuration, self.edges, self.record, self.rolling, self.migrations)
@@ -107,11 +109,14 @@ class Execution:
 
     def _refuse_too_late(self) -> None:
         """Begin nothing that there is no time left for. Raises: FailedBefore."""
-        if self.deadline.passed:
+        least = waits(self.plan.observed, self.plan.order)
+        if self.deadline.left <= least:
+            over = "were over before the rollout began"
+            short = f"leave less than the {format_duration(least)} that ECS takes to move requests and to bake"
             raise FailedBefore(
-                f"the {self.deadline.seconds:.0f} s of the deadline were over before the rollout began; "
+                f"the {self.deadline.seconds:.0f} s of the deadline {over if self.deadline.passed else short}; "
                 "nothing that runs was changed",
-                "give it more time: --deadline 30m",
+                f"give it more time: --deadline {format_duration(1800.0 + least)}",
             )
 
     def _roll_out(self) -> None:
@@ -209,7 +214,12 @@ class Execution:
         )
 
     def _rollout_deadline(self) -> Deadline:
-        return Deadline(self.edges.clock, min(self.deadline.left, self.configuration.rollout.deadline))
+        given = self.configuration.rollout.deadline + self._patience()
+        return Deadline(self.edges.clock, min(self.deadline.left, given))
+
+    def _patience(self) -> float:
+        """Seconds on top of every deadline: a rollback is not refused because ECS bakes for long, a deploy is."""
+        return waits(self.plan.observed, self.plan.order) if self.plan.kind == "rollback" else 0.0
 
     def _happened(self) -> Happened:
         ends = self.rolling.forward.ended

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from deploykit.config.schema import Configuration
+from deploykit.deploy.patience import too_long
 from deploykit.deploy.pulling import unpullable
 from deploykit.deploy.returning.startable import Startable, startable
 from deploykit.edges.aws.logs import group_exists
@@ -21,7 +22,7 @@ def preflight(configuration: Configuration, aws: Aws, plan: Plan) -> Startable:
     """What the plan's new revisions lack: secrets, roles, log groups, a port for the load balancer, leave to pull.
 
     Images of the plan itself are left out: they have just been looked up, built, or are still to be built. What may
-    not be read is a warning.
+    not be read is a warning. Time they lack where ECS's own waits (a bake time) are longer than the rollout's deadline.
     """
     definitions = {
         key: Definition("", _without_image(change.registration, change.container), {})
@@ -33,7 +34,8 @@ def preflight(configuration: Configuration, aws: Aws, plan: Plan) -> Startable:
     groups, unseen = _log_groups(aws, definitions)
     whole = {key: change.registration for key, change in plan.changes.items() if change.registration is not None}
     pulls = unpullable(aws, whole, configuration.account, configuration.registry)
-    problems = (*found.problems, *ports, *groups, *pulls.problems)
+    late = too_long(plan.observed, plan.order, configuration.rollout.deadline)
+    problems = (*found.problems, *ports, *groups, *pulls.problems, *([late] if late else []))
     return Startable(problems, (*found.warnings, *unseen, *pulls.warnings))
 
 

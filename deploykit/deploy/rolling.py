@@ -20,6 +20,7 @@ from deploykit.targets.ecs.stand import Stand
 from deploykit.targets.ecs.watched import Begun
 
 _STOP_SHOWS = 15  # seconds until a stopped rollout has left its place, at the longest
+_REQUESTS_BACK = 60  # the same where ECS moves requests back first
 
 
 @dataclass
@@ -157,7 +158,8 @@ class Rolling:
         if stopped:
             state = self._once_stopped(key, deadline)
             if state.primary is not None and state.primary.task_definition == before.arn:
-                return Begun(change.name, None, before, change.container, state)
+                record = self._stopped_record(key) if state.shifting else ""
+                return Begun(change.name, None, before, change.container, state, record)
         try:
             return _begun(change, before, self._update(change.name, before))
         except AwsRefused as refusal:
@@ -167,12 +169,22 @@ class Rolling:
         return _begun(change, again, self._update(change.name, again))
 
     def _once_stopped(self, key: str, deadline: Deadline) -> ServiceState:
-        for _ in range(_STOP_SHOWS):
+        shifting = self.forward.begun[key].state.shifting
+        for _ in range(_REQUESTS_BACK if shifting else _STOP_SHOWS):
             state = describe_services(self.aws, [self.plan.changes[key].name])[key]
             if state.primary is not None and state.primary.id != self.forward.begun[key].rollout:
                 return state
             deadline.sleep(1.0)
         return state
+
+    def _stopped_record(self, key: str) -> str:
+        """ECS's record of our rollout, whose rollback is under way; empty where it may not be read."""
+        begun = self.forward.begun[key]
+        try:
+            record = service_rollout(self.aws, begun.name, begun.definition.arn)
+        except (AwsRefused, NotAllowed):
+            return ""
+        return record.arn if record and record.status.startswith("ROLLBACK") else ""
 
 
 def _begun(change: Change, definition: Definition, state: ServiceState) -> Begun:

@@ -48,6 +48,24 @@ class TargetGroup:
     arn: str
     container: str
     port: int
+    alternate: str = ""  # the other one's ARN, where rollouts take turns with two
+
+
+@dataclass(frozen=True)
+class Shifting:
+    """How ECS moves requests from the running revision to the new one, where it does not replace task by task.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html
+    """
+
+    strategy: str  # BLUE_GREEN, CANARY, LINEAR
+    steps: float  # seconds that ECS waits between the shares of the requests that it moves
+    bake: float  # seconds for which both revisions go on running once all requests are moved
+
+    @property
+    def least(self) -> float:
+        """Seconds that a rollout takes at least, before any task's start is counted."""
+        return self.steps + self.bake
 
 
 @dataclass(frozen=True)
@@ -69,6 +87,7 @@ class ServiceState:
     events: tuple[tuple[str, datetime, str], ...]  # id, when, message: newest first
     # how its tasks are placed, as RunTask takes it: network, launch type or capacity providers, platform version
     placing: Mapping[str, Any] = field(default_factory=dict)
+    shifting: Shifting | None = None  # None: tasks are replaced one after the other (ROLLING)
 
     @property
     def primary(self) -> Rollout | None:

@@ -176,6 +176,7 @@ def shop(
     extra: str = "",
     keys: Sequence[str] = ("api", "web"),
     count: int = 2,
+    **served: Any,
 ) -> Iterator[World]:
     """Two services behind a load balancer and a CDN, already running something that deploykit did not release."""
     with Simulator() as sim:
@@ -202,6 +203,7 @@ def shop(
                 count=count,
                 breaker=breaker,
                 routes=("/api/*",) if key == "api" else ("/*",) if key == "web" else (),
+                **served,
             )
             sim.image(world.services[key].digest, healthy())
         sim.cloudfront.add("E1SHOP")

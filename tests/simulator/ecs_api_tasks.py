@@ -193,6 +193,22 @@ class EcsApi(ServiceCalls):
             self.scheduler.request_rollback(service, rollout)
         return {"serviceDeploymentArn": arn}
 
+    def continue_service_deployment(self, p: Json) -> Json:
+        """https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContinueServiceDeployment.html"""
+        place = self._find_record(p["serviceDeploymentArn"])
+        if place is None:
+            raise AwsError("ServiceDeploymentNotFoundException", "The service deployment was not found.")
+        service, record = place
+        waiting = [hook for hook in record.get("lifecycleHookDetails", []) if hook["status"] == "AWAITING_ACTION"]
+        if p["hookId"] not in [hook["hookId"] for hook in waiting]:
+            raise AwsError("InvalidParameterException", "The lifecycle hook does not wait for an action.")
+        rollout = next(r for r in service.deployments if r.record is record)
+        if p.get("action", "CONTINUE") == "ROLLBACK":
+            self.scheduler.request_rollback(service, rollout)
+        else:
+            self.scheduler.shifting.go_on(service, rollout)
+        return {"serviceDeploymentArn": record["serviceDeploymentArn"]}
+
     def describe_service_revisions(self, p: Json) -> Json:
         found, failures = [], []
         for arn in p["serviceRevisionArns"]:

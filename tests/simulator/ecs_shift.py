@@ -122,6 +122,21 @@ class Shifting:
         if rollout.record["status"] != "IN_PROGRESS" or rollout.status != "PRIMARY":
             return
         rollout.record.update(lifecycleStage=stage, updatedAt=self.state.clock.stamp)
+        hooks = service.configuration.get("lifecycleHooks", [])
+        hook = next((h for h in hooks if h.get("targetType") == "PAUSE" and stage in h["lifecycleStages"]), None)
+        if hook is None:
+            self._work(service, rollout, stage)
+            return
+        # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentLifecycleHookDetail.html
+        details = {"hookId": self.state.fresh_id(), "targetType": "PAUSE", "status": "AWAITING_ACTION"}
+        rollout.record["lifecycleHookDetails"] = [details]
+
+    def go_on(self, service: Service, rollout: Rollout) -> None:
+        """ContinueServiceDeployment: a paused stage does its work."""
+        rollout.record["lifecycleHookDetails"][0]["status"] = "SUCCEEDED"
+        self._work(service, rollout, rollout.record["lifecycleStage"])
+
+    def _work(self, service: Service, rollout: Rollout, stage: str) -> None:
         if stage == "RECONCILE_SERVICE":
             for task in self._strays(service, rollout):
                 self.tasks.stop(task, "ServiceSchedulerInitiated", "Replaced by a newer service deployment")

@@ -67,9 +67,12 @@ def test_after_a_stop_the_revision_is_followed_under_whatever_id() -> None:
 
 
 def test_the_record_is_only_asked_for_where_the_list_cannot_tell() -> None:
-    assert not needs_record(service(rollouts=[ours()]), OURS)
-    assert not needs_record(service(rollouts=[rollout(), ours(status="ACTIVE", state="FAILED")]), OURS)
-    assert needs_record(service(rollouts=[rollout()]), OURS)
+    assert not needs_record(service(rollouts=[ours()]), OURS, NEW)
+    assert not needs_record(service(rollouts=[rollout(), ours(status="ACTIVE", state="FAILED")]), OURS, NEW)
+    assert needs_record(service(rollouts=[rollout()]), OURS, NEW)
+    assert not needs_record(service(rollouts=[rollout()]), OURS, NEW, {"ecs-svc/1"})  # perhaps from before
+    again = [rollout("ecs-svc/3", task_definition=NEW, state="IN_PROGRESS"), ours(status="ACTIVE")]
+    assert not needs_record(service(rollouts=again), OURS, NEW)
 
 
 def test_an_answer_from_before_the_rollout_is_waited_out_and_a_rollout_of_others_is_not() -> None:
@@ -77,9 +80,7 @@ def test_an_answer_from_before_the_rollout_is_waited_out_and_a_rollout_of_others
     assert look(before, OURS, NEW, older={"ecs-svc/1"}).stand is Stand.WAITING
     assert look(before, OURS, NEW).stand is Stand.VANISHED
     assert look(before, OURS, NEW, "ROLLBACK_IN_PROGRESS", {"ecs-svc/1"}).stand is Stand.ROLLED_BACK
-    others = service(
-        rollouts=[rollout("ecs-svc/3", task_definition=OTHER), rollout("ecs-svc/1", status="ACTIVE")]
-    )
+    others = service(rollouts=[rollout("ecs-svc/3", task_definition=OTHER), rollout("ecs-svc/1", status="ACTIVE")])
     assert look(others, OURS, NEW, older={"ecs-svc/1"}).stand is Stand.VANISHED
     assert look(others, OURS, NEW, "STOPPED", {"ecs-svc/1"}).stand is Stand.SUPERSEDED
 

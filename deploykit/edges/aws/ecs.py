@@ -5,13 +5,14 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/Welcome.html
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deploykit.edges.aws.portions import portions
 from deploykit.edges.aws.session import Aws, AwsRefused
 from deploykit.errors import FailedBefore
-from deploykit.model.observed import Definition, Rollout, ServiceName, ServiceState, TargetGroup
+from deploykit.model.observed import Definition, Rollout, ServiceName, ServiceState, Shifting, TargetGroup
 
 _SERVICES_A_CALL = 10  # DescribeServices takes no more
 # What DescribeServices and RunTask name alike. A service has a launch type or a capacity provider strategy, never both:
@@ -131,13 +132,34 @@ def _service(key: str, service: Mapping[str, Any]) -> ServiceState:
         pending=service["pendingCount"],
         rollouts=tuple(_rollout(rollout) for rollout in service.get("deployments") or ()),
         target_groups=tuple(
-            TargetGroup(balancer["targetGroupArn"], balancer["containerName"], balancer["containerPort"])
+            TargetGroup(
+                balancer["targetGroupArn"],
+                balancer["containerName"],
+                balancer["containerPort"],
+                (balancer.get("advancedConfiguration") or {}).get("alternateTargetGroupArn") or "",
+            )
             for balancer in service.get("loadBalancers") or ()
             if balancer.get("targetGroupArn")
         ),
         events=tuple((event["id"], event["createdAt"], event["message"]) for event in service.get("events") or ()),
         placing={field: service[field] for field in _PLACING if service.get(field)},
+        shifting=_shifting(service.get("deploymentConfiguration") or {}),
     )
+
+
+def _shifting(configuration: Mapping[str, Any]) -> Shifting | None:
+    """Defaults where AWS has some: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinearConfiguration.html"""
+    strategy = configuration.get("strategy") or "ROLLING"
+    if strategy == "ROLLING":
+        return None
+    steps = 0
+    if strategy == "CANARY":
+        steps = (configuration.get("canaryConfiguration") or {}).get("canaryBakeTimeInMinutes", 10)
+    elif strategy == "LINEAR":
+        linear = configuration.get("linearConfiguration") or {}
+        waits = math.ceil(100 / (linear.get("stepPercent") or 10.0)) - 1  # none behind the last step
+        steps = waits * linear.get("stepBakeTimeInMinutes", 6)
+    return Shifting(strategy, 60.0 * steps, 60.0 * (configuration.get("bakeTimeInMinutes") or 0))
 
 
 def _rollout(rollout: Mapping[str, Any]) -> Rollout:

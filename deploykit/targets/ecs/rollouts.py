@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deploykit.edges.aws.ecs import describe_services
-from deploykit.edges.aws.ecs_rollouts import service_rollout
+from deploykit.edges.aws.ecs_rollouts import ServiceRollout, service_rollout
 from deploykit.edges.aws.ecs_tasks import list_tasks
 from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, NotAllowed, Throttled
 from deploykit.edges.clock import Deadline
@@ -15,6 +15,8 @@ from deploykit.model.progress import Progress
 from deploykit.targets.ecs.crash import TaskFailure, crash_loop, failures
 from deploykit.targets.ecs.definition import short
 from deploykit.targets.ecs.evidence import last_words
+from deploykit.targets.ecs.records import Records
+from deploykit.targets.ecs.shifting import shifted
 from deploykit.targets.ecs.stand import Sight, Stand, look, needs_record, together
 from deploykit.targets.ecs.verify import verify
 from deploykit.targets.ecs.watched import Begun, Watched
@@ -61,6 +63,7 @@ class Rollouts:
         services behind a failed one are begun all the same (an undo puts back what it can).
         """
         watched: dict[str, Watched] = {}
+        records = Records(self.aws, self.progress)
         slowness = 0.0
         while len(self.ended) < len(order):
             for key in order:
@@ -73,15 +76,16 @@ class Rollouts:
             self.deadline.sleep(max(slowness, together([item.pause(now) for item in active])))
             try:
                 states = describe_services(self.aws, [item.begun.name for item in active], retry=False)
+                found = records.look(active, states)
                 slowness = 0.0
                 for item in active:
-                    self._assess(item, states.get(item.begun.name.key))
+                    self._assess(item, states.get(item.key), records, found.get(item.key))
             except (Throttled, AwsUnreachable) as trouble:
                 slowness = min(_SLOWEST, max(2.0, slowness * 2))
                 self.progress.say(f"{trouble.message}; asking again in {slowness:.0f} s")
             if self.deadline.passed:
                 for item in active:
-                    if item.begun.name.key not in self.ended:
+                    if item.key not in self.ended:
                         waited = f"not done after {self.deadline.seconds:.0f} s: {item.last}{item.complaint}"
                         self._end(item, RolloutEnd(item.begun, Stand.OVERDUE, waited))
             if stop_at_failure and any(not end.good for end in self.ended.values()):
@@ -93,24 +97,31 @@ class Rollouts:
         return end is not None and (end.good or not must_be_good)
 
     def _end(self, item: Watched, end: RolloutEnd) -> None:
-        self.ended[item.begun.name.key] = end
+        self.ended[item.key] = end
         text = "completed" if end.good else f"{end.stand}: {end.reason}" if end.reason else str(end.stand)
-        self.progress.say(text, item.begun.name.key)
+        self.progress.say(text, item.key)
 
-    def _assess(self, item: Watched, state: ServiceState | None) -> None:
+    def _assess(
+        self, item: Watched, state: ServiceState | None, records: Records, record: ServiceRollout | None
+    ) -> None:
         begun = item.begun
         if state is None:
             self._end(item, RolloutEnd(begun, Stand.VANISHED, "the service itself is gone"))
             return
         for message in item.news(state):
             self.progress.say(message, begun.name.key)
-        record = self._record(begun) if needs_record(state, begun.rollout) else None
+        back = begun.rollout is None
+        status = record.status if record and not back else None
         now = self.deadline.clock.monotonic()
-        sight = look(state, begun.rollout, begun.definition.arn, record, item.older(now))
+        wanted, older = begun.definition.arn, item.older(now)
+        if status is None and needs_record(state, begun.rollout, wanted, older):
+            status = self._status(begun)
+        sight = shifted(look(state, begun.rollout, wanted, status, older), record, back=back)
         item.see(state, sight, now)
+        item.enter(record, now)
         self.progress.live(begun.name.key, item.last)
         if sight.stand is Stand.STEADY:
-            self._verify(item, state)
+            self._verify(item, state, records, record)
         elif sight.stand is Stand.WAITING:
             if item.may_have_failed(sight, now) and (crash := self._crash(begun, sight, self.crash_after)):
                 words = last_words(self.aws, begun.definition, crash)
@@ -120,10 +131,11 @@ class Rollouts:
             words = last_words(self.aws, begun.definition, crash) if crash else ()
             self._end(item, RolloutEnd(begun, sight.stand, sight.reason, crash, words, state.desired))
 
-    def _verify(self, item: Watched, state: ServiceState) -> None:
+    def _verify(self, item: Watched, state: ServiceState, records: Records, record: ServiceRollout | None) -> None:
         begun = item.begun
+        groups = records.groups(item, state, record if begun.rollout else None)
         try:
-            verified = verify(self.aws, begun.name, state, begun.definition, begun.container)
+            verified = verify(self.aws, begun.name, state, begun.definition, begun.container, groups)
         except NotAllowed as refusal:
             self.progress.warn(
                 f"tasks and targets cannot be looked at ({refusal.action}); ECS's word only", begun.name.key
@@ -148,7 +160,7 @@ class Rollouts:
             return None  # the deadline still ends a rollout that never completes
         return crash_loop(failures(stopped, rollout), crash_after)
 
-    def _record(self, begun: Begun) -> str | None:
+    def _status(self, begun: Begun) -> str | None:
         try:
             record = service_rollout(self.aws, begun.name, begun.definition.arn)
         except (NotAllowed, AwsRefused):

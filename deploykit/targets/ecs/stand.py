@@ -69,11 +69,16 @@ def look(
     return Sight(Stand.VANISHED, "ECS no longer lists the rollout", ours)
 
 
-def needs_record(state: ServiceState, rollout: str | None) -> bool:
-    """True where the service's own list cannot tell a rollback by ECS from a rollout by somebody else."""
-    if rollout is None:
+def needs_record(state: ServiceState, rollout: str | None, wanted: str, older: Collection[str] = ()) -> bool:
+    """True where the service's own list cannot tell a rollback by ECS from a rollout by somebody else.
+
+    It need not where ``wanted`` runs all the same, nor while the answer may be from before the rollout.
+    """
+    if rollout is None or (state.primary is not None and state.primary.task_definition == wanted):
         return False
     ours = state.rollout(rollout)
+    if ours is None and all(listed.id in older for listed in state.rollouts):
+        return False
     return ours is None or (ours.status != "PRIMARY" and ours.state != "FAILED")
 
 

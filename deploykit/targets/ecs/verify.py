@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploykit.edges.aws.ecs_tasks import list_tasks
@@ -18,9 +19,17 @@ class Verified:
     wrong: str = ""
 
 
-def verify(aws: Aws, name: ServiceName, state: ServiceState, definition: Definition, container: str) -> Verified:
+def verify(
+    aws: Aws,
+    name: ServiceName,
+    state: ServiceState,
+    definition: Definition,
+    container: str,
+    groups: Sequence[Sequence[str]],
+) -> Verified:
     """Compare running tasks and targets with what should run. Raises NotAllowed where it may not look.
 
+    ``groups``: for each load balancer the ARNs of the target groups among which all tasks are to be healthy.
     ``imageDigest``: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Container.html
     """
     if state.desired == 0:
@@ -37,8 +46,8 @@ def verify(aws: Aws, name: ServiceName, state: ServiceState, definition: Definit
         ran = ", ".join(sorted(str(digest) for digest in digests)) or "no such container"
         return Verified(wrong=f"its tasks run {ran} instead of {pushed}")
     addresses = {address for task in tasks for address in task.addresses}
-    for group in state.target_groups:
-        targets = [t for t in target_health(aws, group.arn) if t.target in addresses or not addresses]
+    for group in groups:
+        targets = [t for arn in group for t in target_health(aws, arn) if t.target in addresses or not addresses]
         healthy = sum(target.state == "healthy" for target in targets)
         if healthy < state.desired:
             others = sorted({f"{t.state} {t.reason}".strip() for t in targets if t.state != "healthy"})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from deploykit.edges.aws.ecs_rollouts import ServiceRollout
 from deploykit.model.observed import Definition, ServiceName, ServiceState
+from deploykit.targets.ecs.shifting import bake_left, paused_words, shifting_pause, stage_words
 from deploykit.targets.ecs.stand import Sight, pause
 from deploykit.targets.ecs.suspicion import Suspicion
 
@@ -13,13 +15,17 @@ _LAG = 30.0  # seconds after UpdateService in which DescribeServices may not sho
 
 @dataclass(frozen=True)
 class Begun:
-    """A rollout under way: what ECS was asked for. ``rollout`` None: follow whichever runs the definition."""
+    """A rollout under way: what ECS was asked for.
+
+    ``rollout`` None: follow whichever runs the definition; ``record`` is then that of the rollout that was stopped.
+    """
 
     name: ServiceName
     rollout: str | None
     definition: Definition
     container: str
     state: ServiceState
+    record: str = ""
 
 
 class Watched:
@@ -37,8 +43,17 @@ class Watched:
         # What keeps ECS from going on, in its own words:
         # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html
         self.complaint = ""
+        self.record = begun.record  # the ARN of ECS's record, where requests are moved
+        self._recorded: ServiceRollout | None = None
+        self._stage_since = now
+
+    @property
+    def key(self) -> str:
+        return self.begun.name.key
 
     def pause(self, now: float) -> float:
+        if self.begun.state.shifting is not None:
+            return shifting_pause(self._recorded, self._bake_left(now), now - self._since)
         return pause(self._full, self._alone, now - self._since, now - self._changed)
 
     def older(self, now: float) -> frozenset[str]:
@@ -77,3 +92,25 @@ class Watched:
     def may_have_failed(self, sight: Sight, now: float) -> bool:
         """True where stopped tasks are worth a look."""
         return sight.rollout is not None and self._suspicion.worth_a_look(sight.rollout, self._news, now)
+
+    def enter(self, record: ServiceRollout | None, now: float) -> None:
+        """Take in ECS's record of the rollout, where there is one: its stage goes in front of the counts."""
+        if record is None:
+            return
+        before = self._recorded
+        if before is None or record.stage != before.stage:
+            self._stage_since = now
+        paused = paused_words(record)
+        if paused:
+            self.complaint = paused
+        elif before is not None and before.paused:
+            self.complaint = ""
+        self._recorded = record
+        if record.stage:
+            self.last = f"{stage_words(record, self._bake_left(now))}; {self.last}"
+
+    def _bake_left(self, now: float) -> float | None:
+        shifting = self.begun.state.shifting
+        if self._recorded is None or shifting is None:
+            return None
+        return bake_left(self._recorded, shifting, now - self._stage_since)
