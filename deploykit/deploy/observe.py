@@ -27,13 +27,16 @@ def service_names(configuration: Configuration) -> dict[str, ServiceName]:
     }
 
 
-def observe(configuration: Configuration, aws: Aws) -> dict[str, ObservedService]:
+def observe(
+    configuration: Configuration, aws: Aws, known: Mapping[str, ObservedService] | None = None
+) -> dict[str, ObservedService]:
     """Every service of the environment as ECS describes it now.
 
+    ``known``: what was seen minutes ago; revisions that are still live are not described anew.
     Raises: FailedBefore naming every service that does not exist; NotAllowed, AwsUnreachable.
     """
     names = service_names(configuration)
-    found = observe_existing(configuration, aws, names)
+    found = observe_existing(configuration, aws, names, known)
     missing = [name for key, name in names.items() if key not in found]
     if missing:
         raise FailedBefore(
@@ -51,14 +54,20 @@ def observe(configuration: Configuration, aws: Aws) -> dict[str, ObservedService
     return found
 
 
-def observe_existing(configuration: Configuration, aws: Aws, keys: Collection[str]) -> dict[str, ObservedService]:
+def observe_existing(
+    configuration: Configuration,
+    aws: Aws,
+    keys: Collection[str],
+    known: Mapping[str, ObservedService] | None = None,
+) -> dict[str, ObservedService]:
     """Those services among ``keys`` that ECS has. Raises: FailedBefore (EXTERNAL controller), NotAllowed."""
     names = [name for key, name in service_names(configuration).items() if key in keys]
     states = describe_services(aws, names)
     # under the EXTERNAL controller the service itself has no task definition
     refuse_controllers({key: state.controller for key, state in states.items() if not state.task_definition})
-    arns = sorted({state.task_definition for state in states.values()})
-    definitions = side_by_side({arn: partial(describe_definition, aws, arn) for arn in arns})
+    definitions = {service.definition.arn: service.definition for service in (known or {}).values()}
+    new = sorted({state.task_definition for state in states.values()} - set(definitions))
+    definitions |= side_by_side({arn: partial(describe_definition, aws, arn) for arn in new})
     return {
         key: ObservedService(state, definitions[state.task_definition], configuration.services[key].container or key)
         for key, state in states.items()

@@ -47,7 +47,8 @@ def look(order: DeployOrder, edges: Edges) -> Outlook:
 
 def look_again(order: DeployOrder, edges: Edges, seen: Outlook) -> Mapping[str, ObservedService]:
     """What runs by now: a build takes minutes, in which others may have released."""
-    return with_newer(observe(order.configuration, edges.aws), edges.aws, seen.chosen, edges.progress)
+    observed = observe(order.configuration, edges.aws, seen.observed)
+    return with_newer(observed, edges.aws, seen.chosen, edges.progress)
 
 
 def refusals(order: DeployOrder, edges: Edges, seen: Outlook) -> list[FailedBefore | Refused]:

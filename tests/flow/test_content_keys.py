@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.bench_calls import ALLOWED_CALLS, kinds
 from tests.flow.engine_shop import EngineShop, docker_ran, engine_shop
 
 pytestmark = pytest.mark.sandbox
@@ -34,6 +35,18 @@ def test_a_commit_that_touches_only_one_service_leaves_the_other_as_it_is(made: 
     assert world.running("api") == "dev-api:2"
     assert [c.params["family"] for c in calls if c.operation == "RegisterTaskDefinition"] == ["dev-web"]
     assert done.document["checks"]["api"]["class"] == "ok"
+
+
+def test_a_release_of_two_services_that_are_built_costs_at_most_45_calls_besides_polling(made: EngineShop) -> None:
+    made.committed("api", "web")
+    made.world.run("deploy")
+    made.committed("api", "web")
+    with made.world.sim.recording() as calls:
+        done = made.world.run("deploy")
+    # what docker pushes is put into the simulated ECR by a call, too
+    pushed = [c for c in calls if c.operation == "PutImage" and not c.params["imageTag"].startswith("content-")]
+    assert (done.code, docker_ran(done), len(pushed)) == (0, 4, 2)
+    assert kinds([call for call in calls if call not in pushed])["call"] <= ALLOWED_CALLS
 
 
 def test_a_commit_that_touches_no_service_is_unchanged_and_leaves_no_entry(made: EngineShop) -> None:

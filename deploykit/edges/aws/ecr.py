@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from deploykit.edges.aws.ecr_platforms import INDEXES, platforms_of_index
@@ -118,6 +119,8 @@ def find_images(aws: Aws, repository: str, tags: Sequence[str], uri: str) -> dic
     shown, missing = _batch_get(aws, repository, [{"imageTag": tag} for tag in tags])
     by_tag = {str(image["imageId"].get("imageTag")): image for image in shown}
     found = {tag: _image(by_tag[tag], repository, tag, uri) for tag in tags if tag in by_tag}
+    for tag, image in found.items():  # for the tag that it may get in a moment
+        aws.remember(_manifest_key(repository, image.digest), partial(by_tag.__getitem__, tag))
     # an image with several of the tags may be shown once only
     for tag in (tag for tag in tags if tag not in by_tag and tag not in missing and len(tags) > 1):
         found |= find_images(aws, repository, [tag], uri)
@@ -139,10 +142,7 @@ def retag(aws: Aws, image: Image, tag: str) -> Image:
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-retag.html
     Raises: FailedBefore (no such repository or image; an immutable tag that is another image's).
     """
-    shown, _ = _batch_get(aws, image.repository, [{"imageDigest": image.digest}])
-    if not shown:
-        raise FailedBefore(f"{image.reference} is no longer in ECR", "build and push it again: `deploykit deploy`")
-    found = shown[0]
+    found = aws.remember(_manifest_key(image.repository, image.digest), partial(_manifest, aws, image))
     try:
         aws.call(
             "ecr",
@@ -197,6 +197,18 @@ def _batch_get(
             raise FailedBefore(f"ECR cannot show {which} of {repository}: {why}")
         missing.append(str(which))
     return list(answer.get("images") or ()), missing
+
+
+def _manifest(aws: Aws, image: Image) -> dict[str, Any]:
+    shown, _ = _batch_get(aws, image.repository, [{"imageDigest": image.digest}])
+    if not shown:
+        raise FailedBefore(f"{image.reference} is no longer in ECR", "build and push it again: `deploykit deploy`")
+    return shown[0]
+
+
+def _manifest_key(repository: str, digest: str) -> tuple[str, ...]:
+    """What a manifest is remembered by: a digest never means another one."""
+    return ("manifest", repository, digest)
 
 
 def _in_our_words(error: AwsRefused, repository: str, region: str) -> FailedBefore:
