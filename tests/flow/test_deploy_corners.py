@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from deploykit.model.observed import TAG_VERDICT
+from tests.flow.ends import BEGUN, BOTH, NOTHING, PUT_BACK, assert_end
 from tests.flow.world import World, crashing, healthy, sick
+
+SICK = "the release is unhealthy: api fails: status is 500, not 200 (6 of 6 samples); put back"
+UNDONE = {**BOTH, "UpdateService": 4, "CreateInvalidation": 2}  # both services there and back, the cache emptied twice
 
 
 def definition(world: World, name: str) -> dict[str, object]:
@@ -22,7 +26,8 @@ def test_a_field_that_boto3_does_not_know_yet_survives_a_release(world: World) -
     world.sim.ecs.update_service({"cluster": "dev", "service": "dev-api", "taskDefinition": "dev-api:2"})
     world.sim.clock.advance(300)
     world.commit("first")
-    assert world.run("deploy").code == 0
+    done = world.run("deploy")
+    assert_end(done, 0, "deployed", "released and healthy", (150, 180), BOTH, 45, "healthy")
     new = definition(world, "dev-api:3")
     assert new["novelty"] == [{"level": 3}]
     assert new["containerDefinitions"][0]["quantumPolicy"] == {"enabled": True}  # type: ignore[index]
@@ -35,8 +40,9 @@ def test_where_ecs_does_not_stop_the_rollout_the_revision_is_set_instead(world: 
     world.commit("second", api=crashing())
     world.sim.faults.deny("StopServiceDeployment")
     done = world.run("deploy")
-    assert (done.code, world.running("api")) == (10, "dev-api:2")
-    assert done.count("UpdateService") == 2
+    says = ("ECS does not stop the rollout (not allowed: ecs:StopServiceDeployment", "put back")
+    assert_end(done, 10, "rolled_back", says, (70, 120), {**PUT_BACK, "UpdateService": 2}, 42, "unhealthy")
+    assert world.running("api") == "dev-api:2"
 
 
 def test_the_undo_goes_to_what_ran_when_the_release_began_not_to_ecs_previous_revision(world: World) -> None:
@@ -47,8 +53,9 @@ def test_the_undo_goes_to_what_ran_when_the_release_began_not_to_ecs_previous_re
     world.commit("third", api=crashing(7))
     done = world.run("deploy")
     # what ran when the third began is the second's revision: that is put back, healthy or not
+    says = "`deploykit rollback --to SHA` goes to a release you name"
+    assert_end(done, 11, "failed", says, (60, 120), {**PUT_BACK, "UpdateService": 2}, 50, "unhealthy")
     assert world.running("api") == "dev-api:3"
-    assert done.code == 11
 
 
 def test_spot_interruptions_during_a_rollout_are_no_crash_loop(world: World) -> None:
@@ -63,7 +70,8 @@ def test_spot_interruptions_during_a_rollout_are_no_crash_loop(world: World) -> 
     for moment in (30, 60):
         world.sim.clock.after(moment, interrupt)
     done = world.run("rollout", "api")
-    assert (done.code, world.running("api")) == (0, "dev-api:2")
+    assert_end(done, 0, "deployed", "rolled out", (90, 140), {**BEGUN, "StopServiceDeployment": 0}, 30)
+    assert world.running("api") == "dev-api:2"
 
 
 def test_a_release_that_never_gets_steady_ends_at_the_deadline_and_is_put_back(world: World) -> None:
@@ -73,15 +81,17 @@ def test_a_release_that_never_gets_steady_ends_at_the_deadline_and_is_put_back(w
     world.run("deploy")
     world.commit("second", api=healthy(start=10_000.0))
     done = world.run("deploy")
-    assert (done.code, world.running("api")) == (10, "dev-api:2")
-    assert "not done after 120 s" in done.people
+    says = "api overdue: not done after 120 s: 0 of 2 running, 2 pending, 2 of other revisions; put back"
+    assert_end(done, 10, "rolled_back", says, (120, 180), PUT_BACK, 36, "unhealthy")
+    assert world.running("api") == "dev-api:2"
 
 
 def test_a_verdict_is_on_the_revisions_of_every_release(world: World) -> None:
     world.commit("first")
     world.run("deploy")
     world.commit("second", api=sick())
-    world.run("deploy")
+    done = world.run("deploy")
+    assert_end(done, 10, "rolled_back", SICK, (260, 340), UNDONE, 52, "unhealthy")
     assert definition(world, "dev-api:2")["tags"][TAG_VERDICT] == "healthy"  # type: ignore[index]
     assert definition(world, "dev-api:3")["tags"][TAG_VERDICT] == "unhealthy"  # type: ignore[index]
 
@@ -90,7 +100,8 @@ def test_a_stale_cache_of_the_release_and_of_its_undo_are_emptied_apart(world: W
     world.commit("first")
     world.run("deploy")
     world.commit("second", api=sick())
-    world.run("deploy")
+    done = world.run("deploy")
+    assert_end(done, 10, "rolled_back", SICK, (260, 340), UNDONE, 52, "unhealthy")
     references = [item.reference for item in reversed(world.sim.cloudfront.distributions["E1SHOP"].invalidations)]
     assert len(set(references)) == 3
     assert [reference.rsplit("/", 2)[1] for reference in references] == ["release", "release", "undo"]
@@ -102,9 +113,8 @@ def test_paths_that_cloudfront_refuses_are_found_before_anything_is_sent(world: 
     (world.folder / "deploykit.toml").write_text(text.replace('after = ["web"]', f'after = ["web"]\npaths = {paths}'))
     world.commit("first")
     done = world.run("deploy")
-    assert done.code in (2, 5)
+    assert_end(done, 5, "failed", (paths.strip('[]"'), "mend `paths` in deploykit.toml"), (0, 2), NOTHING, 20)
     assert done.changing == []
-    assert paths.strip('[]"') in done.people
 
 
 def test_ten_services_are_polled_with_one_call(world: World) -> None:
@@ -116,7 +126,8 @@ def test_ten_services_are_polled_with_one_call(world: World) -> None:
         digest = world.sim.push(served.repository, world.git("rev-parse", "HEAD"))
         world.sim.image(digest, healthy(start=20.0))
     done = world.run("rollout")
-    assert done.code == 0
+    calls = {**BOTH, "CreateInvalidation": 0}
+    assert_end(done, 0, "deployed", "rolled out", (40, 70), calls, 35)
     polls = [call for call in world.sim.calls if call.operation == "DescribeServices"]
     assert all(sorted(call.params["services"]) == ["dev-api", "dev-web"] for call in polls[:10])
 
@@ -126,8 +137,8 @@ def test_a_deploy_of_one_service_leaves_the_other_alone(world: World) -> None:
     world.run("deploy")
     world.commit("second")
     done = world.run("deploy", "api")
-    assert (done.code, world.running("api"), world.running("web")) == (0, "dev-api:3", "dev-web:2")
-    assert done.count("CreateInvalidation") == 0
+    assert_end(done, 0, "deployed", "released and healthy", (50, 90), {**BEGUN, "CreateInvalidation": 0}, 30, "healthy")
+    assert (world.running("api"), world.running("web")) == ("dev-api:3", "dev-web:2")
     assert done.document["services"]["web"]["changed"] is False
 
 
@@ -135,7 +146,7 @@ def test_the_invalidate_step_alone_leaves_an_entry_without_a_verdict(world: Worl
     world.commit("first")
     world.run("deploy")
     done = world.run("invalidate")
-    assert (done.code, done.count("CreateInvalidation"), done.count("UpdateService")) == (0, 1, 0)
+    assert_end(done, 0, "deployed", "invalidated E1SHOP", (30, 90), {**NOTHING, "CreateInvalidation": 1}, 18)
     newest = world.run("history").document["releases"][0]
     assert (newest["kind"], newest["verdict"], newest["outcome"]) == ("step", None, "deployed")
 
@@ -144,5 +155,5 @@ def test_a_refused_invalidate_step_is_3_since_nothing_that_runs_was_touched(worl
     world.commit("first")
     world.sim.faults.deny("CreateInvalidation", service="cloudfront")
     done = world.run("invalidate")
-    assert done.code == 3
-    assert "cloudfront:CreateInvalidation" in done.people
+    says = "allow the IAM action cloudfront:CreateInvalidation"
+    assert_end(done, 3, "failed", says, (0, 2), {**NOTHING, "CreateInvalidation": 1}, 18)
