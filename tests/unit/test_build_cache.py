@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from deploykit.build.cache import LayerCache, cache_troubles, layer_cache, only_the_cache_failed
+from deploykit.build.images import Wanted, build_images
 from deploykit.config.schema import Configuration
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.docker import Builder, Docker, exports_cache
-from tests.flow.shop import Told
+from tests.flow.shop import Shop, Told
 from tests.simulator import Simulator, clients
 from tests.unit.config_files import read
 from tests.unit.test_build_sources import HEAD, SERVICES
@@ -208,3 +209,30 @@ def test_a_cache_that_is_still_empty_is_no_trouble() -> None:
     assert cache_troubles(FIRST_TIME) == []
     (trouble,) = cache_troubles(EXPORT_FAILED)
     assert "403 Forbidden" in trouble
+
+
+def test_a_build_that_failed_over_its_cache_is_made_without_it(tmp_path: Path) -> None:
+    """Builders before 0.12 do not know `ignore-error`."""
+    program = tmp_path / "docker"
+    lines = [
+        "#!/bin/sh",
+        'echo "$@" >> "$0.log"',
+        """inspect() { echo '{"Id": "sha256:made", "Os": "linux", "Architecture": "amd64"}'; exit 0; }""",
+        '[ "$1" = image ] && inspect',
+        'case "$*" in *--cache-to*) cat <<END\n' + EXPORT_FAILED + "END\nexit 1;; esac",
+        'while [ "$1" != --iidfile ]; do shift; done',
+        'echo sha256:made > "$2"',
+    ]
+    program.write_text("\n".join(lines) + "\n")
+    program.chmod(0o755)
+    shop = Shop(tmp_path / "shop")
+    docker = Docker(str(program), "28.2.2", Builder.BUILDX, "linux/amd64", attestations=True)
+    commit, wanted = shop.identify(), {"web": Wanted("one", "linux/amd64")}
+    cache = LayerCache("ecr/shop/cache", exports=True, environment={"PATH": "/usr/bin:/bin"})
+    built = build_images(docker, shop.repository, shop.configuration, commit, wanted, shop.told, cache=cache)
+    assert built == {"web": "sha256:made"}
+    first, second, _ = Path(f"{program}.log").read_text().splitlines()
+    assert "--cache-to" in first
+    assert "--cache" not in second
+    (warning,) = shop.told.warnings
+    assert "error writing manifest blob" in warning
