@@ -109,8 +109,8 @@ def refuse_controllers(controllers: Mapping[str, str]) -> None:
     if others:
         raise FailedBefore(
             "; ".join(f"service {key} is under the {controller} controller" for key, controller in others.items()),
-            "deploykit rolls out services of the ECS controller; leave these out, or recreate them with "
-            "`deploymentController = { type = ECS }`",
+            "deploykit rolls out services of the ECS controller, which does blue/green itself; leave these out, or "
+            "move them: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/migrate-code-deploy-to-ecs-blue-green.html",
         )
 
 

@@ -61,7 +61,7 @@ def kinds(calls: list[Call]) -> Counter[str]:
     return found
 
 
-def deployed(world: World, subject: str, code: int = 0, **services: Behaviour) -> list[Call]:
+def deployed(world: World, subject: str, services: dict[str, Behaviour], code: int = 0) -> list[Call]:
     """The calls of a deploy that is to end with ``code``."""
     world.commit(subject, **services)
     with world.sim.recording() as calls:
@@ -73,14 +73,14 @@ def deployed(world: World, subject: str, code: int = 0, **services: Behaviour) -
 
 def two_services() -> int:
     """Calls besides polling of a release after the first, way back and preflight included."""
-    slow = healthy(start=30.0)
+    slow = {"api": healthy(start=30.0), "web": healthy(start=30.0)}
     with (
         pytest.MonkeyPatch.context() as patch,
         tempfile.TemporaryDirectory() as folder,
         shop(Path(folder) / "shop", patch) as world,
     ):
-        deployed(world, "first", api=slow, web=slow)
-        found = kinds(deployed(world, "second", api=slow, web=slow))
+        deployed(world, "first", slow)
+        found = kinds(deployed(world, "second", slow))
     print(f"two services: {found['call']} calls, {found['poll']} polls, {found['look']} looks at stopped tasks")
     print(f"  {found['call'] / ALLOWED_CALLS:.2f} of the {ALLOWED_CALLS} calls allowed")
     return found["call"]
@@ -101,10 +101,10 @@ def ten_services(shape: str, crashing: bool = False) -> int:
         for group in world.sim.elb.groups.values():
             group.deregistration_delay = draining
         began = world.sim.clock.now
-        calls = deployed(world, "first", **services)
+        calls = deployed(world, "first", services)
         if crashing:
             began = world.sim.clock.now
-            calls = deployed(world, "second", 10, **{**services, "s7": CRASHING})
+            calls = deployed(world, "second", {**services, "s7": CRASHING}, code=10)
         found = kinds(calls)
         seconds = world.sim.clock.now - began
     asked = found["poll"] + found["look"]

@@ -364,3 +364,12 @@ def test_a_run_that_was_killed_while_it_baked_is_taken_up_again(blue: World) -> 
         verdict="healthy",
     )
     assert serving(blue) == sha
+
+
+@pytest.mark.parametrize("controller", ["CODE_DEPLOY", "EXTERNAL"])
+def test_a_service_that_ecs_itself_does_not_roll_out_is_refused(blue: World, controller: str) -> None:
+    blue.sim.state.services["dev", "dev-api"].body["deploymentController"] = {"type": controller}
+    blue.commit("first")
+    done = blue.run("deploy")
+    says = (f"service api is under the {controller} controller", "leave these out, or move them: https://docs.aws")
+    assert_end(done, 5, "failed", says, (0, 2), NOTHING, 30)
