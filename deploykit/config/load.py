@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from deploykit.config.locate import locate
 from deploykit.config.scalars import Address, HostPort, RegistryHost
 from deploykit.config.schema import Cdn, Checks, Configuration, Local, Service, Tables
+from deploykit.config.syntax import syntax_error
 from deploykit.config.validate import judge
 from deploykit.config.wording import nearest, shown
 from deploykit.errors import ConfigError, Problem
@@ -68,7 +68,7 @@ def load(path: Path, environment: str | None, env: Mapping[str, str]) -> Configu
     try:
         file = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _syntax_error(error, text, shown_path) from None
+        raise syntax_error(error, text, shown_path) from None
     outside, wrong = _from_outside(env)
     judgement = judge(file, locate(text), shown_path, url_given="url" in outside)
     if judgement.problems or wrong:
@@ -99,17 +99,6 @@ def _read(path: Path, shown_path: str) -> str:
         line = error.object[: error.start].count(b"\n") + 1
         problem = Problem("not UTF-8 text", shown_path, line)
         raise ConfigError(f"{shown_path} has one problem", "save the file as UTF-8", [problem]) from None
-
-
-def _syntax_error(error: tomllib.TOMLDecodeError, text: str, shown_path: str) -> ConfigError:
-    where = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
-    line = int(where[1]) if where else max(1, len(text.splitlines()))
-    said = str(error)[: where.start()] if where else str(error).removesuffix(" (at end of document)")
-    if said.startswith("Cannot mutate immutable namespace"):
-        said = f"{said}: a table in braces is complete, so write the key between its braces"
-    place = f"at column {where[2]}" if where else "at the end of the file"
-    problem = Problem(f"not TOML {place}: {said}", shown_path, line)
-    return ConfigError(f"{shown_path} is not TOML", "see https://toml.io; mend this line first", [problem])
 
 
 def _from_outside(env: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:

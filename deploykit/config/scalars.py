@@ -109,6 +109,19 @@ def between(low: float, high: float | None, text: str) -> Callable[[float], floa
     return check
 
 
+def _alone(value: str) -> str:
+    name = value.rpartition("/")[2]
+    if value.startswith("arn:") and name:
+        raise expected(f'must be the name alone: write "{name}"')
+    return value
+
+
+def _distribution(value: str) -> str:
+    if re.search(r"[./:]", value):
+        raise expected('must be the distribution\'s id, such as "E2QWRUHAPOMQZL", not its address or ARN')
+    return value
+
+
 def _any(value: tuple[object, ...]) -> tuple[object, ...]:
     if not value:
         raise expected("must not be empty")
@@ -121,6 +134,8 @@ def _one_or_many(value: Any) -> Any:
 
 Text = Annotated[str, AfterValidator(_not_empty)]
 Name = Annotated[str, AfterValidator(_not_empty), AfterValidator(_fill)]
+ServiceName = Annotated[Name, AfterValidator(_alone)]
+DistributionId = Annotated[Name, AfterValidator(_distribution)]
 Strings = Annotated[tuple[Text, ...], Field(strict=False)]
 SomeStrings = Annotated[tuple[Text, ...], Field(strict=False), AfterValidator(_any)]
 SomeNames = Annotated[tuple[Name, ...], Field(strict=False), AfterValidator(_any)]
@@ -149,12 +164,15 @@ Address = Annotated[
     Name,
     _shaped(r"https?://[^\s/?#@]+(/[^\s?#]*)?", 'must be an address such as "https://example.com", without a query'),
 ]
-FullAddress = Annotated[Text, _shaped(r"https?://[^\s/?#@]+([/?][^\s#]*)?", 'must be an address such as "https://…"')]
+FullAddress = Annotated[
+    Text,
+    _shaped(r"https?://[^\s/?#@]+([/?][^\s#]*)?", 'must be an address such as "https://…"'),
+]
 Webhook = Annotated[Name, _shaped(r"https?://[^\s/]+\S*", 'must be an address such as "https://…"')]
 State = Annotated[
     Name,
     _shaped(
-        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/\S*)?|(?![a-z0-9]+://).+",
+        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/\S*)?|(?![a-zA-Z0-9]+:/).+",
         'must be "s3://BUCKET/PREFIX" or a folder',
     ),
 ]

@@ -14,6 +14,7 @@ from deploykit.config.scalars import (
     Address,
     Cache,
     Count,
+    DistributionId,
     Duration,
     EnvironmentVariable,
     HostPort,
@@ -94,7 +95,7 @@ class Environment(Table):
 class Cdn(Table):
     """A CloudFront distribution whose caches a release empties."""
 
-    distribution: Name
+    distribution: DistributionId
     """CloudFront distribution id."""
     paths: SomeNames = ("/*",)
     """Paths, or cache tags ("#menu") where the distribution has them enabled."""

@@ -13,6 +13,7 @@ from deploykit.config.scalars import (
     Platform,
     RelativePath,
     Repository,
+    ServiceName,
     SomeStrings,
     Strings,
     Table,
@@ -40,7 +41,7 @@ class Service(Table):
     """Folder the image is built from, relative to the file; what is committed there counts."""
     repository: Repository = ""
     """ECR repository; the tag is the full git SHA."""
-    service: Name | None = None
+    service: ServiceName | None = None
     """ECS service; without it the image is built and pushed only."""
     cluster: Name | None = None
     """ECS cluster, where it is not the environment's."""

@@ -15,7 +15,16 @@ from deploykit.config.scalars import FromFile
 from deploykit.config.scene import Scene, faults
 from deploykit.config.schema import Tables
 from deploykit.config.service_rules import ANYWHERE, SERVICE_RULES
-from deploykit.config.wording import clean_path, description, expectation, key_text, shown, suggestion, unknown_key
+from deploykit.config.wording import (
+    clean_path,
+    description,
+    expectation,
+    key_text,
+    nearest,
+    shown,
+    suggestion,
+    unknown_key,
+)
 from deploykit.errors import Problem
 
 TOP = ("project", "environments", "services", "cdn", "build", "rollout", "notify", "checks", "local")
@@ -75,7 +84,8 @@ def judge(file: dict[str, Any], lines: dict[KeyPath, int], shown_path: str, url_
             judgement.add(*layered.source(path), rest)
         for path, rest in faults(present, SERVICE_RULES + CHECK_RULES):
             if path not in meant:
-                judgement.add(*admitted.source(path), rest)
+                also = _or_meant(admitted, path) if rest.startswith("is missing") else ""
+                judgement.add(*admitted.source(path), rest + also)
     return judgement
 
 
@@ -103,6 +113,15 @@ def _keys(table: Any) -> dict[str, Any]:
     return table if isinstance(table, dict) else {}
 
 
+def _or_meant(layered: Layered, path: KeyPath) -> str:
+    """What only an environment's own tables have, and misses a key, may be a misspelt service of the file's."""
+    services = _keys(layered.file.get("services"))
+    if layered.name is None or path[0] != "services" or len(path) < 2 or path[1] in services:
+        return ""
+    near = nearest(str(path[1]), services)
+    return f"; or did you mean environments.{layered.name}.services.{near}?" if near else ""
+
+
 def _duplicate_ids(judgement: Judgement, head: KeyPath, tables: dict[str, Any]) -> None:
     first: dict[str, KeyPath] = {}
     for number, endpoint in enumerate(endpoints_of(tables)):
@@ -125,8 +144,15 @@ def _table_errors(judgement: Judgement, layered: Layered, incomplete: bool) -> t
     except ValidationError as error:
         errors = error.errors(include_url=False)
     meant: set[KeyPath] = set()
+    unknown = {
+        clean_path(item["loc"]) for item in errors if item["loc"][-1] == "[key]" and item["type"] == "literal_error"
+    }
     for item in errors:
         path = clean_path(item["loc"])
+        if path in unknown and item["loc"][-1] != "[key]":
+            continue  # what a key holds that is not one says nothing more
+        if item["type"].startswith("int") and item["loc"][-1] == "int":
+            continue  # the same was said of it as a number of any kind
         if item["type"] == "extra_forbidden":
             rest, near = unknown_key(Tables, path[:-1], str(path[-1]))
             meant |= {(*path[:-1], near)} if near else set()

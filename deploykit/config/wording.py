@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterable
 from datetime import date, time
 from difflib import get_close_matches
@@ -16,6 +17,8 @@ from deploykit.config.locate import KeyPath
 from deploykit.config.overlay import OVERLAYS
 from deploykit.config.scalars import Table
 from deploykit.config.schema import Environment
+
+_NUMBERS = ("gt", "lt")  # matchers whose number may be of either kind
 
 
 def shown(value: Any) -> str:
@@ -54,6 +57,8 @@ def key_text(path: KeyPath, file: dict[str, Any]) -> str:
     text = ""
     node: Any = file
     for part in path:
+        if isinstance(part, int) and node is not None and not isinstance(node, list):
+            continue  # one value where a list may stand
         try:
             node = node[part]
         except (KeyError, IndexError, TypeError):
@@ -71,6 +76,8 @@ def key_text(path: KeyPath, file: dict[str, Any]) -> str:
 
 def clean_path(location: tuple[int | str, ...]) -> KeyPath:
     """pydantic's location without what is not in the file: its marks for union members and for keys."""
+    if location[-2:-1] and location[-2] in _NUMBERS and location[-1] in ("int", "float"):
+        location = location[:-1]
     return tuple(part for part in location if not (isinstance(part, str) and (part[:1] == "<" or part == "[key]")))
 
 
@@ -163,7 +170,23 @@ def _boolean(error: ErrorDetails) -> str:
 
 def _list(error: ErrorDetails) -> str:
     value = error["input"]
+    if error["loc"][-1] == "command" and isinstance(value, str):
+        return f"must be a list: write {shown(_words(value))}"
+    if error["loc"][-1] in _LISTS_OF_TABLES and isinstance(value, dict):
+        return f"must be a list of tables: write [[{'.'.join(map(str, error['loc']))}]], with two brackets"
     return f"must be a list: write [{shown(value)}]" if isinstance(value, str) else "must be a list"
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # a quotation mark without its other one
+        return command.split()
+
+
+def _table(error: ErrorDetails) -> str:
+    example = _TABLES.get(str(error["loc"][-1]))
+    return f"must be a table, such as {example}" if example else "must be a table"
 
 
 def _choice(error: ErrorDetails) -> str:
@@ -181,15 +204,30 @@ def _moment(error: ErrorDetails) -> str:
     return f"must be a date and time, such as 2026-11-21T22:00:00Z{quoted}"
 
 
+_LISTS_OF_TABLES = ("endpoints", "maintenance")
+_TABLES = {
+    "build_args": '{ BASE = "node:20-alpine" }',
+    "build_secrets": '{ npm = "NPM_TOKEN" }',
+    "environment": '{ NODE_ENV = "production" }',
+    "expect": "{ status = 200 }",
+    "headers": '{ accept = "text/html" }',
+    "json": '{ status = "ok" }',
+    "migrate": '{ command = ["npm", "run", "migrate"] }',
+    "roles": '{ deploy = "arn:aws:iam::…:role/…" }',
+    "secrets": '{ API_KEY = "shop/api:key" }',
+    "services": "[services.NAME]",
+    "version": '{ json = "version" }',
+}
+
 _SAY: dict[str, Callable[[ErrorDetails], str]] = {
     "string_type": _text,
     "int_type": _number("a whole number", int),
     "float_type": _number("a number", float),
     "bool_type": _boolean,
     "tuple_type": _list,
-    "dict_type": lambda _: "must be a table",
-    "model_type": lambda _: "must be a table",
-    "model_attributes_type": lambda _: "must be a table",
+    "dict_type": _table,
+    "model_type": _table,
+    "model_attributes_type": _table,
     "literal_error": _choice,
     "datetime_type": _moment,
     "datetime_from_date_parsing": _moment,

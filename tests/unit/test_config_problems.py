@@ -138,7 +138,7 @@ SECOND = '[services.api]\ncontext = "api"\nrepository = "shop/api"\n'
         pytest.param(
             TEN_LINES + 'migrate = { command = "npm run migrate" }\n',
             11,
-            'services.web.migrate.command = "npm run migrate": must be a list: write ["npm run migrate"]',
+            'services.web.migrate.command = "npm run migrate": must be a list: write ["npm", "run", "migrate"]',
             id="command",
         ),
         pytest.param(
