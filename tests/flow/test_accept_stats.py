@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import io
+import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from deploykit.__main__ import main
+from tests.flow.test_accept_streams import EndsAfter
 from tests.flow.world import World, sick
 
 DAY = 86400.0
@@ -80,6 +84,39 @@ def test_a_shorter_window_counts_what_began_in_it(world: World, monkeypatch: pyt
     assert [one["kind"] for one in listed["releases"]] == ["rollback", "deploy", "deploy"]
     assert listed["stats"] is None
     assert len(world.run("history", "--since", "2d", "--limit", "1").document["releases"]) == 1
+
+
+def test_a_release_that_was_interrupted_counts_once_and_to_its_real_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha = commit(world, monkeypatch, "one", minutes_ago=30)
+    began = world.sim.clock.wall().now()
+    interrupted = EndsAfter(world, 6)
+    argv = ["deploy"]
+    assert main(argv, clock=interrupted, environ=world.environ, stdout=io.StringIO(), stderr=io.StringIO()) == 130
+    stats = world.run("history", "--stats").document["stats"]["deployments"]
+    assert (stats["total"], [one["reason"] for one in stats["not_counted"]]) == (
+        0, ["interrupted, or another rollout took over"],
+    )  # fmt: skip
+    world.sim.clock.advance(7200)
+    assert world.run("deploy", "--sha", sha).code == 0
+    after = (world.sim.clock.wall().now() - began).total_seconds()
+    stats = world.run("history", "--stats").document["stats"]
+    assert (stats["deployments"]["total"], stats["deployments"]["not_counted"]) == (1, [])
+    [one] = stats["change_lead_time"]["durations"]
+    assert one["seconds"] == pytest.approx(1800 + after, abs=3)
+
+
+def test_the_record_says_when_the_commit_was_made_and_when_the_run_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(world, monkeypatch, "one", minutes_ago=30)
+    made = world.git("log", "-1", "--format=%cI")
+    assert world.run("deploy").code == 0
+    [stored] = world.sim.s3.buckets["shop-state"].values()
+    record = json.loads(stored.body)
+    assert datetime.fromisoformat(record["committed"]) == datetime.fromisoformat(made)
+    assert datetime.fromisoformat(record["ended"]) > datetime.fromisoformat(record["started"])
 
 
 def test_before_the_first_release_there_is_no_number(world: World) -> None:

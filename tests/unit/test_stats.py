@@ -11,10 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploykit.deploy.entries import new_entry
+from deploykit.deploy.orders import Edges
 from deploykit.deploy.reading.stats import FEW, delivery_stats
+from deploykit.edges.aws.session import Aws
+from deploykit.edges.clock import SystemClock
 from deploykit.model.ledger import LedgerEntry
+from deploykit.model.plan import Plan
 from deploykit.model.probe import EndpointClass, EndpointResult, Samples
-from deploykit.model.release import Outcome, Verdict
+from deploykit.model.progress import Silent
+from deploykit.model.release import Commit, Outcome, Verdict
 from deploykit.model.stats import DeliveryStats
 from tests.unit.ledger_kit import entry, newest_first, rolled_back
 
@@ -230,3 +236,17 @@ def test_one_withdrawal_more_never_makes_the_fail_rate_better(entries: list[Ledg
     for index, one in enumerate(entries):
         worse = [*entries[:index], replace(one, withdrawn_by="2099"), *entries[index + 1 :]]
         assert stats(*worse).change_fail_rate.failed >= before
+
+
+@pytest.mark.parametrize(
+    ("commit", "committed"),
+    [
+        (Commit("a" * 40, "one", "2026-11-21T06:00:00Z"), "2026-11-21T06:00:00Z"),
+        (Commit("a" * 40, "one", "2026-11-21T06:00:00Z", dirty="1a2b3c4d5e6f"), None),
+        (None, None),
+    ],
+)
+def test_only_what_is_committed_has_the_time_of_its_commit(commit: Commit | None, committed: str | None) -> None:
+    plan = Plan("deploy", "dev", "20261121T060000Z-aaaaaaa", "a" * 40, None, {}, {}, {}, ())
+    edges = Edges(SystemClock(), Aws("us-east-1"), Silent(), {})
+    assert new_entry(plan, "deploy", edges, commit=commit).committed == committed
