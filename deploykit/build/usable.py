@@ -15,7 +15,7 @@ def refuse_differing(stock: Stock) -> list[FailedBefore]:
 
 def unusable(stock: Stock, commit: Commit, repository: str) -> list[FailedBefore]:
     """What speaks against using, pushing or tagging this image."""
-    checks = (_another_image(stock, commit), _another_platform(stock), _denied(stock, repository))
+    checks = (_another_image(stock, commit), _another_platform(stock, commit), _denied(stock, repository))
     return [refusal for refusal in checks if refusal is not None]
 
 
@@ -30,12 +30,12 @@ def _another_image(stock: Stock, commit: Commit) -> FailedBefore | None:
     )
 
 
-def _another_platform(stock: Stock) -> FailedBefore | None:
+def _another_platform(stock: Stock, commit: Commit) -> FailedBefore | None:
     if not stock.platforms or stock.image is None:
         return None
     return FailedBefore(
-        f"{stock.owner}: {stock.image.uri}:{stock.image.tag} runs on {', '.join(stock.platforms)}, and "
-        f"{stock.platform} is asked for",
+        f"{stock.owner}: the image of commit {commit.short} in {stock.image.repository} runs on "
+        f"{', '.join(stock.platforms)}, and {stock.platform} is asked for",
         f"`deploykit deploy --rebuild` builds one for {stock.platform}; or mend `platform`, or runtimePlatform where "
         "the task definition comes from (Terraform)",
     )

@@ -13,7 +13,7 @@ from deploykit.deploy.source import Source, chosen_services, identify_clean
 from deploykit.deploy.supply import build, decide, image_refusals, push, take_stock, to_build
 from deploykit.edges.aws.session import NotAllowed
 from deploykit.edges.docker import find_docker
-from deploykit.errors import ExitCode
+from deploykit.errors import ExitCode, FailedBefore
 from deploykit.model.observed import ObservedService
 from deploykit.model.plan import Supply
 from deploykit.model.release import Outcome, ReleasedService, ReleaseSummary
@@ -92,7 +92,7 @@ def _what_runs(order: DeployOrder, edges: Edges, chosen: Collection[str]) -> Map
     """What says for which platform to build. The first images are often built before there is a service to run them."""
     try:
         observed = observe_existing(order.configuration, edges.aws, chosen)
-    except NotAllowed as refusal:
+    except (NotAllowed, FailedBefore) as refusal:  # often there is no cluster yet
         edges.progress.warn(f"it is not known on what the services run: {refusal.message}")
         return {}
     return with_newer(observed, edges.aws, chosen, edges.progress)

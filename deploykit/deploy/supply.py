@@ -77,7 +77,8 @@ def decide(
         if _unusable(order, item, source.commit):
             continue
         if item.image is not None and not order.rebuild:
-            why = "the registry has this content" if item.key else "the registry has this commit"
+            by_commit = item.image.tag == source.commit.tag
+            why = "the registry has this commit's image" if by_commit else "the registry has this content"
             supplies[key] = Supply("reuse", item.image, item.named, why)
             continue
         service = order.configuration.services[item.owner]

@@ -134,10 +134,15 @@ def test_services_that_share_an_image_run_the_one_that_was_built_once(made: Engi
     assert sha not in made.tags("shop/web")
 
 
-def test_the_first_images_are_built_and_pushed_before_there_is_a_service_to_run_them(made: EngineShop) -> None:
+@pytest.mark.parametrize(
+    ("there", "not_yet"), [('service = "dev-api"', 'service = "later"'), ('cluster = "dev"', 'cluster = "later"')]
+)
+def test_the_first_images_are_built_and_pushed_before_there_is_something_to_run_them(
+    made: EngineShop, there: str, not_yet: str
+) -> None:
     world = made.world
     made.committed("api", "web")
-    made.configured('service = "dev-api"', 'service = "not-yet"')
+    made.configured(there, not_yet)
     made.committed()
     assert world.run("deploy").code == 5
     assert world.run("build").code == 0
