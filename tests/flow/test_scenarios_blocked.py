@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.flow.ends import BEGUN, PUT_BACK, assert_end
-from tests.flow.world import Done, World, healthy
+from tests.flow.world import Done, World, crashing, healthy
 
 
 def short_deadline(world: World, minutes: int = 3) -> None:
@@ -110,3 +110,15 @@ def test_tasks_that_end_at_once_are_called_after_two_in_a_row(world: World) -> N
     assert (cause["id"], cause["subject"]) == ("program-crash", "api")
     rollout = next(step for step in done.document["steps"] if step["name"] == "rollout")
     assert rollout["seconds"] < 40
+
+
+def test_a_crash_loop_whose_looks_are_throttled_is_called_all_the_same(world: World) -> None:
+    released(world)
+    world.commit("second", api=crashing(3))
+    world.sim.faults.throttle("ListTasks", times=2)
+    done = world.run("deploy")
+    says = ("ecs:ListTasks was throttled", "api: the program itself ends (container api: exit 3); put back")
+    assert_end(done, 10, "rolled_back", says, (45, 90), PUT_BACK, 40, "unhealthy")
+    service = world.sim.state.services["dev", "dev-api"]
+    crashed = [task for task in world.sim.state.tasks_of(service) if task.definition.revision == 3]
+    assert len(crashed) <= 4  # two at a time, twice

@@ -18,11 +18,17 @@ class Watch:
     def __init__(self) -> None:
         self.now = 0.0
         self.suspicion = Suspicion(self.now)
+        self.failed = 0
 
-    def see(self, *news: str, **counts: Any) -> bool:
+    def see(self, *news: str, finds: int | None = None, **counts: Any) -> bool:
+        """``finds``: the failed tasks that a look tells by now; None finds one more each time, -1 is throttled."""
         self.now += 5.0
         values: dict[str, Any] = {"state": "IN_PROGRESS", "desired": 2, "running": 0, "pending": 0, **counts}
-        return self.suspicion.worth_a_look(rollout("ecs-svc/2", **values), news, self.now)
+        worth = self.suspicion.worth_a_look(rollout("ecs-svc/2", **values), news, self.now)
+        if worth and finds != -1:
+            self.failed = self.failed + 1 if finds is None else finds
+            self.suspicion.looked(self.failed, self.now)
+        return worth
 
 
 def test_a_rollout_that_goes_well_is_never_looked_into() -> None:
@@ -85,3 +91,18 @@ def test_scaling_in_is_no_failure() -> None:
 def test_what_does_not_move_is_looked_into_now_and_then() -> None:
     watch = Watch()
     assert sum(watch.see(pending=2) for _ in range(60)) == 3  # in five minutes
+
+
+def test_a_look_that_was_throttled_is_made_up_for() -> None:
+    watch = Watch()
+    watch.see(running=2)
+    assert watch.see(running=1, pending=1, finds=-1)
+    assert watch.see(running=2)
+    assert not watch.see(running=2)
+
+
+def test_a_failure_that_is_not_listed_yet_is_looked_for_once_more() -> None:
+    watch = Watch()
+    watch.see(running=2)
+    assert watch.see(running=1, pending=1, finds=0)
+    assert [watch.see(running=2, finds=0) for _ in range(6)] == [False, True, False, False, False, False]

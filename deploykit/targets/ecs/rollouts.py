@@ -123,11 +123,11 @@ class Rollouts:
         if sight.stand is Stand.STEADY:
             self._verify(item, state, records, record)
         elif sight.stand is Stand.WAITING:
-            if item.may_have_failed(sight, now) and (crash := self._crash(begun, sight, self.crash_after)):
+            if item.may_have_failed(sight, now) and (crash := self._crash(item, sight, self.crash_after)):
                 words = last_words(self.aws, begun.definition, crash)
                 self._end(item, RolloutEnd(begun, Stand.CRASHED, crash.reason, crash, words, state.desired))
         else:
-            crash = self._crash(begun, sight, 1)
+            crash = self._crash(item, sight, 1)
             words = last_words(self.aws, begun.definition, crash) if crash else ()
             self._end(item, RolloutEnd(begun, sight.stand, sight.reason, crash, words, state.desired))
 
@@ -150,15 +150,17 @@ class Rollouts:
                 return
         self._end(item, RolloutEnd(begun, Stand.COMPLETED, desired=state.desired))
 
-    def _crash(self, begun: Begun, sight: Sight, crash_after: int) -> TaskFailure | None:
-        rollout = sight.rollout.id if sight.rollout else begun.rollout
+    def _crash(self, item: Watched, sight: Sight, crash_after: int) -> TaskFailure | None:
+        rollout = sight.rollout.id if sight.rollout else item.begun.rollout
         if rollout is None:
             return None
         try:
-            stopped = list_tasks(self.aws, begun.name, "STOPPED", retry=False)
+            stopped = list_tasks(self.aws, item.begun.name, "STOPPED", retry=False)
         except NotAllowed:
-            return None  # the deadline still ends a rollout that never completes
-        return crash_loop(failures(stopped, rollout), crash_after)
+            stopped = []  # the deadline still ends a rollout that never completes
+        found = failures(stopped, rollout)
+        item.looked(len(found), self.deadline.clock.monotonic())
+        return crash_loop(found, crash_after)
 
     def _status(self, begun: Begun) -> str | None:
         try:

@@ -25,19 +25,27 @@ class Suspicion:
 
     def __init__(self, now: float) -> None:
         self._looked = now
-        self._raised = False
+        self._raised = self._due = False
+        self._retry: float | None = None
+        self._found = 0
         self._failed = self._running = self._live = self._started = self._wanted = 0
 
     def worth_a_look(self, rollout: Rollout, news: Iterable[str], now: float) -> bool:
         """True where stopped tasks should be looked at now (seconds, monotonic); ``news``: ECS's new events."""
-        raised = self._raises(rollout, list(news))
-        self._raised = self._raised or raised
+        if self._raises(rollout, list(news)):
+            self._raised = self._due = True
         whole = rollout.running >= rollout.desired
         waited = now - self._looked >= (_AGAIN if self._raised else _UNMOVED)
-        if raised or (waited and not whole):
-            self._looked = now
-            return True
-        return False
+        return self._due or (self._retry is not None and now >= self._retry) or (waited and not whole)
+
+    def looked(self, failures: int, now: float) -> None:
+        """Stopped tasks were looked at, and so many had failed by then.
+
+        What gave cause for the look and is not among them may only not be listed yet: ECS's answers are eventually
+        consistent. A look that AWS throttled is due still, as this is not called.
+        """
+        self._retry = now + _AGAIN if self._due and failures <= self._found else None
+        self._due, self._looked, self._found = False, now, max(self._found, failures)
 
     def _raises(self, rollout: Rollout, news: list[str]) -> bool:
         live = rollout.running + rollout.pending

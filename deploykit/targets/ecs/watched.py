@@ -93,6 +93,10 @@ class Watched:
         """True where stopped tasks are worth a look."""
         return sight.rollout is not None and self._suspicion.worth_a_look(sight.rollout, self._news, now)
 
+    def looked(self, failures: int, now: float) -> None:
+        """Stopped tasks were looked at: so many of this rollout had failed."""
+        self._suspicion.looked(failures, now)
+
     def enter(self, record: ServiceRollout | None, now: float) -> None:
         """Take in ECS's record of the rollout, where there is one: its stage goes in front of the counts."""
         if record is None:
