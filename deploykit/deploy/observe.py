@@ -67,7 +67,10 @@ def observe_existing(
     refuse_controllers({key: state.controller for key, state in states.items() if not state.task_definition})
     definitions = {service.definition.arn: service.definition for service in (known or {}).values()}
     new = sorted({state.task_definition for state in states.values()} - set(definitions))
-    definitions |= side_by_side({arn: partial(describe_definition, aws, arn) for arn in new})
+    # remembered, since the way back often leads to the very revisions that a release replaces
+    definitions |= side_by_side(
+        {arn: partial(aws.remember, ("definition", arn), partial(describe_definition, aws, arn)) for arn in new}
+    )
     return {
         key: ObservedService(state, definitions[state.task_definition], configuration.services[key].container or key)
         for key, state in states.items()
