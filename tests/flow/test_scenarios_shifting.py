@@ -1,4 +1,4 @@
-"""Services whose rollouts move requests between two revisions: blue/green, canary and linear."""
+"""Blue/green, canary and linear rollouts: waited for as ECS does them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from tests.flow.ends import BEGUN, NOTHING, assert_end
-from tests.flow.world import World, crashing, healthy, shop, sick
-
-BAKE = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 3}
+from tests.flow.shifting import BAKE, asked_groups, configure, set_strategy, watch
+from tests.flow.world import World, shop
 
 
 @pytest.fixture
@@ -20,41 +18,6 @@ def blue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The shop as blue/green services that bake for three minutes."""
     with shop(tmp_path / "shop", monkeypatch, shifting=BAKE) as made:
         yield made
-
-
-def serving(world: World) -> str:
-    """The version that users get from api at this moment."""
-    return str(requests.get(f"{world.sim.url}/api/health", timeout=5).json()["version"])
-
-
-def watch(world: World, seconds: int) -> list[tuple[str, str]]:
-    """(stage, version that users get) of api, noted every second from now on."""
-    noted: list[tuple[str, str]] = []
-
-    def note() -> None:
-        record = world.sim.state.services["dev", "dev-api"].records[0]
-        task = world.sim.data_plane.candidates(world.sim.data_plane.routes[0])[0]
-        version = world.sim.data_plane.environment(task, "api").get("GIT_SHA", "none")
-        noted.append((str(record.get("lifecycleStage", record["status"])), version))
-
-    for second in range(1, seconds):
-        world.sim.clock.after(second, note)
-    return noted
-
-
-def asked_groups(world: World) -> set[str]:
-    """The names of the target groups whose targets' health was asked for."""
-    calls = [call for call in world.sim.calls if call.operation == "DescribeTargetHealth"]
-    return {call.params["TargetGroupArn"].split("/")[1] for call in calls}
-
-
-def configure(world: World, text: str) -> None:
-    path = world.folder / "deploykit.toml"
-    path.write_text(f"{path.read_text()}\n{text}\n")
-
-
-def set_strategy(world: World, **settings: Any) -> None:
-    world.sim.state.services["dev", "dev-api"].body["deploymentConfiguration"] = settings
 
 
 def test_a_blue_green_release_is_waited_for_until_ecs_has_baked_and_cleaned_up(blue: World) -> None:
@@ -102,124 +65,6 @@ def test_a_whole_blue_green_release_is_proven_once_it_serves(blue: World) -> Non
     )
 
 
-def test_new_tasks_that_crash_never_serve_and_the_old_ones_stay(blue: World) -> None:
-    first = blue.commit("first")
-    assert blue.run("rollout", "api").code == 0
-    blue.commit("second", api=crashing(3))
-    noted = watch(blue, 120)
-    done = blue.run("rollout", "api")
-    assert_end(
-        done,
-        code=10,
-        outcome="rolled_back",
-        says=("exit 3", "DB_HOST is not set", "put back"),
-        seconds=(30, 90),
-        calls={**BEGUN, "StopServiceDeployment": 1},
-        besides=60,
-    )
-    assert {version for _, version in noted} == {first}
-    assert blue.running("api") == "dev-api:2"
-
-
-def test_a_crash_loop_while_it_bakes_moves_the_requests_back(blue: World) -> None:
-    first = blue.commit("first")
-    assert blue.run("rollout", "api").code == 0
-    blue.commit("second", api=crashing(4, 60.0))
-    done = blue.run("rollout", "api")
-    assert_end(
-        done,
-        code=10,
-        outcome="rolled_back",
-        says=("exit 4", ": requests go back to the old tasks"),
-        seconds=(100, 260),
-        calls={**BEGUN, "StopServiceDeployment": 1},
-        besides=70,
-    )
-    assert (blue.running("api"), serving(blue)) == ("dev-api:2", first)
-
-
-def test_a_blue_green_release_that_answers_wrongly_is_put_back_by_one_more_rollout(blue: World) -> None:
-    first = blue.commit("first")
-    assert blue.run("deploy").code == 0
-    blue.commit("second", api=sick())
-    done = blue.run("deploy", "api")
-    assert_end(
-        done,
-        code=10,
-        outcome="rolled_back",
-        says="put back",
-        seconds=(480, 700),
-        calls={"RegisterTaskDefinition": 1, "UpdateService": 2, "StopServiceDeployment": 0},
-        besides=90,
-        verdict="unhealthy",
-    )
-    assert (blue.running("api"), serving(blue)) == ("dev-api:2", first)
-
-
-def test_a_rollback_by_ecs_itself_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with shop(tmp_path / "shop", monkeypatch, shifting=BAKE, breaker=True) as world:
-        configure(world, "[rollout]\ncrash_after = 50")
-        first = world.commit("first")
-        assert world.run("rollout", "api").code == 0
-        world.commit("second", api=crashing(3))
-        done = world.run("rollout", "api")
-        assert_end(
-            done,
-            code=10,
-            outcome="rolled_back",
-            says=("rolled back: ECS deployment circuit breaker", "put back"),
-            seconds=(30, 120),
-            calls={**BEGUN, "StopServiceDeployment": 0},
-            besides=70,
-        )
-        assert (world.running("api"), serving(world)) == ("dev-api:2", first)
-
-
-def test_somebody_who_stops_it_while_it_bakes_is_told_apart_from_success(blue: World) -> None:
-    first = blue.commit("first")
-    assert blue.run("rollout", "api").code == 0
-    blue.commit("second")
-
-    def stop() -> None:
-        record = blue.sim.state.services["dev", "dev-api"].records[0]
-        blue.sim.ecs.stop_service_deployment({"serviceDeploymentArn": record["serviceDeploymentArn"]})
-
-    blue.sim.clock.after(120, stop)
-    done = blue.run("rollout", "api")
-    assert_end(
-        done,
-        code=10,
-        outcome="rolled_back",
-        says="rolled back",
-        seconds=(120, 180),
-        calls={**BEGUN, "StopServiceDeployment": 0},
-        besides=60,
-    )
-    assert (blue.running("api"), serving(blue)) == ("dev-api:2", first)
-
-
-def test_another_rollout_that_takes_over_while_it_bakes_is_left_alone(blue: World) -> None:
-    blue.commit("first")
-    assert blue.run("rollout", "api").code == 0
-    blue.commit("second")
-
-    def take_over() -> None:
-        blue.sim.ecs.update_service({"cluster": "dev", "service": "dev-api", "taskDefinition": "dev-api:1"})
-
-    blue.sim.clock.after(120, take_over)
-    done = blue.run("rollout", "api")
-    assert_end(
-        done,
-        code=130,
-        outcome="interrupted",
-        says="took over api",
-        seconds=(120, 140),
-        calls={**BEGUN, "StopServiceDeployment": 0},
-        besides=50,
-    )
-    assert blue.running("api") == "dev-api:1"
-
-
 def test_a_bake_time_beyond_the_deadline_is_refused_before_anything_changes(blue: World) -> None:
     configure(blue, '[rollout]\ndeadline = "5m"')
     blue.commit("first")
@@ -240,25 +85,6 @@ def test_a_bake_time_beyond_the_runs_own_deadline_is_refused_before_anything_tha
     words = "the 120 s of the deadline leave less than the 3m that ECS takes to move requests and to bake"
     assert_end(done, 5, "failed", (words, "--deadline 33m"), (0, 5), NOTHING, 30)
     assert blue.running("api") == "dev-api:1"
-
-
-def test_a_rollback_gets_the_bake_time_on_top_of_its_deadline(blue: World) -> None:
-    first = blue.commit("first")
-    assert blue.run("deploy", "api").code == 0
-    blue.commit("second")
-    assert blue.run("deploy", "api").code == 0
-    configure(blue, '[rollout]\ndeadline = "2m"')
-    done = blue.run("rollback", "--to", first)
-    assert_end(
-        done,
-        code=0,
-        outcome="rolled_back",
-        says="BAKE_TIME",
-        seconds=(240, 420),
-        calls={"RegisterTaskDefinition": 0, "UpdateService": 1},
-        besides=60,
-    )
-    assert (blue.running("api"), serving(blue)) == ("dev-api:2", first)
 
 
 def test_without_permission_to_read_the_stages_ecs_list_has_to_do(blue: World) -> None:
@@ -343,27 +169,32 @@ def test_a_paused_rollout_that_somebody_continues_goes_on(blue: World) -> None:
     )
 
 
-def test_a_run_that_was_killed_while_it_baked_is_taken_up_again(blue: World) -> None:
-    sha = blue.commit("first", healthy())
-
-    def kill() -> None:
-        raise KeyboardInterrupt
-
-    blue.sim.clock.after(150, kill)
-    done = blue.run("deploy", "api")
-    assert (done.code, done.document["outcome"]) == (130, "interrupted")
-    again = blue.run("deploy", "api")
-    assert_end(
-        again,
-        code=0,
-        outcome="deployed",
-        says="released and healthy",
-        seconds=(80, 250),
-        calls={"RegisterTaskDefinition": 0, "UpdateService": 0},
-        besides=60,
-        verdict="healthy",
+@pytest.mark.parametrize("desired", [4, 1])
+def test_scaling_while_it_bakes_is_waited_for_and_stays(blue: World, desired: int) -> None:
+    blue.commit("first")
+    blue.sim.clock.after(
+        100, lambda: blue.sim.ecs.update_service({"cluster": "dev", "service": "dev-api", "desiredCount": desired})
     )
-    assert serving(blue) == sha
+    done = blue.run("rollout", "api")
+    assert_end(done, 0, "deployed", "rolled out", (240, 280), {**BEGUN, "StopServiceDeployment": 0}, 35)
+    tasks = blue.sim.state.tasks_of(blue.sim.state.services["dev", "dev-api"])
+    assert [task.definition.revision for task in tasks if task.desired_status == "RUNNING"] == [2] * desired
+
+
+def test_a_blue_green_rollout_is_told_from_lagging_answers(blue: World) -> None:
+    blue.sim.state.lag = 6.0
+    blue.commit("first")
+    done = blue.run("rollout", "api")
+    assert_end(done, 0, "deployed", "BAKE_TIME", (240, 260), {**BEGUN, "StopServiceDeployment": 0}, 30)
+    assert blue.running("api") == "dev-api:2"
+
+
+def test_a_blue_green_service_that_throttles_its_records_only_takes_longer(blue: World) -> None:
+    blue.sim.faults.throttle("DescribeServiceDeployments", times=5, skip=4)
+    blue.commit("first")
+    done = blue.run("rollout", "api")
+    says = ("ecs:DescribeServiceDeployments was throttled", "rolled out")
+    assert_end(done, 0, "deployed", says, (240, 300), {**BEGUN, "StopServiceDeployment": 0}, 30)
 
 
 @pytest.mark.parametrize("controller", ["CODE_DEPLOY", "EXTERNAL"])
