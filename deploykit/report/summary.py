@@ -72,8 +72,8 @@ def _paint(code: int, style: Style) -> Callable[[str], str]:
 def _next(report: RunReport, environment: str | None) -> str:
     env = f" --env {environment}" if environment else ""
     return {
-        ExitCode.UNHEALTHY: f"deploykit rollback{env} goes back to the last verified release",
-        ExitCode.INCONCLUSIVE: f"deploykit check{env} looks again; deploykit rollback{env} goes back",
+        ExitCode.UNHEALTHY: f"`deploykit rollback{env}` goes back to the last verified release",
+        ExitCode.INCONCLUSIVE: f"`deploykit check{env}` looks again; `deploykit rollback{env}` goes back",
     }.get(ExitCode(report.exit_code), "")
 
 

@@ -177,8 +177,8 @@ def test_the_closing_lines_say_what_runs_what_failed_why_and_what_to_type() -> N
         (Outcome.DEPLOYED, 0, "deploy: deployed, healthy"),
         (Outcome.UNCHANGED, 0, "nothing to do"),
         (Outcome.ROLLED_BACK, 10, "as healthy as before"),
-        (Outcome.FAILED, 11, "deploykit rollback --env dev"),
-        (Outcome.INCONCLUSIVE, 12, "deploykit check --env dev"),
+        (Outcome.FAILED, 11, "→ `deploykit rollback --env dev` goes back"),
+        (Outcome.INCONCLUSIVE, 12, "`deploykit check --env dev` looks again; `deploykit rollback --env dev` goes back"),
     ],
 )
 def test_every_outcome_has_words_of_its_own(outcome: Outcome, code: int, said: str) -> None:
