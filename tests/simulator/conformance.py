@@ -6,7 +6,9 @@ documentation says. It leaves one service (deleted), its task definitions, some 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import urllib.request
 from typing import Any
 
 from tests.simulator.conformance_ecs import EcsScript
@@ -70,6 +72,13 @@ EXPECTED: Seen = [
     ("a second tag on an image", "the same digest"),
     ("an immutable tag for another image", "ImageTagAlreadyExistsException"),
     ("an immutable tag for its own image", "exists already"),
+    # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html
+    ("the platform in an image's configuration", "linux"),
+    ("a missing layer", "LayersNotFoundException"),
+    # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetRepositoryPolicy.html
+    ("no repository policy", "RepositoryPolicyNotFoundException"),
+    ("a repository policy", "as it was set"),
+    ("the policy of a missing repository", "RepositoryNotFoundException"),
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
     ("first write, If-None-Match", "done"),
     ("second write, If-None-Match", "PreconditionFailed"),
@@ -129,6 +138,30 @@ def images(ecr: Any, world: World, seen: Seen) -> None:
     # The API reference lists both for this case, and both are reported of immutable repositories.
     either = own in ("ImageAlreadyExistsException", "ImageTagAlreadyExistsException")
     seen.append(("an immutable tag for its own image", "exists already" if either else own))
+    layers(ecr, name, json.loads(image["imageManifest"])["config"]["digest"], seen)
+    policies(ecr, name, nowhere, seen)
+
+
+def layers(ecr: Any, name: str, digest: str, seen: Seen) -> None:
+    url = ecr.get_download_url_for_layer(repositoryName=name, layerDigest=digest)["downloadUrl"]
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        body = answer.read()
+    whole = f"sha256:{hashlib.sha256(body).hexdigest()}" == digest
+    seen.append(("the platform in an image's configuration", json.loads(body)["os"] if whole else "another blob"))
+    none = f"sha256:{0:064x}"
+    missing = word(lambda: ecr.get_download_url_for_layer(repositoryName=name, layerDigest=none))
+    seen.append(("a missing layer", missing))
+
+
+def policies(ecr: Any, name: str, nowhere: str, seen: Seen) -> None:
+    text = json.dumps({"Version": "2012-10-17", "Statement": []})
+    seen.append(("no repository policy", word(lambda: ecr.get_repository_policy(repositoryName=name))))
+    ecr.set_repository_policy(repositoryName=name, policyText=text)
+    same = json.loads(ecr.get_repository_policy(repositoryName=name)["policyText"]) == json.loads(text)
+    seen.append(("a repository policy", "as it was set" if same else "another one"))
+    ecr.delete_repository_policy(repositoryName=name)
+    there = word(lambda: ecr.get_repository_policy(repositoryName=nowhere))
+    seen.append(("the policy of a missing repository", there))
 
 
 def objects(s3: Any, world: World, seen: Seen) -> None:

@@ -251,6 +251,11 @@ class Ecr:
         self._repository(p["repositoryName"]).policy = p["policyText"]
         return self.get_repository_policy(p)
 
+    def delete_repository_policy(self, p: Json) -> Json:
+        found = self.get_repository_policy(p)
+        self._repository(p["repositoryName"]).policy = None
+        return found
+
     def get_authorization_token(self, p: Json) -> Json:
         token = base64.b64encode(b"AWS:simulated").decode()
         expires = self.clock.stamp + 12 * 3600
