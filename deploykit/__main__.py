@@ -144,7 +144,7 @@ def _say_error(
     from deploykit.report.stream import PeopleStream
     from deploykit.report.width import width_of
 
-    stream = PeopleStream(stderr, width_of(stderr, environ))
+    stream = PeopleStream(stderr, lambda: width_of(stderr, environ))
     if error is not None and error.code == ExitCode.INTERRUPTED and hint:
         message, hint = f"{message}; {hint}", ""  # one last line: what was left and which command continues
     stream.line(f"error: {message}")

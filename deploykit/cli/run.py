@@ -52,7 +52,7 @@ class Run:
         self.stderr = stderr
         self.began = clock.monotonic()
         self._people = stderr if self.options.json or invocation.own_format else stdout
-        self.people = PeopleStream(self._people, width_of(self._people, environ))
+        self.people = PeopleStream(self._people, lambda: width_of(self._people, environ))
         self.style = Style(wants_colour(self._people, environ))
         self._screen: Screen | None = None
         self._aws: Aws | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TextIO
 
 from deploykit.report.width import fitted
@@ -12,17 +13,18 @@ class PeopleStream:
     """Whole lines, from any thread. Once the reader is gone (``deploykit deploy | head``) they are dropped:
     a release never stops halfway because nobody listens any more.
 
-    ``width``: the terminal's columns, which lines are broken to; None where it is none.
+    ``width`` tells the terminal's columns, which lines are broken to (None: it is none); asked each time, since a
+    terminal may be turned while a release runs.
     """
 
-    def __init__(self, stream: TextIO, width: int | None = None) -> None:
+    def __init__(self, stream: TextIO, width: Callable[[], int | None] = lambda: None) -> None:
         self.stream = stream
-        self.width = width
+        self._width = width
         self.gone = False
         self._lock = threading.Lock()
 
     def line(self, text: str = "") -> None:
-        text = "\n".join(fitted(text, self.width))
+        text = "\n".join(fitted(text, self._width()))
         with self._lock:
             if self.gone:
                 return

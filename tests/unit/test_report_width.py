@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploykit.report.stream import PeopleStream
 from deploykit.report.style import Style
-from deploykit.report.width import Verbatim, columns, fitted
+from deploykit.report.width import Verbatim, columns, fitted, width_of
 
 lines = st.text(alphabet=st.sampled_from("ab c`é→ 日"), max_size=120)
 plain = Style(False)
@@ -60,3 +63,33 @@ def test_a_command_in_quotes_is_never_broken_and_a_line_to_copy_neither() -> Non
     ]
     line = Verbatim("aws s3api create-bucket --bucket shop-deploykit --region us-east-1")
     assert fitted(line, 45) == [line]
+
+
+def test_a_terminal_that_is_turned_meanwhile_has_its_new_width() -> None:
+    widths = iter([80, 30])
+    stream = PeopleStream(io.StringIO(), lambda: next(widths))
+    for _ in range(2):
+        stream.line("one two three four five six seven")
+    assert stream.stream.getvalue().splitlines() == [  # type: ignore[attr-defined]
+        "one two three four five six seven",
+        "one two three four five six",
+        "    seven",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("environ", "width"),
+    [
+        ({"COLUMNS": "45"}, 45),
+        ({"COLUMNS": "wide"}, None),
+        ({"COLUMNS": "45", "CI": "true"}, None),
+        ({"COLUMNS": "45", "TERM": "dumb"}, None),
+    ],
+)
+def test_only_a_terminal_has_a_width(environ: dict[str, str], width: int | None) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    assert width_of(Terminal(), environ) == width
+    assert width_of(io.StringIO(), environ) is None

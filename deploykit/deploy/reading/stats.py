@@ -9,6 +9,7 @@ Names and meaning are DORA's (https://dora.dev/guides/dora-metrics/, as of Janua
 * Change lead time: from the commit's own time to the end of the run that proved it healthy (or that had no endpoint to
   ask), for each commit the first time it got there. Commits that came along below it waited longer and are not known.
 * Change fail rate: deployments that were undone, were left not healthy, or that a rollback withdrew later, among all.
+  What a still later rollback went back to is withdrawn no more, and counts as it was judged.
 * Failed deployment recovery time: from the start of the run that failed (of one that was withdrawn: the start of the
   rollback that left it, since when it began to fail is not known) to the end of the first run, the same or a later
   one, after which it was over: put back as healthy as before, a healthy rollback, or a healthy deploy for which the
