@@ -172,9 +172,11 @@ def test_a_paused_rollout_that_somebody_continues_goes_on(blue: World) -> None:
 @pytest.mark.parametrize("desired", [4, 1])
 def test_scaling_while_it_bakes_is_waited_for_and_stays(blue: World, desired: int) -> None:
     blue.commit("first")
-    blue.sim.clock.after(
-        100, lambda: blue.sim.ecs.update_service({"cluster": "dev", "service": "dev-api", "desiredCount": desired})
-    )
+
+    def scale() -> None:
+        blue.sim.ecs.update_service({"cluster": "dev", "service": "dev-api", "desiredCount": desired})
+
+    blue.sim.clock.after(100, scale)
     done = blue.run("rollout", "api")
     assert_end(done, 0, "deployed", "rolled out", (240, 280), {**BEGUN, "StopServiceDeployment": 0}, 35)
     tasks = blue.sim.state.tasks_of(blue.sim.state.services["dev", "dev-api"])
