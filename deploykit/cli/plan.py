@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from deploykit.cli.options import Services, command
+from deploykit.cli.options import (
+    AllowDirty,
+    AllowOlder,
+    AllowWithdrawn,
+    Rebuild,
+    ReleaseDeadline,
+    Services,
+    Sha,
+    command,
+    duration,
+)
 from deploykit.cli.run import Result, Run
 
 
@@ -15,17 +23,32 @@ def add_to(app: typer.Typer) -> None:
     def plan(
         run: Run,
         services: Services = None,
-        sha: Annotated[str | None, typer.Option("--sha", metavar="COMMIT", help="Instead of HEAD.")] = None,
-        allow_dirty: Annotated[
-            bool, typer.Option("--allow-dirty", help="Plan for the work tree as it is, uncommitted changes included.")
-        ] = False,
+        sha: Sha = None,
+        rebuild: Rebuild = False,
+        allow_dirty: AllowDirty = False,
+        allow_older: AllowOlder = False,
+        allow_withdrawn: AllowWithdrawn = False,
+        deadline: ReleaseDeadline = "30m",
     ) -> Result:
-        """What deploy would do now: images, changed fields, invalidations, the way back. Changes nothing."""
+        """What deploy would do now: images, changed fields, migrations, invalidations, the way back. Changes nothing.
+
+        With the same options as deploy, what deploy with them would do.
+        """
+        seconds = duration("--deadline", deadline)
         from deploykit.cli.steps import deploy_order
         from deploykit.deploy.planning import plan as made
         from deploykit.report import views
         from deploykit.report.json import plain
 
-        order = deploy_order(run, services, revision=sha, allow_dirty=allow_dirty)
+        order = deploy_order(
+            run,
+            services,
+            revision=sha,
+            rebuild=rebuild,
+            allow_dirty=allow_dirty,
+            allow_older=allow_older,
+            allow_withdrawn=allow_withdrawn,
+            deadline=seconds,
+        )
         document = plain(made(order, run.edges()))
         return Result(0, document, views.of_plan(document, run.style))

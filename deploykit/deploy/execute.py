@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deploykit.config.durations import format_duration
 from deploykit.config.schema import Configuration
 from deploykit.deploy.caches import Purpose, empty
 from deploykit.deploy.conclude import Ending, Happened, conclude
@@ -15,12 +14,12 @@ from deploykit.deploy.judging.proof import Proof
 from deploykit.deploy.migrating.across import carried, stopping
 from deploykit.deploy.migrating.run import Migrating
 from deploykit.deploy.orders import Edges
-from deploykit.deploy.patience import waits
+from deploykit.deploy.patience import too_late, waits
 from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.rolling import Rolling
 from deploykit.deploy.verdicts import write_verdicts
 from deploykit.edges.clock import Deadline
-from deploykit.errors import DeploykitError, ExitCode, FailedBefore, Interrupted
+from deploykit.errors import DeploykitError, ExitCode, Interrupted
 from deploykit.model.finding import Finding
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.plan import CdnInvalidation, Plan
@@ -110,14 +109,8 @@ class Execution:
     def _refuse_too_late(self) -> None:
         """Begin nothing that there is no time left for. Raises: FailedBefore."""
         least = waits(self.plan.observed, self.plan.order)
-        if self.deadline.left <= least:
-            over = "were over before the rollout began"
-            short = f"leave less than the {format_duration(least)} that ECS takes to move requests and to bake"
-            raise FailedBefore(
-                f"the {self.deadline.seconds:.0f} s of the deadline {over if self.deadline.passed else short}; "
-                "nothing that runs was changed",
-                f"give it more time: --deadline {format_duration(1800.0 + least)}",
-            )
+        if refusal := too_late(self.deadline.left, self.deadline.seconds, least):
+            raise refusal
 
     def _roll_out(self) -> None:
         self.rolling.forward.deadline = self._rollout_deadline()  # from now: a migration has a timeout of its own

@@ -36,9 +36,13 @@ class Outlook:
 
 def look(order: DeployOrder, edges: Edges) -> Outlook:
     """Read, and decide nothing. Raises: FailedBefore (what must be there is not), OutOfReach."""
+    return look_at(identify(order, chosen_services(order.configuration, order.services)), order, edges)
+
+
+def look_at(source: Source, order: DeployOrder, edges: Edges) -> Outlook:
+    """What AWS tells about a release of ``source``. Raises as ``look`` does."""
     configuration = order.configuration
     chosen = chosen_services(configuration, order.services)
-    source = identify(order, chosen)
     observed = with_newer(observe(configuration, edges.aws), edges.aws, chosen, edges.progress)
     ledger = read_ledger(configuration, edges.aws, edges.progress)
     stock = take_stock(order, edges, source, chosen, observed)

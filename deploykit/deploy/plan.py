@@ -124,6 +124,14 @@ def order_of(configuration: Configuration, changed: Collection[str]) -> dict[str
     return {key: tuple(sorted(before(key) & set(changed))) for key in changed}
 
 
+def first_to_last(order: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The services of ``order`` as their rollouts begin: side by side where none waits for another."""
+    begun: list[str] = []
+    while len(begun) < len(order):
+        begun += [key for key, before in order.items() if key not in begun and set(before) <= set(begun)]
+    return tuple(begun)
+
+
 def reversed_order(order: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """The order of an undo: what was rolled out last goes back first."""
     return {key: tuple(other for other, before in order.items() if key in before) for key in reversed(list(order))}

@@ -3,59 +3,98 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
-from deploykit.deploy.migrating.decide import migrations_of
+from deploykit.build.stock import Stock, rebuild_tag
+from deploykit.deploy.migrating.begun import begun_attempt
 from deploykit.deploy.orders import DeployOrder, Edges
-from deploykit.deploy.outlook import Outlook, decided, look, plan_of, refusals
+from deploykit.deploy.outlook import Outlook, decided, look_at, plan_of, planned_migrations, refusals
+from deploykit.deploy.patience import too_late, waits
+from deploykit.deploy.plan import first_to_last
 from deploykit.deploy.preflight import preflight
 from deploykit.deploy.reading.status import drift
 from deploykit.deploy.returning.releases import live_of
 from deploykit.deploy.returning.startable import Startable
 from deploykit.deploy.returning.way_back import way_back
-from deploykit.errors import DeploykitError, FailedBefore
+from deploykit.deploy.source import chosen_services, identify
+from deploykit.errors import DeploykitError, FailedBefore, OutOfReach
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.migration import PlannedMigration
+from deploykit.model.observed import ObservedService
 from deploykit.model.plan import Change, Plan, Supply
-from deploykit.model.planned import PlannedField, PlannedService, PlanReport
+from deploykit.model.planned import PlannedField, PlannedService, PlannedTask, PlanReport
 from deploykit.targets.ecs.definition import registration, short
 from deploykit.targets.ecs.diff import differences
+from deploykit.targets.migration import tasks_of
 
 
 def plan(order: DeployOrder, edges: Edges) -> PlanReport:
     """What ``deploy`` would do now; nothing is changed, and what it would refuse is listed.
 
-    Raises: OutOfReach, FailedBefore where it could not even look.
+    Raises: OutOfReach; FailedBefore without a commit to plan for.
     """
-    seen = look(order, edges)
+    order = replace(order, command="deploy")  # whose plan it is
+    source = identify(order, chosen_services(order.configuration, order.services))
+    try:
+        seen = look_at(source, order, edges)
+    except FailedBefore as refusal:  # AWS could be looked at, and something that must be there is not
+        return PlanReport("unchanged", source.commit.tag, {}, refusals=(_said(refusal),))
     refused: list[DeploykitError] = [*refusals(order, edges, seen)]
     supplies: dict[str, Supply] = {}
     made: Plan | None = None
+    unfinished: LedgerEntry | None = None
     try:
         supplies = decided(order, seen)
-        made, _ = plan_of(order, edges, seen, seen.observed, supplies)
+        made, unfinished = plan_of(order, edges, seen, seen.observed, supplies)
     except FailedBefore as refusal:
         refused.append(refusal)
     ahead = preflight(order.configuration, edges.aws, made) if made else Startable()
     back = way_back(order.configuration, edges.aws, seen.ledger.entries, live_of(seen.observed))
-    changes = made.changes if made else {}
     return PlanReport(
-        outcome=_outcome(changes, supplies),
-        sha=seen.source.commit.tag,
-        services={key: _service(key, seen, supplies, changes) for key in seen.chosen},
-        migrations=_migrations(order, seen, made) if made else (),
+        outcome=_outcome(made, supplies),
+        sha=source.commit.tag,
+        services={key: _service(key, order, seen, supplies.get(key), made) for key in seen.chosen},
+        migrations=_migrations(order, edges, seen, made) if made else (),
         invalidations=made.invalidations if made else (),
-        refusals=(*(": ".join(filter(None, (r.message, r.hint))) for r in refused), *ahead.problems),
+        refusals=(*map(_said, refused), *ahead.problems, *_too_late(order, made)),
         warnings=(*_warnings(seen), *ahead.warnings),
         way_back=back,
-        order=tuple(changes),
+        order=tuple(key for key in first_to_last(made.order) if _rolls_out(key, made)) if made else (),
+        continues=unfinished.id if unfinished else None,
     )
 
 
-def _migrations(order: DeployOrder, seen: Outlook, plan: Plan) -> tuple[dict[str, str], ...]:
+def _too_late(order: DeployOrder, plan: Plan | None) -> tuple[str, ...]:
+    late = too_late(order.deadline, order.deadline, waits(plan.observed, plan.order)) if plan and plan.changes else None
+    return (_said(late),) if late else ()
+
+
+def _said(refusal: DeploykitError) -> str:
+    problems = "; ".join(problem.message for problem in refusal.problems)
+    return ": ".join(filter(None, (refusal.message, problems, refusal.hint)))
+
+
+def _migrations(order: DeployOrder, edges: Edges, seen: Outlook, plan: Plan) -> tuple[PlannedTask, ...]:
+    services = order.configuration.services
+    return tuple(
+        PlannedTask(item.service, item.action, item.reason, command, _starts(item, command, edges, plan))
+        for item in planned_migrations(order, seen, plan)
+        if (migrate := services[item.service].migrate) and (command := tuple(migrate.command))
+    )
+
+
+def _starts(item: PlannedMigration, command: tuple[str, ...], edges: Edges, plan: Plan) -> bool:
+    if item.pending is None:
+        return item.action == "run"
+    change, observed = plan.changes[item.service], plan.observed[item.service]
     try:
-        planned = migrations_of(order.configuration, seen.source, plan, seen.ledger)
-    except FailedBefore:
-        return ()  # a path that is not there, which stands among the refusals
-    return tuple({"service": item.service, "action": item.action, "reason": item.reason} for item in planned)
+        known = tasks_of(edges.aws, change.name, observed.definition.family)
+        earlier = begun_attempt(edges.aws, item, change, observed, command, known)
+    except OutOfReach as trouble:
+        edges.progress.warn(f"could not look for the task that an earlier run began: {trouble.message}", item.service)
+        return True
+    return earlier is None or not earlier.goes_on
 
 
 def _warnings(seen: Outlook) -> tuple[str, ...]:
@@ -74,22 +113,53 @@ def _warnings(seen: Outlook) -> tuple[str, ...]:
     return (*newer, *drifted, *unseen)
 
 
-def _outcome(changes: Mapping[str, Change], supplies: Mapping[str, Supply]) -> Literal["changes", "unchanged"]:
+def _outcome(plan: Plan | None, supplies: Mapping[str, Supply]) -> Literal["changes", "unchanged"]:
     builds = any(supply.action == "build" for supply in supplies.values())
-    return "changes" if changes or builds else "unchanged"
+    return "changes" if builds or (plan and plan.changes) else "unchanged"
 
 
-def _service(key: str, seen: Outlook, supplies: Mapping[str, Supply], changes: Mapping[str, Change]) -> PlannedService:
-    supply, change = supplies.get(key), changes.get(key)
-    observed = seen.observed.get(key)
+def _service(key: str, order: DeployOrder, seen: Outlook, supply: Supply | None, plan: Plan | None) -> PlannedService:
+    change, observed = plan.changes.get(key) if plan else None, seen.observed.get(key)
+    rolls_out = plan is not None and _rolls_out(key, plan)
+    return replace(
+        _image(change, observed, supply),
+        diff=_diff(change, observed) if rolls_out else (),
+        repository=supply.image.repository if supply else None,
+        tags=_tags(order, seen, seen.stock[key], supply, changed=change is not None) if supply else (),
+        cluster=observed.state.cluster if observed else None,
+        service=observed.state.name if observed else None,
+        task_definition=observed.definition.arn if observed else None,
+        registers=observed.definition.family if observed and rolls_out and change and change.to is None else None,
+        rolls_out=rolls_out,
+    )
+
+
+def _image(change: Change | None, observed: ObservedService | None, supply: Supply | None) -> PlannedService:
     if supply is None:
         return PlannedService("keep", observed.image if observed else None, "see refusals")
-    image = supply.image.reference
     if change is None and observed is not None:
         return PlannedService("keep", observed.image, supply.why if supply.action == "keep" else "nothing to change")
-    if change is None or observed is None or change.registration is None:
-        return PlannedService(supply.action, image, supply.why)
+    return PlannedService(supply.action, supply.image.reference, supply.why)
+
+
+def _rolls_out(key: str, plan: Plan) -> bool:
+    """True where the service goes to another revision: a release that is only judged once more begins no rollout."""
+    change = plan.changes.get(key)
+    return change is not None and (change.to is None or change.to.arn != plan.observed[key].definition.arn)
+
+
+def _diff(change: Change | None, observed: ObservedService | None) -> tuple[PlannedField, ...]:
+    if change is None or change.registration is None or observed is None:
+        return ()
     found = differences(registration(observed.definition), change.registration)
-    return PlannedService(
-        supply.action, image, supply.why, tuple(PlannedField(d.path, d.before, d.after) for d in found)
-    )
+    return tuple(PlannedField(d.path, d.before, d.after) for d in found)
+
+
+def _tags(order: DeployOrder, seen: Outlook, stock: Stock, supply: Supply, *, changed: bool) -> tuple[str, ...]:
+    commit = seen.source.commit.tag
+    if supply.action != "build":
+        return (commit,) if changed and not supply.named and supply.image.tag != commit else ()
+    if stock.key is None:
+        return (supply.image.tag,)
+    content = rebuild_tag(stock.key.tag, stock.rebuilds + 1) if order.rebuild else stock.key.tag
+    return (supply.image.tag, content)

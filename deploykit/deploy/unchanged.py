@@ -18,6 +18,8 @@ def unchanged(plan: Plan, steps: Steps, ledger: Ledger) -> RunReport:
     verdict = entry.verdict if entry else _tagged(plan)
     short = plan.sha[:7] if plan.sha else "it"
     words = f"nothing to do: {short} runs already"
+    if any((step.name, step.status) == ("push", "done") for step in steps.taken):  # an image that no service runs
+        words = f"{short}: pushed what was missing; no service changes"
     return RunReport(
         outcome=Outcome.UNCHANGED,
         exit_code=ExitCode.OK,

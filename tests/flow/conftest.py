@@ -10,6 +10,15 @@ import pytest
 from tests.flow.migrations import change_schema, migrating_shop
 from tests.flow.world import World, shop
 
+PROVING = ("test_content_keys", "test_deploy_", "test_migrations_", "test_plan", "test_preflight", "test_scenarios_")
+
+
+@pytest.fixture(autouse=True)
+def proving(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every deploy of the scenarios does what `plan` said right before; elsewhere that would only cost time."""
+    name = request.module.__name__.rpartition(".")[2]
+    monkeypatch.setattr(World, "proving", name.startswith(PROVING))
+
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:

@@ -71,7 +71,13 @@ def test_a_path_that_the_commit_does_not_have_is_refused_before_anything(migrati
 def test_plan_says_which_migrations_deploy_runs(migrating: World) -> None:
     migrating.commit("first")
     (planned,) = migrating.run("plan").document["migrations"]
-    assert planned == {"service": "api", "action": "run", "reason": "none is known to have succeeded here"}
+    assert planned == {
+        "service": "api",
+        "action": "run",
+        "reason": "none is known to have succeeded here",
+        "command": ["node", "migrate.js"],
+        "starts": True,
+    }
     assert migrating.run("deploy").count("RunTask") == 1
     migrating.commit("second")
     (planned,) = migrating.run("plan").document["migrations"]
@@ -84,7 +90,7 @@ def test_plan_says_which_migrations_deploy_runs(migrating: World) -> None:
     migrating.sim.clock.after(45, interrupt)
     assert migrating.run("deploy").code == 130
     (planned,) = migrating.run("plan").document["migrations"]
-    assert planned["action"] == "run"
+    assert (planned["action"], planned["starts"]) == ("run", False)
     assert "did not see its end" in planned["reason"]
 
 

@@ -1,128 +1,80 @@
-"""What `plan` says is what `deploy` does, and nothing else."""
+"""What `plan` says is what `deploy` does, and nothing else: here, and wherever a test deploys (``World.proving``)."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.flow.world import Json, World, crashing, healthy, sick
-from tests.simulator.simulator import Call
-
-
-def announced(plan: Json) -> list[tuple[str, str]]:
-    """The changing requests that a plan announces, for a release that goes well."""
-    rolled = [key for key, service in plan["services"].items() if service["diff"]]
-    requests = [("RegisterTaskDefinition", f"dev-{key}") for key in rolled]
-    requests += [("UpdateService", f"dev-{key}") for key in rolled]
-    requests += [("CreateInvalidation", item["distribution"]) for item in plan["invalidations"]]
-    requests += [
-        ("image", field["after"])
-        for service in plan["services"].values()
-        for field in service["diff"]
-        if field["path"].endswith(".image")
-    ]
-    return sorted(requests)
-
-
-def done(calls: list[Call]) -> list[tuple[str, str]]:
-    """The same, read off what was sent."""
-    requests: list[tuple[str, str]] = []
-    for call in calls:
-        if call.operation == "RegisterTaskDefinition":
-            requests.append((call.operation, call.params["family"]))
-            requests.append(("image", call.params["containerDefinitions"][0]["image"]))
-        elif call.operation == "UpdateService":
-            requests.append((call.operation, call.params["service"]))
-        elif call.operation == "CreateInvalidation":
-            requests.append((call.operation, "E1SHOP"))
-    return sorted(requests)
-
-
-def nothing_yet(world: World) -> None:
-    world.commit("first")
-
-
-def a_second_release(world: World) -> None:
-    world.commit("first")
-    world.run("deploy")
-    world.commit("second")
-
-
-def one_service_by_hand(world: World) -> None:
-    world.commit("first")
-    world.run("deploy")
-    world.commit("second")
-    world.run("deploy", "api")
-
-
-def released_already(world: World) -> None:
-    world.commit("first")
-    world.run("deploy")
-
-
-def put_back(world: World) -> None:
-    world.commit("first")
-    world.run("deploy")
-    world.commit("second", api=crashing())
-    world.run("deploy")
-    world.commit("third")
-
-
-def gone_back(world: World) -> None:
-    world.commit("first")
-    world.run("deploy")
-    world.commit("second")
-    world.run("deploy")
-    world.run("rollback")
-    world.commit("third")
-
-
-def slow(world: World) -> None:
-    world.commit("first", healthy(start=60.0))
-
-
-SCENARIOS: dict[str, Callable[[World], None]] = {
-    scenario.__name__: scenario
-    for scenario in (
-        nothing_yet,
-        a_second_release,
-        one_service_by_hand,
-        released_already,
-        put_back,
-        gone_back,
-        slow,
-    )
-}
+from tests.flow.alterations import altered_logs, altered_plans
+from tests.flow.entries import announced, carried_out
+from tests.flow.scenarios import SCENARIOS, left_behind, released
+from tests.flow.world import World, crashing
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_what_was_said_is_what_is_done(world: World, name: str) -> None:
-    SCENARIOS[name](world)
-    plan = world.run("plan")
-    assert plan.code == 0
-    assert plan.changing == []
-    with world.sim.recording() as calls:
-        assert world.run("deploy").code == 0
-    said, was = announced(plan.document), done(calls)
-    assert said == was
-    assert plan.document["outcome"] == ("changes" if was else "unchanged")
+def test_what_was_said_is_what_is_done(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = SCENARIOS[name]
+    with scenario.platform(tmp_path / "shop", monkeypatch) as world:
+        scenario.arrange(world)
+        done = world.run("deploy", *scenario.options)
+        assert done.code == 0, done.people
+        proof = world.proofs[-1]
+    assert proof.contradictions() == []
+    assert announced(proof.plan) == carried_out(proof.log)
+    assert proof.unnoticed() == []
 
 
-def test_the_comparison_fails_when_either_side_is_altered_by_one_entry(world: World) -> None:
-    a_second_release(world)
+def test_the_comparison_fails_when_either_side_is_altered_by_one_entry(migrating: World) -> None:
+    migrating.commit("first")
+    assert migrating.run("deploy").code == 0
+    proof = migrating.proofs[-1]
+    said, was = announced(proof.plan), carried_out(proof.log)
+    assert [entry[0] for entry in said] == [
+        "RegisterTaskDefinition",  # the api's, for its migration
+        "RunTask",
+        "UpdateService",
+        "RegisterTaskDefinition",
+        "UpdateService",
+        "CreateInvalidation",
+    ]
+    plans, logs = [*altered_plans(proof.plan)], [*altered_logs(proof.log)]
+    assert len(plans) > 30
+    assert len(logs) > 15
+    assert [what for what, plan in plans if announced(plan) == was] == []
+    assert [what for what, log in logs if carried_out(log) == said] == []
+
+
+def test_a_release_that_fails_has_done_the_beginning_of_what_was_said(world: World) -> None:
+    released(world)
+    world.commit("second", api=crashing())
+    assert world.run("deploy").code == 10
+    proof = world.proofs[-1]
+    said, was = announced(proof.plan), carried_out(proof.log)
+    assert [(entry[0], entry[1]) for entry in was] == [("RegisterTaskDefinition", "dev-api"), ("UpdateService", "dev")]
+    assert said[: len(was)] == was
+    assert len(said) == 5
+
+
+def test_a_plan_says_what_becomes_of_each_service(world: World) -> None:
+    sha = world.commit("first")
+    planned = world.run("plan", "web").document
+    assert list(planned["services"]) == planned["order"] == ["web"]
+    service = planned["services"]["web"]
+    assert (service["action"], service["registers"], service["rolls_out"]) == ("reuse", "dev-web", True)
+    assert (service["cluster"], service["service"], service["repository"]) == ("dev", "dev-web", "shop/web")
+    assert service["task_definition"].endswith(":task-definition/dev-web:1")
+    assert (service["tags"], planned["sha"], planned["continues"]) == ([], sha, None)
+
+
+def test_a_plan_names_the_release_that_it_goes_on_with(world: World) -> None:
+    world.commit("first")
+    world.sim.faults.deny("CreateInvalidation", service="cloudfront")
+    release = world.run("deploy").document["release"]["id"]
     plan = world.run("plan").document
-    with world.sim.recording() as calls:
-        world.run("deploy")
-    altered = copy.deepcopy(plan)
-    altered["services"]["api"]["diff"] = []
-    assert announced(altered) != done(calls)
-    without_invalidation = copy.deepcopy(plan)
-    without_invalidation["invalidations"] = []
-    assert announced(without_invalidation) != done(calls)
-    fewer = [call for call in calls if call.operation != "CreateInvalidation"]
-    assert announced(plan) != done(fewer)
+    assert (plan["continues"], plan["outcome"], plan["order"]) == (release, "changes", [])
+    assert [service["rolls_out"] for service in plan["services"].values()] == [False, False]
+    assert [item["distribution"] for item in plan["invalidations"]] == ["E1SHOP"]
 
 
 def test_the_difference_is_told_field_by_field_and_secrets_by_name_only(world: World) -> None:
@@ -135,72 +87,9 @@ def test_the_difference_is_told_field_by_field_and_secrets_by_name_only(world: W
     assert (variable["before"], variable["after"]) == (first, second)
 
 
-def test_what_deploy_would_refuse_is_listed_and_plan_still_exits_0(world: World) -> None:
-    world.commit("first")
-    world.run("deploy")
-    world.commit("second")
-    world.run("deploy")
-    world.run("rollback")
-    (world.folder / "web" / "half.txt").write_text("x")
-    plan = world.run("plan")
-    assert plan.code == 0
-    assert len(plan.document["refusals"]) == 2
-    assert "web/half.txt" in plan.document["refusals"][0]
-    assert "withdrawn" in plan.document["refusals"][1]
-    assert world.run("deploy").code == 4
-
-
-def test_the_way_back_is_ready_once_there_is_a_verified_release_before(world: World) -> None:
-    world.commit("first")
-    first = world.run("deploy")
-    assert first.document["way_back"]["ready"] is False
-    world.commit("second")
-    second = world.run("deploy")
-    assert second.document["way_back"] == {
-        "ready": True,
-        "release": first.document["release"]["id"],
-        "problems": [],
-    }
-    for command in ("status", "plan"):
-        assert world.run(command).document["way_back"] == second.document["way_back"]
-    assert "way back: ready" in second.people
-
-
-def test_the_way_back_names_the_image_that_a_lifecycle_rule_deleted(world: World) -> None:
-    world.commit("first")
-    world.run("deploy")
-    image = world.sim.ecs.describe_task_definition({"taskDefinition": "dev-api:2"})["taskDefinition"][
-        "containerDefinitions"
-    ][0]["image"]
-    world.commit("second", web=healthy())
-    world.run("deploy")
-    digest = image.partition("@")[2]
-    world.sim.ecr.batch_delete_image({"repositoryName": "shop/api", "imageIds": [{"imageDigest": digest}]})
-    back = world.run("status").document["way_back"]
-    assert back["ready"] is False
-    assert digest in back["problems"][0]
-
-
-def test_an_unhealthy_release_is_no_way_back(world: World) -> None:
-    world.commit("first", sick())
-    world.run("deploy", "--no-rollback")
-    world.commit("second")
-    done_ = world.run("deploy")
-    assert done_.document["way_back"]["ready"] is False
-    assert "no verified release" in done_.document["way_back"]["problems"][0]
-
-
-def registered_by_terraform(world: World, memory: str = "1024") -> None:
-    """As under `ignore_changes = [task_definition]`: a new revision of the family, which the service does not run."""
-    live = world.sim.ecs.describe_task_definition({"taskDefinition": "dev-api:2"})["taskDefinition"]
-    body = {name: live[name] for name in ("family", "containerDefinitions", "cpu", "networkMode")}
-    world.sim.ecs.register_task_definition({**body, "memory": memory})
-
-
 def test_a_revision_that_terraform_left_behind_is_the_base_of_the_next_release(world: World) -> None:
-    world.commit("first")
-    world.run("deploy")
-    registered_by_terraform(world)
+    released(world)
+    left_behind(world)
     world.commit("second", api=crashing())
     world.run("deploy")  # its own revision stands above Terraform's, and is put back
     world.commit("third")
@@ -213,13 +102,17 @@ def test_a_revision_that_terraform_left_behind_is_the_base_of_the_next_release(w
     assert live["memory"] == "1024"
 
 
+def test_what_runs_as_it_was_released_is_no_drift(world: World) -> None:
+    released(world)
+    assert (world.run("status").document["drift"], world.run("plan").document["warnings"]) == ([], [])
+
+
 def test_what_runs_otherwise_than_released_is_told_by_plan_and_status(world: World) -> None:
-    world.commit("first")
-    world.run("deploy")
-    registered_by_terraform(world)
+    released(world)
+    left_behind(world)
     world.sim.ecs.update_service({"cluster": "dev", "service": "dev-api", "taskDefinition": "dev-api:3"})
     world.sim.clock.advance(300)
-    (drift,) = world.run("status").document["drift"]
+    drift, *_ = world.run("status").document["drift"]
     assert (drift["service"], drift["running"].rpartition("/")[2]) == ("api", "dev-api:3")
     assert any("dev-api:3" in text for text in world.run("plan").document["warnings"])
     world.commit("second")

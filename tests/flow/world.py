@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from deploykit.__main__ import main
+from tests.flow.proof import Proof, Recorder, planned_options
 from tests.simulator.ecs_state import Behaviour
 from tests.simulator.setup import Served, serve
 from tests.simulator.simulator import Simulator
@@ -49,6 +50,8 @@ class World:
     folder: Path
     environ: dict[str, str]
     services: dict[str, Served] = field(default_factory=dict)
+    proofs: list[Proof] = field(default_factory=list)
+    proving: ClassVar[bool] = False
 
     def git(self, *arguments: str) -> str:
         identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false"]
@@ -73,7 +76,14 @@ class World:
         return sha
 
     def run(self, *argv: str) -> Done:
-        """``deploykit ARGV --json`` in this process, at the simulator's time."""
+        """``deploykit ARGV --json`` in this process, at the simulator's time.
+
+        While ``proving``, every deploy is held against the plan that was asked for just before.
+        """
+        return self._proven(*argv) if self.proving and argv[:1] == ("deploy",) else self.command(*argv)
+
+    def command(self, *argv: str) -> Done:
+        """The same, without a plan before."""
         stdout, stderr = io.StringIO(), io.StringIO()
         began = self.sim.clock.now
         with self.sim.recording() as calls:
@@ -88,6 +98,28 @@ class World:
             [call.operation for call in calls],
             self.sim.clock.now - began,
         )
+
+    def _proven(self, *argv: str) -> Done:
+        plan = self.foresee(*argv)
+        recorder = Recorder(self.sim)
+        done = self.command(*argv)
+        self.proofs.append(Proof(plan.code, plan.document, recorder.log(), done.code, done.document))
+        assert not plan.changing, plan.changing
+        found = self.proofs[-1].contradictions()
+        assert not found, "\n".join(found)
+        unnoticed = self.proofs[-1].unnoticed()
+        assert not unnoticed, unnoticed
+        return done
+
+    def foresee(self, *argv: str) -> Done:
+        """The plan of a deploy, which leaves no trace: what is to fail once, or is counted, is left for the deploy."""
+        kept, faults = len(self.sim.calls), self.sim.faults.planned
+        self.sim.faults.planned = [fault for fault in faults if fault.times is None and fault.skip == 0]
+        try:
+            return self.command("plan", *planned_options(argv[1:]))
+        finally:
+            self.sim.faults.planned = faults
+            del self.sim.calls[kept:]
 
     def behave(self, key: str, digest: str, behaviour: Behaviour) -> None:
         """From now on this image of a service behaves so; its tasks are started anew."""
@@ -178,7 +210,10 @@ def shop(
     count: int = 2,
     **served: Any,
 ) -> Iterator[World]:
-    """Two services behind a load balancer and a CDN, already running something that deploykit did not release."""
+    """Two services behind a load balancer and a CDN, already running something that deploykit did not release.
+
+    Other keywords go to ``serve``, for each of the services.
+    """
     with Simulator() as sim:
         environ = {
             "AWS_ENDPOINT_URL": sim.url,

@@ -9,23 +9,20 @@ from dataclasses import dataclass, field, replace
 from deploykit.config.schema import Configuration
 from deploykit.config.service import Migrate
 from deploykit.deploy.conclude import Ending
+from deploykit.deploy.migrating.begun import Attempt, begun_attempt
 from deploykit.deploy.orders import Edges
 from deploykit.deploy.record import Record, Steps, timestamp
 from deploykit.deploy.rolling import Rolling
-from deploykit.edges.aws.ecs import describe_definition
-from deploykit.edges.aws.ecs_tasks import describe_task
 from deploykit.edges.aws.session import AwsUnreachable
 from deploykit.edges.clock import Deadline
 from deploykit.errors import DeploykitError, ExitCode
 from deploykit.model.finding import Finding
 from deploykit.model.migration import MigrationOutcome, MigrationRecord, PlannedMigration
 from deploykit.model.release import Outcome
-from deploykit.model.task import Task
 from deploykit.targets.migration import (
     OneOff,
     TaskEnd,
     client_token,
-    end_of,
     follow,
     start,
     started_by,
@@ -137,15 +134,13 @@ class Migrating:
         change, observed = self.rolling.plan.changes[item.service], self.rolling.plan.observed[item.service]
         migrate, edges = self._migrate(item.service), self.edges
         known = tasks_of(edges.aws, change.name, observed.definition.family)
-        earlier, command = self._earlier(item, known), tuple(migrate.command)
+        command = tuple(migrate.command)
+        earlier = begun_attempt(edges.aws, item, change, observed, command, known)
         if earlier is not None:
-            same = change.to is not None and change.to.arn == earlier.task_definition
-            definition = change.to if change.to and same else describe_definition(edges.aws, earlier.task_definition)
-            one_off = OneOff(change.name, observed.state.placing, definition, change.container, command)
-            end = end_of(earlier, one_off)
-            if end is None or end.outcome == "succeeded":
-                return self._adopt(item, one_off, earlier, end, deadline)
-            edges.progress.say(f"the attempt before ended badly ({end.reason}); trying again", item.service)
+            if earlier.goes_on:
+                return self._adopt(item, earlier, deadline)
+            said = earlier.end.reason if earlier.end else ""
+            edges.progress.say(f"the attempt before ended badly ({said}); trying again", item.service)
         definition = self.rolling.register(item.service)
         one_off = OneOff(change.name, observed.state.placing, definition, change.container, command)
         running = [task for task in known if task.status != "STOPPED"]
@@ -181,35 +176,20 @@ class Migrating:
         self.record.save()
         return follow(self.edges.aws, one_off, task, deadline, self.edges.progress)
 
-    def _adopt(
-        self, item: PlannedMigration, one_off: OneOff, task: Task, end: TaskEnd | None, deadline: Deadline
-    ) -> TaskEnd:
+    def _adopt(self, item: PlannedMigration, earlier: Attempt, deadline: Deadline) -> TaskEnd:
         """Go on with the task that an earlier run left behind, or take its good end."""
         pending, attempt = item.pending, item.pending.attempt if item.pending else 1
-        started = pending.started if pending else ""
+        task, started = earlier.task, pending.started if pending else ""
         self._begin(item, attempt=attempt, task_definition=task.task_definition, started=started, task=task.arn)
-        if end is not None:
+        if earlier.end is not None:
             self.edges.progress.say(f"task {task.id} of an earlier run has done it", item.service)
-            return end
+            return earlier.end
         self.edges.progress.say(f"going on with task {task.id}, which an earlier run began", item.service)
         now = self.edges.clock.now()
         ran = (now - task.created).total_seconds() if task.created else 0.0
         left = max(0.0, self._migrate(item.service).timeout - ran)
-        return follow(self.edges.aws, one_off, task, Deadline(self.edges.clock, min(left, deadline.left)),
-                      self.edges.progress)  # fmt: skip
-
-    def _earlier(self, item: PlannedMigration, known: Sequence[Task]) -> Task | None:
-        """The task of the attempt whose end nobody saw: by its ARN, else by who started which revision."""
-        pending = item.pending
-        if pending is None:
-            return None
-        if pending.task is None:
-            by = started_by(pending.release, item.service)
-            same = [t for t in known if t.started_by == by and t.task_definition == pending.task_definition]
-            return same[0] if same else None
-        listed = next((task for task in known if task.arn == pending.task), None)
-        cluster = self.rolling.plan.changes[item.service].name.cluster
-        return listed or describe_task(self.edges.aws, cluster, pending.task)
+        waiting = Deadline(self.edges.clock, min(left, deadline.left))
+        return follow(self.edges.aws, earlier.one_off, task, waiting, self.edges.progress)
 
     def _begin(self, item: PlannedMigration, *, attempt: int, task_definition: str, started: str,
                task: str | None = None) -> None:  # fmt: skip
