@@ -22,8 +22,8 @@ def way_back(
 ) -> WayBack:
     """Where a plain ``rollback`` would go from ``live``, and what its target lacks to start again.
 
-    ``entries``: newest first. What cannot be looked at is among the problems: a way back that nobody has seen is
-    not ready.
+    ``entries``: newest first. What a permission keeps from being looked at stands among the problems of a way back
+    that is ready all the same, as a rollback would go there; where nothing could be looked at, it is not.
     """
     try:
         target = choose_untagged(aws, entries, lambda known: choose(known, live))
@@ -41,7 +41,7 @@ def way_back(
     except DeploykitError as error:
         return WayBack(False, target.release, (f"could not look: {error.message}",))
     problems = (*across, *gone, *found.problems)
-    return WayBack(not problems, target.release, problems)
+    return WayBack(not problems, target.release, (*problems, *found.warnings))
 
 
 def with_way_back(
