@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.flow.world import World, crashing, sick
@@ -54,7 +52,7 @@ def test_a_release_that_was_put_back_is_never_gone_to(world: World) -> None:
 def test_without_a_verified_release_the_candidates_are_offered_and_none_is_guessed(world: World) -> None:
     first = world.commit("first", sick())
     world.run("deploy", "--no-rollback")
-    second = world.commit("second", sick())
+    world.commit("second", sick())
     world.run("deploy", "--no-rollback")
     done = world.run("rollback")
     assert done.code == 5
@@ -63,7 +61,6 @@ def test_without_a_verified_release_the_candidates_are_offered_and_none_is_guess
     named = world.run("rollback", "--to", first[:10])
     assert named.document["release"]["sha"] == first
     assert world.running("api") == "dev-api:2"
-    assert second != first
 
 
 @pytest.mark.parametrize("state", ["gone", "never configured"])
@@ -91,21 +88,6 @@ def test_a_deregistered_revision_is_registered_again(world: World) -> None:
     assert done.count("RegisterTaskDefinition") == 1
 
 
-def test_a_missing_image_is_found_before_anything_is_touched(world: World) -> None:
-    released(world, "first", "second")
-    first_digest = world.run("history").document["releases"][1]["id"]
-    assert first_digest
-    body = json.loads(
-        json.dumps(world.sim.ecs.describe_task_definition({"taskDefinition": "dev-api:2"})["taskDefinition"])
-    )
-    digest = body["containerDefinitions"][0]["image"].partition("@")[2]
-    world.sim.ecr.batch_delete_image({"repositoryName": "shop/api", "imageIds": [{"imageDigest": digest}]})
-    done = world.run("rollback")
-    assert done.code == 5
-    assert digest[:19] in done.people
-    assert done.changing == []
-
-
 def test_what_a_rollback_leaves_is_withdrawn_and_deployed_again_only_when_insisted_on(world: World) -> None:
     first, second = released(world, "first", "second")
     world.run("rollback", "--reason", "prices")
@@ -121,8 +103,6 @@ def test_what_a_rollback_leaves_is_withdrawn_and_deployed_again_only_when_insist
 def test_a_rollback_that_is_not_healthy_ends_11_and_is_not_undone(world: World) -> None:
     first = world.commit("first")
     assert world.run("deploy").code == 0
-    digest = next(image for image in world.sim.behaviours if image.startswith("sha256:"))
-    assert digest
     released(world, "second")
     for key in world.services:
         content = world.sim.ecs.describe_task_definition({"taskDefinition": f"dev-{key}:2"})["taskDefinition"]
@@ -152,16 +132,14 @@ def test_an_unknown_target_is_5(world: World) -> None:
 
 
 def test_what_was_withdrawn_by_tag_alone_is_not_gone_to_when_the_ledger_is_back(world: World) -> None:
-    first, second = released(world, "first", "second")
+    first, _ = released(world, "first", "second")
+    ids = {entry["sha"]: entry["id"] for entry in world.run("history").document["releases"]}
     world.sim.faults.deny("ListObjectsV2", service="s3")
     world.sim.faults.deny("PutObject", service="s3")
     assert world.run("rollback").document["release"]["sha"] == first
     world.sim.faults.clear()
-    third = world.commit("third")
+    world.commit("third")
     done = world.run("deploy")
-    assert done.code == 0
-    ready = done.document["way_back"]["release"]
+    assert (done.code, done.document["way_back"]["release"]) == (0, ids[first])
     back = world.run("rollback")
     assert (back.code, back.document["release"]["sha"]) == (0, first)
-    assert ready is not None
-    assert second != first != third
