@@ -93,7 +93,7 @@ def _log_groups(aws: Aws, definitions: Mapping[str, Definition]) -> tuple[list[s
     found = side_by_side({group: partial(ask, group) for group in users})
     missing = [
         f"log group {group} does not exist, and {', '.join(sorted(users[group]))} writes to it: "
-        f"`aws logs create-log-group --log-group-name {group}`"
+        f"`aws logs create-log-group --log-group-name {group} --region {aws.region}`"
         for group, there in found.items()
         if there is False
     ]

@@ -41,7 +41,7 @@ count = 1
 name = "mill"
 """
 
-MIGRATE = '''
+MIGRATE = """
 import os, pathlib, sys
 
 here = pathlib.Path(__file__).parent
@@ -62,7 +62,7 @@ for file in sorted((here / "schema").glob("*.sql")):
         database.run(statement)
     database.run("insert into applied values (:name)", name=file.name)
 print("grain:", database.run("select count(*) from grain")[0][0], flush=True)
-'''
+"""
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,13 @@ def refused(world: World, *words: str) -> None:
 
 def test_an_image_that_somebody_built_for_another_architecture_is_refused(world: World) -> None:
     sha = commit_for(world, "linux/arm64")
-    refused(world, "api", f"the image of commit {sha[:7]} in shop/api runs on linux/arm64", "linux/amd64 is asked for", "--rebuild")
+    refused(
+        world,
+        "api",
+        f"the image of commit {sha[:7]} in shop/api runs on linux/arm64",
+        "linux/amd64 is asked for",
+        "--rebuild",
+    )
 
 
 def test_the_architecture_of_the_live_task_definition_counts(world: World) -> None:

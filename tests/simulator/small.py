@@ -55,6 +55,7 @@ class Secrets:
     def __init__(self, clock: VirtualClock, region: str, account: str) -> None:
         self.clock, self.base = clock, f"arn:aws:secretsmanager:{region}:{account}:secret:"
         self.values: dict[str, str] = {}
+        self.deleted: dict[str, float] = {}  # name → POSIX seconds; within its recovery window
 
     def put(self, name: str, value: str) -> str:
         """For tests: a secret exists; returns its ARN (with AWS's random six characters, which here are fixed)."""
@@ -76,10 +77,26 @@ class Secrets:
         return {"ARN": f"{self.base}{name}-AbCdEf", "Name": name}
 
     def describe_secret(self, p: Json) -> Json:
-        return {**self._find(p), "CreatedDate": self.clock.stamp}
+        found = self._find(p)
+        deleted = self.deleted.get(found["Name"])
+        return {**found, "CreatedDate": self.clock.stamp, **({"DeletedDate": deleted} if deleted else {})}
+
+    def delete_secret(self, p: Json) -> Json:
+        """https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html"""
+        found = self._find(p)
+        self.deleted[found["Name"]] = self.clock.stamp
+        return {**found, "DeletionDate": self.clock.stamp + 86_400 * p.get("RecoveryWindowInDays", 30)}
+
+    def restore_secret(self, p: Json) -> Json:
+        found = self._find(p)
+        self.deleted.pop(found["Name"], None)
+        return found
 
     def get_secret_value(self, p: Json) -> Json:
         found = self._find(p)
+        if found["Name"] in self.deleted:
+            raise AwsError("InvalidRequestException", "You can't perform this operation on the secret because it was "
+                           "marked for deletion.")  # fmt: skip
         return {**found, "SecretString": self.values[found["Name"]], "VersionId": "1", "VersionStages": ["AWSCURRENT"]}
 
 

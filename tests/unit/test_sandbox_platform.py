@@ -76,7 +76,9 @@ port = 81
 
 
 def test_the_urls_host_leads_to_the_first_distribution(tmp_path: Path) -> None:
-    addresses = 'url = "https://harbour.example/shop/"\norigin = "https://alb.example"\nstate = "s3://harbour-state/dev"\n'
+    addresses = (
+        'url = "https://harbour.example/shop/"\norigin = "https://alb.example"\nstate = "s3://harbour-state/dev"\n'
+    )
     found = _platform(tmp_path, SERVICES + """
 [cdn.site]
 distribution = "E1"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploykit.deploy.returning.startable import Startable, definitions_of, startable
+from deploykit.edges.aws.session import Aws
 from tests.simulator import Served, serve
 from tests.unit.ledger_kit import ACCOUNT, World, world
 
@@ -93,6 +95,29 @@ def test_images_behind_another_registrys_name_are_looked_for_in_ecr(there: World
 def test_a_missing_secret_is_a_problem(there: World, api: Served, value: str, name: str) -> None:
     (problem,) = looked(there, api, **secret(value)).problems
     assert name in problem
+
+
+def test_a_secret_that_is_to_be_deleted_is_a_problem_that_one_command_mends(there: World, api: Served) -> None:
+    arn = f"{SECRETS}shop/api-AbCdEf"
+    there.sim.secrets.delete_secret({"SecretId": arn})
+    (problem,) = looked(there, api, **secret(f"{arn}:key::")).problems
+    command = f"`aws secretsmanager restore-secret --secret-id {arn} --region us-east-1`"
+    assert "is scheduled for deletion" in problem
+    assert problem.endswith(f"api needs it: {command}")
+    there.sim.secrets.restore_secret({"SecretId": arn})
+    there.edges = replace(there.edges, aws=Aws("us-east-1"))  # the next command
+    assert looked(there, api, **secret(f"{arn}:key::")) == Startable()
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [("gone-token", "gone-token"), (f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/shop/gone", "/shop/gone")],
+)
+def test_a_missing_parameter_is_named_with_the_command_that_makes_it(
+    there: World, api: Served, reference: str, name: str
+) -> None:
+    (problem,) = looked(there, api, **secret(reference)).problems
+    assert f"`aws ssm put-parameter --name {name} --type SecureString " in problem
 
 
 def test_missing_credentials_of_a_registry_are_a_problem(there: World, api: Served) -> None:

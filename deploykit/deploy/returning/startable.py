@@ -134,18 +134,35 @@ def _images(aws: Aws, owner: str, repository: str, images: list[str], needs: _Ne
 
 def _secret(aws: Aws, secret: str, services: set[str]) -> list[str]:
     trouble = aws.remember(("secret", secret), partial(secret_trouble, aws, secret))
-    return [f"secret {secret} {trouble}, and {_who(services)}"] if trouble else []
+    if not trouble:
+        return []
+    # A secret made anew has another ARN than the task definition names, which ends in six characters of chance.
+    remedy = (
+        f"`aws secretsmanager restore-secret --secret-id {secret} --region {aws.region}`"
+        if "deletion" in trouble
+        else "make it, and name its new ARN in the task definition (in Terraform, where that makes them)"
+    )
+    return [f"secret {secret} {trouble}, and {_who(services)}: {remedy}"]
 
 
 def _parameters(aws: Aws, parameters: Mapping[str, set[str]]) -> list[str]:
     missing = aws.remember(("parameters", *sorted(parameters)), partial(missing_parameters, aws, sorted(parameters)))
-    return [f"SSM parameter {name} does not exist, and {_who(parameters.get(name, ()))}" for name in missing]
+    return [
+        f"SSM parameter {name} does not exist, and {_who(parameters.get(name, ()))}: `aws ssm put-parameter --name "
+        f"{name.partition(':parameter')[2] or name} --type SecureString --value … --region {aws.region}`"
+        for name in missing
+    ]
 
 
 def _role(aws: Aws, role: str, services: set[str]) -> list[str]:
     name = role.rpartition("/")[2]
     exists = aws.remember(("role", name), partial(role_exists, aws, name))
-    return [] if exists else [f"role {role} does not exist, and {_who(services)}"]
+    if exists:
+        return []
+    return [
+        f"role {role} does not exist, and {_who(services)}: make it again where it came from (Terraform), or `aws iam "
+        f"create-role --role-name {name} --assume-role-policy-document …` and give it its policies"
+    ]
 
 
 def _who(services: Iterable[str]) -> str:
