@@ -14,6 +14,7 @@ from deploykit.model.observed import ServiceState
 from deploykit.model.progress import Progress
 from deploykit.targets.ecs.crash import TaskFailure, crash_loop, failures
 from deploykit.targets.ecs.definition import short
+from deploykit.targets.ecs.events import for_people
 from deploykit.targets.ecs.evidence import last_words
 from deploykit.targets.ecs.records import Records
 from deploykit.targets.ecs.shifting import shifted
@@ -108,7 +109,7 @@ class Rollouts:
         if state is None:
             self._end(item, RolloutEnd(begun, Stand.VANISHED, "the service itself is gone"))
             return
-        for message in item.news(state):
+        for message in for_people(item.news(state)):
             self.progress.say(message, begun.name.key)
         back = begun.rollout is None
         status = record.status if record and not back else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from deploykit.edges.aws.ecs_rollouts import ServiceRollout
 from deploykit.model.observed import Definition, ServiceName, ServiceState
+from deploykit.targets.ecs.events import brief
 from deploykit.targets.ecs.shifting import bake_left, paused_words, shifting_pause, stage_words
 from deploykit.targets.ecs.stand import Sight, pause
 from deploykit.targets.ecs.suspicion import Suspicion
@@ -73,7 +74,7 @@ class Watched:
         self._news = [message.removeprefix(prefix) for _, _, message in reversed(fresh)]
         for message in self._news:
             if "unable to" in message:
-                self.complaint = f"; ECS {message.rstrip('.')}"
+                self.complaint = f"; ECS {brief(message).rstrip('.')}"
         return self._news
 
     def see(self, state: ServiceState, sight: Sight, now: float) -> None:
