@@ -25,6 +25,7 @@ class Reading:
     latency: float | None = None  # seconds, to the last byte of the body
     version: str | None = None
     cached: bool = False  # Age or X-Cache speak of an answer out of a cache
+    age: int | None = None  # whole seconds since the answer left its origin, where a cache told them
     prober: bool = False  # the failure speaks of this machine (no DNS, no route), not of the endpoint
 
     @property

@@ -55,7 +55,13 @@ class Answer:
         Age is there only on what a cache answers (RFC 9111 5.1); CloudFront says "Hit from cloudfront" or
         "RefreshHit from cloudfront" in X-Cache.
         """
-        return (self.header("age") or "").strip().isdigit() or "hit" in (self.header("x-cache") or "").lower()
+        return self.age is not None or "hit" in (self.header("x-cache") or "").lower()
+
+    @property
+    def age(self) -> int | None:
+        """Whole seconds since the answer left its origin, rounded down; None where no cache gave it (RFC 9111 5.1)."""
+        said = (self.header("age") or "").strip()
+        return int(said) if said.isascii() and said.isdigit() else None
 
 
 NOT_JSON = object()

@@ -138,6 +138,7 @@ class _Asker:
             answer.latency,
             version_of(endpoint.version, answer),
             answer.cached,
+            answer.age,
         )
 
 

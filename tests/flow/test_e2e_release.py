@@ -197,6 +197,16 @@ def test_a_killed_rollout_goes_on_too_and_can_still_be_put_back(quay: Project) -
     assert {key: s["task_definition"] for key, s in quay.run("status").document["services"].items()} == running
 
 
+def test_errors_that_the_edge_keeps_for_a_while_do_not_spoil_the_way_back(quay: Project) -> None:
+    before = _served(quay)
+    quay.commit("Berths that fail, behind a CDN that is not emptied for them", berths="fail", board="well")
+    done = quay.run("deploy", "berths")
+    assert (done.code, done.document["outcome"]) == (10, "rolled_back"), done.people
+    assert done.document["checks"]["berths"]["class"] == "regression"
+    assert "a cache still gives a failure of before" in done.people
+    assert _served(quay) == before
+
+
 def test_a_rollback_needs_no_ledger(quay: Project) -> None:
     before = _served(quay)
     sha = quay.commit("What nobody wants", berths="well", board="well")

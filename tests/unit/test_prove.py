@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from deploykit.config.checks import Endpoint
 from deploykit.deploy.judging.judge import BLIND_ROUNDS, Judge, Judgement
-from deploykit.deploy.judging.prove import at_edge, prove
+from deploykit.deploy.judging.prove import PATIENCE_WITH_CACHES, at_edge, prove
 from deploykit.model.probe import Reading, Samples
 from deploykit.model.release import Verdict
 from tests.unit.probe_kit import FakeClock, Listener, bad, blind, checks, endpoint, good
@@ -162,3 +163,44 @@ def test_the_origins_word_tells_a_stale_edge_and_the_cache_headers_do_where_it_g
     assert at_edge(cached, [bad()], "new")
     assert not at_edge(old, [], "new")
     assert not at_edge(old, [good(version="new"), good(version="old")], "new")
+
+
+def kept(age: int) -> Reading:
+    return replace(bad(), cached=True, age=age)
+
+
+def proven(answer: Round) -> tuple[Judgement, Site, Listener]:
+    clock, listener = FakeClock(), Listener()
+    site = Site(clock, answer)
+    return prove(site, Judge(checks(), {}, {"api": Samples(9, 0)}), checks(), clock, listener), site, listener
+
+
+def test_an_error_that_the_edge_keeps_from_before_says_nothing_of_what_runs_now() -> None:
+    judgement, site, listener = proven(lambda number: [kept(5 * number + 3)] * 3 if number < 2 else [good()] * 3)
+    assert judgement.verdict is Verdict.HEALTHY
+    assert judgement.endpoints["api"].after == Samples(18, 0)
+    assert len(site.began) == 8
+    assert ("api", "a cache still gives a failure of before; waiting for it to forget") in listener.lines
+
+
+def test_ages_are_rounded_down_by_those_who_tell_them() -> None:
+    judgement, _, _ = proven(lambda number: [kept(5 * number)] * 3 if number < 2 else [good()] * 3)
+    assert judgement.verdict is Verdict.HEALTHY
+
+
+def test_an_error_that_the_edge_took_from_what_runs_now_counts() -> None:
+    judgement, site, _ = proven(lambda number: [kept(2)] * 3)  # in the second round, 5 seconds later, it is of now
+    assert judgement.verdict is Verdict.UNHEALTHY
+    assert len(site.began) == 3
+
+
+def test_an_endpoint_that_fails_by_itself_is_not_excused_by_its_cache() -> None:
+    judgement, site, _ = proven(lambda number: [bad(), kept(0), kept(0)] if number == 0 else [kept(4)] * 3)
+    assert judgement.verdict is Verdict.UNHEALTHY
+    assert len(site.began) == 2
+
+
+def test_a_cache_that_keeps_an_error_for_minutes_shows_it_to_users_and_is_not_healthy() -> None:
+    judgement, site, _ = proven(lambda number: [kept(5 * number + 100)] * 3)
+    assert judgement.verdict is Verdict.UNHEALTHY
+    assert site.began[-1] - site.began[0] == PATIENCE_WITH_CACHES + 5.0

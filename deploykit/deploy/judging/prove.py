@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from deploykit.config.checks import Checks, Endpoint
 from deploykit.deploy.judging.judge import Judge, Judgement
@@ -10,6 +10,11 @@ from deploykit.edges.clock import Clock, Deadline
 from deploykit.model.probe import Reading
 from deploykit.model.progress import Progress
 from deploykit.model.release import Verdict
+
+#: How long errors of before are waited for (seconds). CloudFront keeps errors for ten unless it is told otherwise; what
+#: users still get after this time counts, whatever it dates from.
+#: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/custom-error-pages-expiration.html
+PATIENCE_WITH_CACHES = 60.0
 
 AskRound = Callable[[Sequence[Endpoint]], Sequence[Reading]]
 OnStale = Callable[[Mapping[str, Sequence[Reading]]], bool]
@@ -27,17 +32,19 @@ def prove(
 
     ``on_stale`` gets the endpoints that keep an old version, with the readings that showed it, once for each endpoint.
     It returns True where it emptied the caches before them and waited for that: their versions are then tested anew,
-    and the time it took does not count against the deadline.
+    and the time it took does not count against the deadline. A failure that a cache may have kept since before the
+    first round says nothing of what is judged, and is not counted.
     """
+    past = Past(clock.monotonic())
     deadline = Deadline(clock, checks.deadline)
     tried: set[str] = set()
     said: dict[str, str] = {}
     while True:
         began = clock.monotonic()
         if checks.endpoints:
-            judge.take(ask_round(checks.endpoints))
+            judge.take(past.left_out(ask_round(checks.endpoints), began))
         judgement = judge.judgement()
-        _tell(progress, judge, said)
+        _tell(progress, judge, said, past.kept)
         stale = [name for name in judgement.stale if name not in tried]
         if stale and on_stale is not None and judgement.verdict is not Verdict.UNHEALTHY:
             tried.update(stale)
@@ -54,6 +61,31 @@ def prove(
         clock.sleep(pause)
 
 
+class Past:
+    """Tells failures of before ``since`` (seconds of the clock), which a cache still gives, from those of now."""
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.kept: set[str] = set()  # endpoints whose cache gave one in the last round
+        self._fail_now: set[str] = set()
+
+    def left_out(self, readings: Sequence[Reading], asked: float) -> list[Reading]:
+        """``readings`` of a round that was begun at ``asked``, but for failures that may date from before.
+
+        Once an endpoint failed without a cache's help, what caches keep of it counts too.
+        """
+        self._fail_now |= {reading.endpoint for reading in readings if not reading.ok and reading.age is None}
+        old = [reading for reading in readings if self._may_be_old(reading, asked)]
+        self.kept = {reading.endpoint for reading in old}
+        return [reading for reading in readings if reading not in old]
+
+    def _may_be_old(self, reading: Reading, asked: float) -> bool:
+        if reading.ok or reading.age is None or reading.endpoint in self._fail_now:
+            return False
+        elapsed = asked - self.since
+        return elapsed < PATIENCE_WITH_CACHES and reading.age + 1 >= elapsed  # ages are rounded down
+
+
 def at_edge(readings: Sequence[Reading], origin_readings: Sequence[Reading], expected: str | None) -> bool:
     """True where an old version is kept by the edge alone, so that emptying its caches helps.
 
@@ -66,8 +98,9 @@ def at_edge(readings: Sequence[Reading], origin_readings: Sequence[Reading], exp
     return any(reading.cached for reading in readings)
 
 
-def _tell(progress: Progress, judge: Judge, said: dict[str, str]) -> None:
-    for name, state in judge.states().items():
+def _tell(progress: Progress, judge: Judge, said: dict[str, str], kept: Collection[str]) -> None:
+    for name, known in judge.states().items():
+        state = "a cache still gives a failure of before; waiting for it to forget" if name in kept else known
         if said.get(name) != state:
             said[name] = state
             progress.live(name, state)

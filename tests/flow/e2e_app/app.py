@@ -1,6 +1,7 @@
 """A service for the tests of whole releases: behaves as ``turn.json`` beside it says, and shows what it is made of.
 
-``turn``: ``well``, ``ill`` (answers users wrongly; the load balancer is content) or ``crash``. Without PORT it is a
+``turn``: ``well``, ``ill`` (answers users wrongly; the load balancer is content), ``fail`` (the same with a status of
+500) or ``crash``. Without PORT it is a
 worker. ``…/status`` is what the checks ask, ``…/files`` lists its image.
 """
 
@@ -26,16 +27,17 @@ import time  # noqa: E402
 
 class App(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        kind, cache = "application/json", "no-store"
+        kind, cache, status = "application/json", "no-store", 200
         if self.path.endswith("/alive"):
             body = "{}"
         elif self.path.endswith("/files"):
             body = json.dumps({path.name: path.read_text() for path in HERE.iterdir()})
         elif self.path.endswith("/status"):
+            status = 500 if TOLD["turn"] == "fail" else 200
             body = json.dumps({"state": "fine" if TOLD["turn"] == "well" else "adrift", "release": RELEASE})
         else:
             kind, cache, body = "text/html", "", f"<p>{TOLD['turn']}</p>"
-        self.send_response(200)
+        self.send_response(status)
         headers = {"Content-Type": kind, "Content-Length": str(len(body)), "X-Release": RELEASE}
         for name, value in {**headers, **({"Cache-Control": cache} if cache else {})}.items():
             self.send_header(name, value)
