@@ -52,7 +52,7 @@ class Duration:
 
 @dataclass(frozen=True)
 class DeploymentFrequency:
-    """``per_day`` over the observed part of the window. ``reason``: why there is no value, else None."""
+    """``per_day`` over the observed part of the window. ``reason``: why there is no value, or why it says little."""
 
     per_day: float | None = None
     deployments: int = 0

@@ -73,8 +73,8 @@ def _between(frequency: Document) -> str:
 
 
 def _each(measure: Document) -> str:
-    """The single values where they are too few for a median."""
-    if measure["median_seconds"] is not None or not measure["durations"]:
+    """The single values where they are few."""
+    if not measure["durations"] or measure["reason"] is None:
         return ""
     return f": {', '.join(_length(one['seconds']) for one in measure['durations'])}"
 

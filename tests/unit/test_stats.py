@@ -60,8 +60,8 @@ def test_four_measures_of_four_deployments() -> None:
     assert (found.change_fail_rate.rate, found.change_fail_rate.failed) == (0.25, 1)
     recovery = found.failed_deployment_recovery_time
     assert [one.seconds for one in recovery.durations] == [600]
-    assert recovery.median_seconds is None
-    assert recovery.reason == "only 1, and it takes 3"
+    assert recovery.median_seconds == 600
+    assert recovery.reason == "only 1, which says little"
 
 
 def test_nothing_known_makes_no_number() -> None:
@@ -212,14 +212,16 @@ def test_every_deploy_is_a_deployment_once_or_says_why_not(entries: list[LedgerE
 def test_values_lie_within_what_they_are_made_of(entries: list[LedgerEntry]) -> None:
     found = stats(*entries)
     rate, lead, recovery = found.change_fail_rate, found.change_lead_time, found.failed_deployment_recovery_time
-    assert (rate.rate is None) == (rate.deployments < FEW)
+    assert (rate.rate is None) == (rate.deployments == 0)
+    assert (rate.reason is None) == (rate.deployments >= FEW)
     assert rate.rate is None or 0 <= rate.rate <= 1
     assert lead.known <= lead.of <= found.deployments.total
     assert recovery.recovered <= recovery.failed == rate.failed
     for measure in (lead, recovery):
         seconds = [one.seconds for one in measure.durations]
         assert all(value >= 0 for value in seconds)
-        assert (measure.median_seconds is None) == (len(seconds) < FEW) == (measure.reason is not None)
+        assert (measure.median_seconds is None) == (not seconds)
+        assert (measure.reason is None) == (len(seconds) >= FEW)
         if measure.median_seconds is not None:
             assert min(seconds) <= measure.median_seconds <= max(seconds)
 

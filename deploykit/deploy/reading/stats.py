@@ -40,7 +40,7 @@ from deploykit.model.stats import (
     Window,
 )
 
-FEW = 3  # fewer values than this make no median and no rate
+FEW = 3  # fewer values than this make a number that says little, and is said to
 _DAY = 86400.0  # seconds
 _BROKEN = (EndpointClass.REGRESSION, EndpointClass.PRE_EXISTING)
 
@@ -60,7 +60,7 @@ def delivery_stats(
     return DeliveryStats(
         window,
         _counted(deploys, reached),
-        _frequency(reached, window, whole=first is not None and first <= since),
+        _frequency(reached, window),
         _lead_time(reached),
         _fail_rate(reached, failed),
         _recovery(failed, known),
@@ -128,14 +128,13 @@ def _word(entry: LedgerEntry) -> str:
     return entry.verdict.value if entry.verdict is not None and entry.verdict.verified else "inconclusive"
 
 
-def _frequency(reached: Sequence[LedgerEntry], window: Window, *, whole: bool) -> DeploymentFrequency:
-    """``whole``: the ledger is older than the window, so that few deployments are few, and not a beginning."""
+def _frequency(reached: Sequence[LedgerEntry], window: Window) -> DeploymentFrequency:
     count = len(reached)
     starts = sorted(start for entry in reached if (start := began(entry)) is not None)
     gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(starts)]
-    between = median(gaps) if count >= FEW else None
-    if not whole and count < FEW:
-        return DeploymentFrequency(None, count, between, _few(count, "deployment"))
+    between = median(gaps) if gaps else None
+    if not window.observed_seconds:
+        return DeploymentFrequency(reason="no deployment in this time")
     if window.observed_seconds < _DAY:
         return DeploymentFrequency(None, count, between, "less than a day is known: too short for a number by the day")
     return DeploymentFrequency(round(count * _DAY / window.observed_seconds, 4), count, between)
@@ -156,9 +155,8 @@ def _lead_time(reached: Sequence[LedgerEntry]) -> ChangeLeadTime:
 
 
 def _fail_rate(reached: Sequence[LedgerEntry], failed: Sequence[LedgerEntry]) -> ChangeFailRate:
-    if len(reached) < FEW:
-        return ChangeFailRate(None, len(failed), len(reached), _few(len(reached), "deployment"))
-    return ChangeFailRate(round(len(failed) / len(reached), 4), len(failed), len(reached))
+    rate = round(len(failed) / len(reached), 4) if reached else None
+    return ChangeFailRate(rate, len(failed), len(reached), _few(len(reached), "deployment"))
 
 
 def _recovery(failed: Sequence[LedgerEntry], known: Sequence[LedgerEntry]) -> FailedDeploymentRecoveryTime:
@@ -210,15 +208,15 @@ def _between(start: datetime | None, end: datetime | None) -> float | None:
 
 
 def _median(durations: Sequence[Duration], what: str) -> tuple[float | None, str | None]:
-    if len(durations) < FEW:
-        return None, _few(len(durations), what)
-    return median(duration.seconds for duration in durations), None
+    typical = median(duration.seconds for duration in durations) if durations else None
+    return typical, _few(len(durations), what)
 
 
-def _few(count: int, what: str) -> str:
+def _few(count: int, what: str) -> str | None:
+    """Why there is no number, or why it says little; None where there are enough."""
     if not count:
         return f"no {what} in this time"
-    return f"only {count}, and it takes {FEW}"
+    return f"only {count}, which says little" if count < FEW else None
 
 
 def _moment(stamp: str | None) -> datetime | None:
