@@ -6,7 +6,7 @@ import io
 
 from deploykit.__main__ import main
 from tests.flow.test_accept_streams import EndsAfter
-from tests.flow.world import World
+from tests.flow.world import World, healthy
 
 
 def test_a_release_that_was_interrupted_is_unfinished_and_no_drift(world: World) -> None:
@@ -42,6 +42,19 @@ def test_after_a_rollback_of_one_service_each_service_has_its_own_release_and_st
     whole = world.run("status").document
     assert whole["release"]["sha"] == first
     assert whole["release"]["verdict"] == "healthy"
+
+
+def test_a_release_that_was_not_proven_runs_no_more_once_one_of_its_services_is_rolled_back(world: World) -> None:
+    first = world.commit("first")
+    assert world.run("deploy").code == 0
+    second = world.commit("second", web=healthy(answers={"*": (200, {"version": "0" * 40})}))
+    assert world.run("deploy").code == 12
+    assert world.run("status").document["release"]["sha"] == second
+    assert world.run("rollback", "web").code == 0
+    found = world.run("status").document
+    assert {key: service["sha"] for key, service in found["services"].items()} == {"api": second, "web": first}
+    assert found["release"] == {"id": None, "sha": None, "verdict": None}
+    assert found["drift"] == []
 
 
 def test_after_an_interrupted_rollback_no_release_is_said_to_run(world: World) -> None:

@@ -9,7 +9,7 @@ from deploykit.config.schema import Configuration
 from deploykit.deploy.observe import service_names
 from deploykit.deploy.orders import Edges
 from deploykit.deploy.returning.recorded import recorded_releases
-from deploykit.deploy.returning.releases import Revisions, last_effective, live_of, running_release
+from deploykit.deploy.returning.releases import Revisions, last_effective, live_of, running_release, took_effect
 from deploykit.deploy.returning.way_back import way_back
 from deploykit.edges.aws.ecs import describe_definition, describe_services
 from deploykit.edges.aws.session import Aws, AwsRefused, NotAllowed
@@ -50,7 +50,9 @@ def running(entries: Sequence[LedgerEntry], observed: Mapping[str, ObservedServi
     entry = found.entry
     if found.release is None:
         newest = max((service.definition.release or "" for service in observed.values()), default="")
-        entry = next((e for e in entries if e.id == newest and (e.verdict is None or not e.verdict.final)), None)
+        entry = next((e for e in entries if e.id == newest and not (e.verdict and e.verdict.final)), None)
+        if any(later.id > newest and (later.kind == "rollback" or took_effect(later)) for later in entries):
+            entry = None  # left since, if only by some services
     if entry is None:
         return RunningRelease(found.release, found.set_by.sha if found.set_by else None)
     return RunningRelease(entry.id, entry.sha, entry.verdict)
