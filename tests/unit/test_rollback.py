@@ -100,6 +100,14 @@ def test_without_any_release_it_says_so() -> None:
     assert "none of the services" in refused(ALL, {}).reason
 
 
+def test_a_service_that_no_earlier_release_had_otherwise_is_told_so() -> None:
+    found = refused([SECOND, FIRST], live(api=2, web=1), services=["web"])
+    assert (
+        found.reason
+        == f"nothing to go back to: every verified release before {release(2)} of {sha(2)[:12]} had the same web"
+    )
+
+
 def test_after_going_forward_again_the_withdrawn_release_stays_out() -> None:
     back = rolled_back(4, {"api": 2, "web": 1}, "api web", target=2)
     entries = [entry(5, {"api": 5, "web": 3}), back, replace(THIRD, withdrawn_by=back.id), SECOND, FIRST]

@@ -215,6 +215,9 @@ def _nothing_verified(row: _Row) -> str:
         return f"what runs is no release as a whole ({row.what_runs()}), and no verified release is older"
     sha = row.running.entry.sha if row.running.entry else None
     commit = f" of {typed(sha)}" if sha else ""
+    if any(_verified(entry) and not _dirty(entry) for entry in row.older()):
+        same = ", ".join(row.chosen)
+        return f"nothing to go back to: every verified release before {row.running.release}{commit} had the same {same}"
     return f"there is no verified release before the running one ({row.running.release}{commit})"
 
 

@@ -166,7 +166,8 @@ def _role(aws: Aws, role: str, services: set[str]) -> list[str]:
 
 
 def _who(services: Iterable[str]) -> str:
-    return f"{', '.join(sorted(services))} needs it"
+    names = sorted(services)
+    return f"{', '.join(names)} {'needs' if len(names) == 1 else 'need'} it"
 
 
 def _needs(definitions: Mapping[str, Definition], region: str, account: str, registry: str | None) -> _Needs:
