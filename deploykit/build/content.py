@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
-from deploykit.build.sources import context_path, dockerfile_path
+from deploykit.build.sources import context_path, dockerfile_path, source_of
 from deploykit.config.schema import Configuration, Service
 from deploykit.edges.git import Repository
 from deploykit.errors import FailedBefore
@@ -56,13 +56,13 @@ class ContentKey:
 def content_key(
     repository: Repository, configuration: Configuration, key: str, commit: Commit, platform: str
 ) -> ContentKey | None:
-    """What the image of service ``key`` is made of in ``commit``; None for uncommitted content.
+    """What the image of service ``key`` is made of in ``commit``; None where something of it is uncommitted.
 
     Raises: FailedBefore where context or Dockerfile are not in the commit.
     """
-    if commit.dirty:
-        return None
     service = configuration.services[key]
+    if source_of(repository, configuration, service, commit).dirty:
+        return None
     context = repository.inside(context_path(configuration, service))
     dockerfile = repository.inside(dockerfile_path(configuration, service))
     tree, recipe = repository.tree(commit.sha, context), repository.tree(commit.sha, dockerfile)

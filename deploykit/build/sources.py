@@ -82,10 +82,24 @@ def source_paths(configuration: Configuration, services: Iterable[str]) -> list[
     return sorted({*paths, configuration.path.resolve()})
 
 
+def source_of(repository: Repository, configuration: Configuration, service: Service, commit: Commit) -> Commit:
+    """What the image of ``service`` is made of: ``commit``, without its uncommitted changes where none are in it."""
+    context, dockerfile = context_path(configuration, service), dockerfile_path(configuration, service)
+    if not commit.dirty or repository.uncommitted([context, dockerfile, _own_ignore_file(dockerfile)]):
+        return commit
+    known = all(repository.tree(commit.sha, repository.inside(path)) for path in (context, dockerfile))
+    return replace(commit, dirty=None) if known else commit  # else git ignores them
+
+
+def _own_ignore_file(dockerfile: Path) -> Path:
+    return dockerfile.with_name(f"{dockerfile.name}.dockerignore")
+
+
 def lay_out(
     repository: Repository, configuration: Configuration, services: Mapping[str, Service], commit: Commit, folder: Path
 ) -> dict[str, tuple[Path, Path]]:
-    """The context and Dockerfile to build each service from, by key: exported into ``folder``, or the work tree itself.
+    """The context and Dockerfile to build each service from, by key: exported into ``folder``, or the work tree itself
+    where something of the service is uncommitted.
 
     Raises: FailedBefore (not in the commit; a submodule or Git LFS file not here), ConfigError (not in the repository).
     """
@@ -93,20 +107,21 @@ def lay_out(
         key: (context_path(configuration, service), dockerfile_path(configuration, service))
         for key, service in services.items()
     }
-    if not commit.dirty:
+    commits = {key: source_of(repository, configuration, service, commit) for key, service in services.items()}
+    committed = [places[key] for key, made_of in commits.items() if not made_of.dirty]
+    if committed:
         wanted: set[str] = set()
-        for context, dockerfile in places.values():
-            own_ignore_file = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
-            wanted |= {repository.inside(path) for path in (context, dockerfile, own_ignore_file)}
+        for context, dockerfile in committed:
+            wanted |= {repository.inside(path) for path in (context, dockerfile, _own_ignore_file(dockerfile))}
         folder.mkdir(mode=0o755)
         export_commit(repository, commit.sha, sorted(wanted), folder)
     laid_out = {}
     for key, (context, dockerfile) in places.items():
         inside = (repository.inside(context), repository.inside(dockerfile))
-        root = repository.top if commit.dirty else folder
+        root = repository.top if commits[key].dirty else folder
         laid_out[key] = (root / inside[0], root / inside[1])
-        _require(key, "context", laid_out[key][0].is_dir(), context, inside[0], commit)
-        _require(key, "Dockerfile", laid_out[key][1].is_file(), dockerfile, inside[1], commit)
+        _require(key, "context", laid_out[key][0].is_dir(), context, inside[0], commits[key])
+        _require(key, "Dockerfile", laid_out[key][1].is_file(), dockerfile, inside[1], commits[key])
     return laid_out
 
 

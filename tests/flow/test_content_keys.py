@@ -60,6 +60,21 @@ def test_a_commit_that_touches_no_service_is_unchanged_and_leaves_no_entry(made:
     assert world.run("history").document["releases"] == releases
 
 
+def test_uncommitted_changes_of_one_service_leave_the_others_as_they_are(made: EngineShop) -> None:
+    world = made.world
+    first = made.committed("api", "web")
+    assert world.run("deploy").code == 0
+    (world.folder / "web" / "page.html").write_text("half finished")
+    plan = world.run("plan", "--allow-dirty").document["services"]
+    assert (plan["api"]["action"], plan["web"]["action"]) == ("keep", "build")
+    done = world.run("deploy", "--allow-dirty")
+    assert done.code == 0, done.people
+    shas = {key: service["sha"] for key, service in done.document["services"].items()}
+    assert shas == {"api": first, "web": done.document["release"]["sha"]}
+    assert shas["web"].startswith(f"{first}-dirty-")
+    assert world.running("api") == "dev-api:2"
+
+
 def test_content_that_comes_back_is_tagged_once_more_and_not_built(made: EngineShop) -> None:
     world = made.world
     made.committed("api", "web")

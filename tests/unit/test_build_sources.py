@@ -121,6 +121,17 @@ def test_with_uncommitted_changes_allowed_the_work_tree_itself_is_built(tmp_path
     assert laid_out == {"web": (tmp_path / "shop/web", tmp_path / "shop/web/Dockerfile")}
 
 
+def test_a_service_without_uncommitted_changes_is_built_from_the_commit_beside_one_with_some(tmp_path: Path) -> None:
+    repository, configuration = _shop(tmp_path / "shop")
+    write(tmp_path / "shop", {"web/a": "half-finished", "api/.env": "secret"})
+    dirty = identify(repository, configuration, ["web", "api"], allow_dirty=True)
+    services = built_services(configuration, ["web", "api"])
+    laid_out = lay_out(repository, configuration, services, dirty, tmp_path / "tree")
+    assert laid_out["web"][0] == tmp_path / "shop/web"
+    assert laid_out["api"] == (tmp_path / "tree/api", tmp_path / "tree/docker/api.Dockerfile")
+    assert [path.name for path in laid_out["api"][0].iterdir()] == ["a"]
+
+
 def test_a_context_may_be_the_whole_repository(tmp_path: Path) -> None:
     services = '[services.web]\ncontext = ".."\ndockerfile = "docker/api.Dockerfile"\nrepository = "shop/web"'
     repository, configuration = _shop(tmp_path / "shop", services.replace("\n", "\n    "))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,16 @@ import pytest
 from deploykit.config.schema import Configuration
 from deploykit.config.service import Migrate
 from deploykit.deploy.migrating.across import carried, crossed
-from deploykit.deploy.migrating.decide import in_order, last_good, left_out, plan_migrations, unseen_end
+from deploykit.deploy.migrating.decide import (
+    in_order,
+    last_good,
+    left_out,
+    migration_trees,
+    plan_migrations,
+    unseen_end,
+)
+from deploykit.deploy.source import Source
+from deploykit.edges.git import Repository
 from deploykit.ledger.record import decode, encode
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import MigrationRecord
@@ -19,6 +29,7 @@ from deploykit.model.observed import ServiceName
 from deploykit.model.plan import Change, Plan
 from deploykit.model.task import Task
 from deploykit.targets.migration import OneOff, client_token, end_of, started_by
+from tests.unit import git_kit
 from tests.unit.config_files import read
 from tests.unit.ledger_kit import entry, newest_first, release
 from tests.unit.makers import definition, observed, task
@@ -75,6 +86,21 @@ def decided(configuration: Configuration, *entries: LedgerEntry, force: bool = F
     found = plan_migrations(configuration, plan("api"), {"api": "T2"}, newest_first(*entries), force=force)
     (api,) = (item for item in found if item.service == "api")
     return api.action, api.reason
+
+
+def test_uncommitted_changes_elsewhere_are_no_change_of_a_migration(tmp_path: Path) -> None:
+    git_kit.commit(tmp_path, {"db/1.sql": "create table a ()", "web/page.html": "1"})
+    configuration = read(tmp_path, TOML)
+    repository = Repository.find(tmp_path)
+
+    def hashed(dirty: str | None) -> dict[str, str]:
+        return migration_trees(configuration, Source(repository, replace(repository.head(), dirty=dirty)), ["api"])
+
+    committed = hashed(None)
+    git_kit.write(tmp_path, {"web/page.html": "2"})
+    assert hashed("abc") == committed
+    git_kit.write(tmp_path, {"db/2.sql": "create table b ()"})
+    assert hashed("abc") != committed
 
 
 def test_the_first_migration_of_an_environment_runs(configuration: Configuration) -> None:

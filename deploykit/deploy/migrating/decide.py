@@ -49,7 +49,7 @@ def migration_trees(configuration: Configuration, source: Source, keys: Collecti
                 f"{key}: {', '.join(missing)} of `migrate.paths` does not exist in commit {commit.short}",
                 f"commit it, or mend `migrate.paths` of [services.{key}]: paths are relative to deploykit.toml",
             )
-        if commit.dirty:
+        if commit.dirty and (None in hashes.values() or repository.uncommitted(places.values())):
             found[key] = f"dirty-{repository.work_tree_hash(places.values())}"
         else:
             text = "\n".join(f"{tree} {path}" for path, tree in sorted(hashes.items()))
