@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Sequence
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -82,7 +83,7 @@ def parse(argv: Sequence[str], stdout: TextIO, stderr: TextIO) -> Invocation | i
         return int(ExitCode.OK)
     try:
         with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
-            answer = app(args=list(argv), prog_name=PROGRAM, standalone_mode=False)
+            answer = _commands()(args=list(argv), prog_name=PROGRAM, standalone_mode=False)
     except SystemExit as end:  # completion ends so
         return end.code if isinstance(end.code, int) else 0
     except typer.TyperException as error:
@@ -100,8 +101,14 @@ def name_in(argv: Sequence[str]) -> str:
     return " ".join(_path_in(argv))
 
 
+@functools.cache
+def _commands() -> Any:
+    """The commands as Typer makes them of the functions: once, as it reads every signature for that."""
+    return typer.main.get_command(app)
+
+
 def _path_in(argv: Sequence[str]) -> list[str]:
-    node = typer.main.get_command(app)
+    node = _commands()
     path: list[str] = []
     for word in before_dashes(argv):
         child = getattr(node, "commands", {}).get(word)
@@ -112,10 +119,10 @@ def _path_in(argv: Sequence[str]) -> list[str]:
 
 
 def _help(path: Sequence[str]) -> str:
-    node = typer.main.get_command(app)
+    node = _commands()
     context = node.context_class(node, info_name=PROGRAM, **node.context_settings)
     for name in path:
-        node = getattr(node, "commands")[name]  # noqa: B009 (groups only; Typer does not export their class)
+        node = node.commands[name]
         context = node.context_class(node, info_name=name, parent=context, **node.context_settings)
     return f"{node.get_help(context)}\n"
 
