@@ -14,9 +14,10 @@ from deploykit.deploy.observe import observe, refuse_other_environments, refuse_
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.plan import plan_deploy
 from deploykit.deploy.resuming import resumed
+from deploykit.deploy.returning.recorded import recorded_releases
 from deploykit.deploy.source import Source, chosen_services, identify, refuse_older, refuse_withdrawn
 from deploykit.deploy.supply import decide, image_refusals, take_stock
-from deploykit.errors import FailedBefore, Refused
+from deploykit.errors import FailedBefore, OutOfReach, Refused
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.observed import ObservedService
@@ -53,6 +54,17 @@ def look_again(order: DeployOrder, edges: Edges, seen: Outlook) -> Mapping[str, 
     """What runs by now: a build takes minutes, in which others may have released."""
     observed = observe(order.configuration, edges.aws, seen.observed)
     return with_newer(observed, edges.aws, seen.chosen, edges.progress)
+
+
+def releases(order: DeployOrder, edges: Edges, seen: Outlook) -> tuple[LedgerEntry, ...]:
+    """What the way back is told from, newest first: the ledger, without `state` the tags, as by `rollback`."""
+    if seen.ledger.store is not None:
+        return seen.ledger.entries
+    try:
+        return recorded_releases(order.configuration, edges.aws, lambda: seen.observed, edges.progress).entries
+    except (OutOfReach, FailedBefore) as trouble:
+        edges.progress.warn(f"earlier releases cannot be read from the tags of task definitions: {trouble.message}")
+        return ()
 
 
 def refusals(order: DeployOrder, edges: Edges, seen: Outlook) -> list[FailedBefore | Refused]:

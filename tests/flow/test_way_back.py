@@ -190,3 +190,20 @@ def test_an_unhealthy_release_is_no_way_back(world: World) -> None:
     back = world.run("deploy").document["way_back"]
     assert (back["ready"], back["release"]) == (False, None)
     assert "no verified release" in back["problems"][0]
+
+
+def test_without_a_state_plan_deploy_and_status_tell_the_way_back_that_rollback_goes(world: World) -> None:
+    config = world.folder / "deploykit.toml"
+    config.write_text("".join(line for line in config.read_text().splitlines(True) if "state =" not in line))
+    shas: list[str] = []
+    for name in ("first", "second"):
+        shas.append(world.commit(name))
+        deployed = world.run("deploy")
+        assert deployed.code == 0, deployed.people
+    told = [deployed, *(world.run(command) for command in ("plan", "status", "deploy"))]
+    assert told[-1].document["outcome"] == "unchanged"
+    backs = [done.document["way_back"] for done in told]
+    assert backs[0]["ready"], backs[0]
+    assert backs == [backs[0]] * 4
+    gone_to = world.run("rollback").document["release"]["sha"]
+    assert (gone_to, backs[0]["release"].endswith(gone_to[:7])) == (shas[0], True)
