@@ -39,7 +39,7 @@ _SANDBOX: dict[str, Any] = {
 EMPTY: dict[str, Mapping[str, Any]] = {
     **dict.fromkeys(("deploy", "rollback", "build", "push", "migrate", "rollout", "invalidate"), _RUN),
     "plan": {
-        "outcome": "unchanged",
+        "outcome": None,  # nothing was looked at: "unchanged" would be a claim
         "sha": None,
         "services": {},
         "migrations": [],

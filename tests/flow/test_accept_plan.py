@@ -18,3 +18,9 @@ def test_a_plan_that_deploy_would_refuse_does_not_end_by_recommending_it(world: 
     assert code == 0
     assert "deploy would refuse" in said.getvalue().splitlines()[-1]
     assert "does this" not in said.getvalue()
+
+
+def test_a_plan_for_a_mistyped_service_does_not_call_the_environment_unchanged(world: World) -> None:
+    world.commit("first")
+    mistyped = world.run("plan", "nope")
+    assert (mistyped.code, mistyped.document["outcome"]) == (2, None)
