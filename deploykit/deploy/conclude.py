@@ -11,6 +11,8 @@ from deploykit.model.finding import Finding
 from deploykit.model.plan import Plan
 from deploykit.model.release import Outcome, Verdict
 
+_LATER = {"not-put-back", "not-invalidated"}  # findings on what followed a failure, and so not why it failed
+
 
 @dataclass(frozen=True)
 class Happened:
@@ -91,7 +93,8 @@ def _failed(run: Happened, why: str) -> Ending:
             verdict,
             f"{why}; put back{previous}: what runs is as healthy as before",
         )
-    reason = run.after_undo.reason if run.put_back and run.after_undo else "not every service could be put back"
+    left = f"not every service could be put back ({run.left})"
+    reason = run.after_undo.reason if run.put_back and run.after_undo else left
     return Ending(
         Outcome.FAILED,
         ExitCode.UNHEALTHY,
@@ -164,7 +167,7 @@ def _superseded(run: Happened) -> Ending:
 
 def _why(run: Happened) -> str:
     """Why the rollout failed, in one clause: the cause where a task told it, else what ECS said, else the error."""
-    causes = [finding.summary for finding in run.findings if finding.severity == "error"]
+    causes = [finding.summary for finding in run.findings if finding.severity == "error" and finding.id not in _LATER]
     said = causes or list(run.failed) or ([run.trouble] if run.trouble else [])
     return said[0] if said else "the rollout failed"
 

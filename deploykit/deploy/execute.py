@@ -195,6 +195,8 @@ class Execution:
         # an undo gets a rollout's time of its own: it must not fail because the release took long or had little
         self.deadline = Deadline(edges.clock, max(self.intent.deadline, self.configuration.rollout.deadline))
         self.put_back = self.rolling.undo(self._rollout_deadline(), crash_after, edges.progress)
+        refused = self.rolling.back.refused if self.rolling.back else {}
+        self.findings += [not_put_back(error, key) for key, error in refused.items()]
         if self.intent.invalidate:
             # what had tasks that could answer may have filled a cache
             self._invalidate("undo", needed(self.configuration.cdn, self.rolling.served))

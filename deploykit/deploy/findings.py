@@ -35,5 +35,6 @@ def not_invalidated(error: DeploykitError) -> Finding:
     return Finding("not-invalidated", "error", "high", "cdn", error.message, hint=error.hint)
 
 
-def not_put_back(error: DeploykitError) -> Finding:
-    return Finding("not-put-back", "error", "high", "release", error.message, hint=error.hint)
+def not_put_back(error: DeploykitError, service: str | None = None) -> Finding:
+    said = f"service {service} could not be put back: {error.message}" if service else error.message
+    return Finding("not-put-back", "error", "high", service or "release", said, hint=error.hint)

@@ -36,6 +36,7 @@ class Rolling:
     back: Rollouts | None = None
     touched: bool = False
     registered: dict[str, Definition] = field(default_factory=dict)
+    _stopped: set[str] = field(default_factory=set, init=False)
 
     def roll_out(self) -> bool:
         """Begin every change in its order and follow it to its end; True when all completed."""
@@ -48,13 +49,15 @@ class Rolling:
         """
         back = self.back = Rollouts(self.aws, deadline, crash_after, progress)
         keys = [key for key in self.forward.begun if self._ours(key) and self.plan.changes[key].before is not None]
-        stopped = {key for key in reversed(keys) if self._stop(key, progress)}
+        for key in reversed(keys):
+            if self._stop(key, progress):
+                self._stopped.add(key)
         order = {
             key: tuple(other for other in before if other in keys)
             for key, before in reversed_order(self.plan.order).items()
             if key in keys
         }
-        done = back.run(order, lambda key: self._put_back(key, key in stopped, deadline), stop_at_failure=False)
+        done = back.run(order, lambda key: self._put_back(key, key in self._stopped, deadline), stop_at_failure=False)
         return done and len(keys) == len(self.forward.begun)
 
     @property
@@ -76,9 +79,14 @@ class Rolling:
         return ", ".join(self._left(key) for key in self.plan.changes)
 
     def _left(self, key: str) -> str:
+        if self.back is not None and (put := self.back.begun.get(key)):
+            end, revision = self.back.ended.get(key), short(put.definition.arn)
+            return f"{key} runs {revision} again" if end and end.good else f"{key} is on its way back to {revision}"
         begun, end = self.forward.begun.get(key), self.forward.ended.get(key)
         if begun is None:
             return f"{key} untouched"
+        if key in self._stopped:
+            return f"{key} was stopped on its way to {short(begun.definition.arn)}"
         return f"{key} {'runs' if end and end.good else 'is on its way to'} {short(begun.definition.arn)}"
 
     def released(self) -> dict[str, ReleasedService]:
@@ -171,7 +179,10 @@ class Rolling:
     def _once_stopped(self, key: str, deadline: Deadline) -> ServiceState:
         shifting = self.forward.begun[key].state.shifting
         for _ in range(_REQUESTS_BACK if shifting else _STOP_SHOWS):
-            state = describe_services(self.aws, [self.plan.changes[key].name])[key]
+            found = describe_services(self.aws, [self.plan.changes[key].name])
+            if key not in found:
+                raise FailedBefore(f"service {self.plan.changes[key].name.service} does not exist any more")
+            state = found[key]
             if state.primary is not None and state.primary.id != self.forward.begun[key].rollout:
                 return state
             deadline.sleep(1.0)

@@ -10,6 +10,7 @@ from deploykit.edges.aws.ecs_rollouts import ServiceRollout, service_rollout
 from deploykit.edges.aws.ecs_tasks import list_tasks
 from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, NotAllowed, Throttled
 from deploykit.edges.clock import Deadline
+from deploykit.errors import DeploykitError
 from deploykit.model.observed import ServiceState
 from deploykit.model.progress import Progress
 from deploykit.targets.ecs.crash import TaskFailure, crash_loop, failures
@@ -43,7 +44,10 @@ class RolloutEnd:
 
 @dataclass
 class Rollouts:
-    """The rollouts of one run; ``begun`` and ``ended`` are what happened so far, also after an exception."""
+    """The rollouts of one run; ``begun`` and ``ended`` are what happened so far, also after an exception.
+
+    ``refused``: what kept a service from being begun, where the others are gone on with all the same.
+    """
 
     aws: Aws
     deadline: Deadline
@@ -51,6 +55,7 @@ class Rollouts:
     progress: Progress
     begun: dict[str, Begun] = field(default_factory=dict)
     ended: dict[str, RolloutEnd] = field(default_factory=dict)
+    refused: dict[str, DeploykitError] = field(default_factory=dict)
 
     def run(
         self,
@@ -61,18 +66,28 @@ class Rollouts:
         """Begin each service of ``order`` once those it waits for have completed; True when all completed.
 
         With ``stop_at_failure`` the first rollout that fails ends the run and the others stay in flight; without,
-        services behind a failed one are begun all the same (an undo puts back what it can).
+        services behind or beside one that failed, or could not be begun, are begun all the same (an undo puts back what
+        it can).
         """
         watched: dict[str, Watched] = {}
         records = Records(self.aws, self.progress)
         slowness = 0.0
-        while len(self.ended) < len(order):
+        while len(self.ended) + len(self.refused) < len(order):
             for key in order:
-                if key not in self.begun and all(self._passed(other, stop_at_failure) for other in order[key]):
-                    begun = self.begun[key] = begin(key)
+                if self._due(key, order[key], stop_at_failure):
+                    try:
+                        begun = self.begun[key] = begin(key)
+                    except DeploykitError as error:
+                        if stop_at_failure:
+                            raise
+                        self.refused[key] = error
+                        self.progress.warn(error.message, key)
+                        continue
                     watched[key] = Watched(begun, self.deadline.clock.monotonic())
                     self.progress.say(f"rolling out {short(begun.definition.arn)}", key)
             active = [item for key, item in watched.items() if key not in self.ended]
+            if not active:
+                continue
             now = self.deadline.clock.monotonic()
             self.deadline.sleep(max(slowness, together([item.pause(now) for item in active])))
             try:
@@ -91,11 +106,15 @@ class Rollouts:
                         self._end(item, RolloutEnd(item.begun, Stand.OVERDUE, waited))
             if stop_at_failure and any(not end.good for end in self.ended.values()):
                 return False
-        return all(end.good for end in self.ended.values())
+        return not self.refused and all(end.good for end in self.ended.values())
 
-    def _passed(self, key: str, must_be_good: bool) -> bool:
-        end = self.ended.get(key)
-        return end is not None and (end.good or not must_be_good)
+    def _due(self, key: str, after: Sequence[str], must_be_good: bool) -> bool:
+        """True where a service is to be begun now: those that it comes ``after`` have come to their end."""
+        if key in self.begun or key in self.refused:
+            return False
+        if must_be_good:
+            return all(other in self.ended and self.ended[other].good for other in after)
+        return all(other in self.ended or other in self.refused for other in after)
 
     def _end(self, item: Watched, end: RolloutEnd) -> None:
         self.ended[item.key] = end

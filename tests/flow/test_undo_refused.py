@@ -1,0 +1,33 @@
+"""An undo of which AWS refuses a part: the other services are put back all the same, and who runs what is said."""
+
+from __future__ import annotations
+
+from tests.flow.world import World, sick
+
+
+def test_a_service_that_cannot_be_put_back_does_not_keep_the_others_on_the_bad_release(world: World) -> None:
+    world.commit("first")
+    assert world.run("deploy").code == 0
+    world.commit("second", web=sick())
+    world.sim.faults.fail("UpdateService", "ClientException", "The service is busy", 400, 1, skip=2)
+    done = world.run("deploy")
+    assert (done.code, done.document["outcome"]) == (11, "failed")
+    assert (world.running("api"), world.running("web")) == ("dev-api:2", "dev-web:3")
+    found = [finding for finding in done.document["findings"] if finding["id"] == "not-put-back"]
+    assert [(finding["subject"], "The service is busy" in finding["summary"]) for finding in found] == [("web", True)]
+    last = done.people.splitlines()[-2:]
+    assert "not every service could be put back (api runs dev-api:2 again, web runs dev-web:3)" in " ".join(last)
+    services = done.document["services"]
+    assert [services[key]["task_definition"].rsplit("/")[-1] for key in services] == ["dev-api:2", "dev-web:3"]
+
+
+def test_a_service_that_is_gone_does_not_keep_the_others_on_the_bad_release(world: World) -> None:
+    world.commit("first")
+    assert world.run("deploy").code == 0
+    world.commit("second", web=sick())
+    world.sim.clock.after(95, lambda: world.sim.state.services.pop(("dev", "dev-web")))
+    done = world.run("deploy")
+    assert (done.code, done.document["outcome"]) == (11, "failed")
+    assert world.running("api") == "dev-api:2"
+    [found] = [finding for finding in done.document["findings"] if finding["id"] == "not-put-back"]
+    assert found["summary"].startswith("service web could not be put back: ")
