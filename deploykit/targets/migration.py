@@ -15,7 +15,7 @@ from typing import Any
 
 from deploykit.edges.aws.ecs_tasks import describe_task, list_family_tasks, run_task, stop_task
 from deploykit.edges.aws.logs import lines_from
-from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, NotAllowed, Throttled
+from deploykit.edges.aws.session import Aws, AwsUnreachable, NotAllowed, Throttled
 from deploykit.edges.clock import Deadline
 from deploykit.errors import DeploykitError
 from deploykit.model.migration import MigrationOutcome
@@ -170,8 +170,8 @@ class LogTail:
         except NotAllowed as refusal:
             self._silent = True
             self.progress.warn(f"its log lines cannot be read ({refusal.action})", self.one_off.name.key)
-        except (AwsRefused, AwsUnreachable, Throttled):
-            pass  # no stream yet, or the next look finds them
+        except DeploykitError:
+            pass  # no stream yet, or the next look finds them; what is wrong for good, the look at the task says
         return found
 
     def _place(self) -> tuple[str, str] | None:

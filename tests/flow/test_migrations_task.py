@@ -191,3 +191,19 @@ def test_migrations_run_in_the_order_of_their_services_and_the_first_failure_end
     _, api, web = migrations(migrating)
     assert (api.definition.family, web.definition.family) == ("dev-api", "dev-web")
     assert web.created_at >= api.times["stoppedAt"]
+
+
+def test_credentials_that_end_before_the_migration_does_leave_it_to_the_next_deploy(migrating: World) -> None:
+    def expire() -> None:
+        for operation in ("DescribeTasks", "GetLogEvents"):
+            migrating.sim.faults.fail(operation, "ExpiredTokenException", "The security token is expired", 400, None)
+
+    migrating.commit("first", api=migrates(60))
+    migrating.sim.clock.after(30, expire)
+    done = migrating.run("deploy")
+    assert (done.code, step(done), done.count("UpdateService")) == (6, "failed", 0)
+    assert "its end cannot be seen: AWS does not accept these credentials" in done.document["error"]["message"]
+    assert "`deploykit deploy` looks for it first" in done.document["error"]["hint"]
+    migrating.sim.faults.clear()
+    again = migrating.run("deploy")
+    assert (again.code, again.count("RunTask"), step(again)) == (0, 0, "done")
