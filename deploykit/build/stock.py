@@ -13,7 +13,7 @@ from deploykit.config.schema import Configuration
 from deploykit.edges.aws import ecr
 from deploykit.edges.aws.ecr_platforms import image_platforms
 from deploykit.edges.aws.ecr_policy import PUSH, RETAG, RepositoryPolicy, own_principal, repository_policy
-from deploykit.edges.aws.session import Aws, AwsRefused
+from deploykit.edges.aws.session import Aws, AwsRefused, NotAllowed
 from deploykit.edges.docker import same_platform
 from deploykit.edges.git import Repository
 from deploykit.edges.parallel import side_by_side
@@ -95,12 +95,13 @@ def _look(
     by_content = [tag for tag in keyed if tag in found]
     if by_content:
         image = found[by_content[-1]]
-        conflict = _conflict(aws, service.repository, commit, key) if named and named.digest != image.digest else ()
-        stock = replace(stock, image=image, conflict=conflict, rebuilds=keyed.index(by_content[-1]))
+        stock = replace(stock, image=image, rebuilds=keyed.index(by_content[-1]))
+        if named and named.digest != image.digest:
+            stock = _with_conflict(stock, service.repository, commit, aws)
     elif named:
-        conflict = _conflict(aws, service.repository, commit, key) if key else ()
-        stock = replace(stock, image=None if conflict else named, conflict=conflict)
-        if not conflict and not rebuild and named.digest not in used:
+        stock = _with_conflict(replace(stock, image=named), service.repository, commit, aws)
+        stock = replace(stock, image=None) if stock.conflict else stock
+        if not stock.conflict and not rebuild and named.digest not in used:
             stock = _with_platforms(stock, named, aws)
     if stock.image is not None and not rebuild and (stock.named or stock.image.digest in used):
         return stock
@@ -136,10 +137,17 @@ def _unseen(stock: Stock, text: str) -> Stock:
     return replace(stock, warnings=(*stock.warnings, text))
 
 
-def _conflict(aws: Aws, repository: str, commit: Commit, key: ContentKey | None) -> tuple[str, ...]:
-    """How what the image under the commit's tag is made of differs from ``key``; nothing where it does not tell."""
-    tags = ecr.tags_beside(aws, repository, commit.tag)
+def _with_conflict(stock: Stock, repository: str, commit: Commit, aws: Aws) -> Stock:
+    """How what the image under the commit's tag is made of differs from what is asked for; nothing where it does not
+    tell. Uncommitted content has no key to compare.
+    """
+    if stock.key is None:
+        return stock
+    try:
+        tags = ecr.tags_beside(aws, repository, commit.tag)
+    except NotAllowed as refusal:
+        words = f"{stock.owner}: what the image under {commit.short} in {repository} was made of is not known"
+        return _unseen(stock, f"{words}: {refusal.message}")
     keys = [other for tag in tags if (other := ContentKey.of_tag(tag))]
-    if key is None or not keys or key in keys:
-        return ()
-    return tuple(key.differs_from(keys[0]))
+    same = not keys or stock.key in keys
+    return stock if same else replace(stock, conflict=tuple(stock.key.differs_from(keys[0])))

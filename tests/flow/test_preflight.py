@@ -80,6 +80,18 @@ def test_what_may_not_be_looked_at_is_a_warning_and_never_a_failure(world: World
     assert [text for text in done.document["warnings"] if "could not look" in text]
 
 
+def test_what_an_image_was_made_of_is_a_warning_where_its_tags_may_not_be_listed(world: World) -> None:
+    world.commit("first")
+    world.sim.faults.deny("DescribeImages", service="ecr")
+    plan = world.run("plan")
+    told = "what the image under"
+    assert (plan.code, plan.document["refusals"]) == (0, [])
+    assert [text for text in plan.document["warnings"] if told in text and "ecr:DescribeImages" in text]
+    done = world.run("deploy")
+    assert done.code == 0, done.people
+    assert told in done.people
+
+
 EXECUTION = "arn:aws:iam::108581769167:role/execution"
 
 
