@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, get_type_hints
@@ -85,7 +86,8 @@ def command(
         def parsed(ctx: typer.Context, **values: Any) -> Invocation:
             options = _taken_from(values).under(ctx.obj or GlobalOptions())
             stream = bool(values.get("follow") or values.get("watch"))
-            return Invocation(full_name, options, functools.partial(function, **values), own_format, stream, continues)
+            again = _typed_again(continues, ctx, values)
+            return Invocation(full_name, options, functools.partial(function, **values), own_format, stream, again)
 
         _share_options(parsed, function, skip=1)
         app.command(name)(parsed)
@@ -107,6 +109,19 @@ def callback(app: typer.Typer) -> Callable[[Callable[..., Any]], Callable[..., A
         return function
 
     return register
+
+
+def _typed_again(start: str, ctx: typer.Context, values: Mapping[str, Any]) -> str:
+    """``start`` with the command's own arguments and options as they were given: what goes on with the same."""
+    words = [start] if start else []
+    for parameter in ctx.command.params if start else ():
+        value = values.get(parameter.name or "")
+        if value is None or value is False or value == parameter.default:
+            continue
+        if parameter.param_type_name != "argument":
+            words.append(parameter.opts[0])
+        words += [] if value is True else [shlex.quote(str(each)) for each in ([value], value)[isinstance(value, list)]]
+    return " ".join(words)
 
 
 def _taken_from(values: dict[str, Any]) -> GlobalOptions:

@@ -24,7 +24,8 @@ def deploy_order(run: Run, services: Sequence[str] | None, **insisted: Any) -> D
     names = known("service", services or (), configuration.services)
     if insisted.get("revision") is not None and not insisted["revision"].strip():
         raise UsageError("--sha names no commit", "leave it out to take HEAD")
-    return DeployOrder(configuration=configuration, services=names, command=run.command, **insisted)
+    again = run.invocation.continues
+    return DeployOrder(configuration=configuration, services=names, command=run.command, again=again, **insisted)
 
 
 def run_one(

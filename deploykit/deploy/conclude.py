@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploykit.deploy.judging.judge import Judgement
+from deploykit.deploy.returning.choose import typed
 from deploykit.errors import ExitCode
 from deploykit.model.finding import Finding
 from deploykit.model.plan import Plan
@@ -24,6 +25,7 @@ class Happened:
     untouched: bool  # no rollout was begun: a migration is all that happened
     held: Sequence[str]  # services whose migration forbids an undo by itself
     left: str  # who runs what, in words
+    again: str  # the command line that goes on with the same
     failed: Sequence[str]  # how each rollout that did not complete ended, in words
     trouble: str | None  # an error of AWS's on the way
     judgement: Judgement | None
@@ -67,7 +69,7 @@ def conclude(run: Happened) -> Ending:
             ExitCode.INCONCLUSIVE,
             Verdict.INCONCLUSIVE,
             f"rolled out, but not proven: {reason}",
-            "`deploykit deploy` again judges it once more; `deploykit rollback` goes back",
+            f"`{run.again}` again judges it once more; `deploykit rollback` goes back",
         )
     words = "released and healthy" if judgement.verdict is Verdict.HEALTHY else "released; no endpoints to check"
     return Ending(Outcome.DEPLOYED, ExitCode.OK, judgement.verdict, f"{_what(run)} {words}")
@@ -80,7 +82,7 @@ def _failed(run: Happened, why: str) -> Ending:
     if run.put_back is None:
         hint = "`deploykit rollback` goes back to the last verified release"
         if run.held:
-            before = run.plan.previous_sha[:12] if run.plan.previous_sha else "SHA"
+            before = typed(run.plan.previous_sha) if run.plan.previous_sha else "SHA"
             hint = f"mend it and deploy again; if the database fits {before}: `deploykit rollback --to {before}`"
             why = f"{why}; not undone, since the migration of {', '.join(run.held)} forbids it"
         return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, f"{why}; left as it is ({run.left})", hint)
@@ -113,7 +115,7 @@ def _only_migrated(run: Happened, why: str) -> Ending:
             ExitCode.ROLLED_BACK,
             None,
             f"{why}; the migration is done, no service was touched yet: what runs is as healthy as before",
-            "`deploykit deploy` goes on, and does not run the migration again",
+            f"`{run.again}` goes on, and does not run the migration again",
         )
     reason = run.after_undo.reason if run.after_undo else ""
     return Ending(
@@ -121,7 +123,7 @@ def _only_migrated(run: Happened, why: str) -> Ending:
         ExitCode.UNHEALTHY,
         None,
         f"{why}; no service was touched yet, but since the migration what runs is not healthy: {reason}",
-        "mend what stopped the rollout and `deploykit deploy`, or mend the database",
+        f"mend what stopped the rollout and `{run.again}`, or mend the database",
     )
 
 
@@ -161,7 +163,7 @@ def _superseded(run: Happened) -> Ending:
         ExitCode.INTERRUPTED,
         None,
         f"another rollout took over {taken} ({run.left}); nothing was undone, since it is theirs now",
-        "`deploykit status` shows what runs; `deploykit deploy` continues once it is over",
+        f"`deploykit status` shows what runs; `{run.again}` continues once it is over",
     )
 
 

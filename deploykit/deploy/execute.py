@@ -16,6 +16,7 @@ from deploykit.deploy.migrating.run import Migrating
 from deploykit.deploy.orders import Edges
 from deploykit.deploy.patience import too_late, waits
 from deploykit.deploy.record import Record, Steps
+from deploykit.deploy.returning.choose import typed
 from deploykit.deploy.rolling import Rolling
 from deploykit.deploy.verdicts import write_verdicts
 from deploykit.edges.clock import Deadline
@@ -41,6 +42,7 @@ class Intent:
     undo: bool = True  # put back what fails
     baseline: bool = True  # False: judged absolutely (a rollback)
     deadline: float = 1800.0  # seconds
+    again: str = "deploykit deploy"  # the command line that goes on with the same
 
 
 @dataclass
@@ -225,6 +227,7 @@ class Execution:
             untouched=not self.rolling.touched,
             held=self.held,
             left=self.rolling.left() or "nothing was changed",
+            again=self.intent.again,
             failed=[f"{key} {end.stand}: {end.reason}" for key, end in ends.items() if not end.good],
             trouble=self.trouble.message if self.trouble else None,
             judgement=self.judgement,
@@ -263,9 +266,6 @@ class Execution:
         self.record.close(outcome=outcome, services=self.rolling.released(), steps=tuple(self.steps.taken))
 
     def _interrupted(self) -> Interrupted:
-        continues = f"deploykit {self.record.entry.command}"
-        if self.plan.kind == "rollback":  # by name: a plain rollback would go back once more
-            continues = f"deploykit rollback --to {(self.plan.sha or '')[:12]}"
         plan = self.plan
         report = RunReport(
             outcome=Outcome.INTERRUPTED,
@@ -277,6 +277,16 @@ class Execution:
         left = ", ".join(filter(None, (self.migrating.left(), self.rolling.left())))
         return Interrupted(
             f"interrupted; {left or 'nothing was changed'}",
-            f"`{continues}` continues; `deploykit status` shows what runs",
+            f"{self._goes_on()}; `deploykit status` shows what runs",
             report,
         )
+
+    def _goes_on(self) -> str:
+        back, before = self.rolling.back, self.plan.previous_sha
+        if back is None:
+            return f"`{self.intent.again}` continues"
+        if before is None:
+            return f"`{self.intent.again}` begins anew"
+        # what was being undone is bad: going on means going back, by name and with no other service
+        some = sorted(self.rolling.forward.begun) if set(self.rolling.forward.begun) < set(self.plan.observed) else []
+        return f"`{' '.join(('deploykit rollback', *some, '--to', typed(before)))}` goes on putting back"

@@ -36,13 +36,15 @@ def deploy(order: DeployOrder, edges: Edges) -> RunReport:
 
     Raises: DeploykitError before anything that runs was touched; Interrupted at any time.
     """
-    return _release(order, edges, Intent(undo=order.undo, deadline=order.deadline))
+    return _release(order, edges, Intent(undo=order.undo, deadline=order.deadline, again=order.again))
 
 
 def run_step(step: Step, order: DeployOrder, edges: Edges) -> RunReport:
     """One step of the runbook by itself. Raises as ``deploy`` does."""
     if step == "rollout":
-        intent = Intent(invalidate=False, check=False, migrate=False, undo=order.undo, deadline=order.deadline)
+        intent = Intent(
+            invalidate=False, check=False, migrate=False, undo=order.undo, deadline=order.deadline, again=order.again
+        )
         return _release(order, edges, intent)
     alone = {"build": build_only, "push": push_only, "migrate": migrate_only, "invalidate": invalidate_only}
     return alone[step](order, edges)

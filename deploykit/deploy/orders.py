@@ -36,6 +36,7 @@ class DeployOrder:
     undo: bool = True  # --no-rollback makes it False
     deadline: float = 1800.0  # seconds for everything after the push
     command: str = "deploy"
+    again: str = "deploykit deploy"  # the command line that goes on with this order
 
 
 @dataclass(frozen=True)

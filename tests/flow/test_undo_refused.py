@@ -25,7 +25,11 @@ def test_a_service_that_is_gone_does_not_keep_the_others_on_the_bad_release(worl
     world.commit("first")
     assert world.run("deploy").code == 0
     world.commit("second", web=sick())
-    world.sim.clock.after(95, lambda: world.sim.state.services.pop(("dev", "dev-web")))
+
+    def delete() -> None:
+        del world.sim.state.services["dev", "dev-web"]
+
+    world.sim.clock.after(95, delete)
     done = world.run("deploy")
     assert (done.code, done.document["outcome"]) == (11, "failed")
     assert world.running("api") == "dev-api:2"

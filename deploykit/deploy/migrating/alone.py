@@ -66,7 +66,7 @@ def migrate_only(order: DeployOrder, edges: Edges) -> RunReport:
     except KeyboardInterrupt as interrupt:
         outcome = Outcome.INTERRUPTED
         left = migrating.left() or "nothing was changed"
-        raise Interrupted(f"interrupted; {left}", "`deploykit migrate` continues") from interrupt
+        raise Interrupted(f"interrupted; {left}", f"`{order.again}` continues") from interrupt
     finally:
         record.close(outcome=outcome, steps=tuple(steps.taken))
     return _report(ending, plan, migrating, steps, release=plan.release)

@@ -9,7 +9,7 @@ from deploykit.deploy.observe import observe, refuse_other_environments, refuse_
 from deploykit.deploy.orders import Edges, RollbackOrder
 from deploykit.deploy.plan import plan_rollback
 from deploykit.deploy.record import Record, Steps
-from deploykit.deploy.returning.choose import Target
+from deploykit.deploy.returning.choose import Target, typed
 from deploykit.deploy.returning.recorded import find_target
 from deploykit.deploy.returning.startable import definitions_of, startable
 from deploykit.deploy.returning.way_back import with_way_back
@@ -48,7 +48,8 @@ def rollback(order: RollbackOrder, edges: Edges) -> RunReport:
     _confirm(order, plan, target, edges)
     entry = new_entry(plan, "rollback", edges, order.reason)
     record = Record(ledger.store, entry, edges.clock, edges.progress)
-    intent = Intent(undo=False, baseline=False, deadline=order.deadline)
+    again = " ".join(("deploykit rollback", *order.services, "--to", typed(target.sha or target.release)))
+    intent = Intent(undo=False, baseline=False, deadline=order.deadline, again=again)
     report = Execution(plan, intent, configuration, edges, record, steps).run()
     return with_way_back(report, configuration, edges, [record.entry, *ledger.entries])
 
