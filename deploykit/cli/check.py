@@ -51,6 +51,8 @@ def add_to(app: typer.Typer) -> None:
                 run.people.line(line)
             if run.options.json:
                 run.emit(document, result.exit_code)
+            elif run.people.gone:
+                raise BrokenPipeError  # nobody reads any more
             run.clock.sleep(configuration.checks.interval)
 
 

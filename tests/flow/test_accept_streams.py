@@ -63,6 +63,31 @@ def test_each_round_of_a_watch_says_when_it_was(world: World) -> None:
     assert moments[2] is None
 
 
+class Gone(io.StringIO):
+    """A pipe whose reader has left."""
+
+    def write(self, text: str, /) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("argv", [["check", "--watch"], ["check", "--watch", "--json"]])
+def test_a_reader_that_leaves_ends_the_watch(world: World, argv: list[str]) -> None:
+    world.commit("first")
+    assert world.run("deploy").code == 0
+    clock = EndsAfter(world, 50)
+    code = main(argv, clock=clock, environ=world.environ, stdout=Gone(), stderr=io.StringIO())
+    assert code == 0
+
+
+def test_a_watch_in_json_goes_on_where_only_the_reader_of_stderr_has_left(world: World) -> None:
+    world.commit("first")
+    assert world.run("deploy").code == 0
+    stdout = io.StringIO()
+    argv = ["check", "--watch", "--json"]
+    assert main(argv, clock=EndsAfter(world, 3), environ=world.environ, stdout=stdout, stderr=Gone()) == 130
+    assert [json.loads(line)["exit_code"] for line in stdout.getvalue().splitlines()] == [0, 0, 0, 130]
+
+
 @pytest.mark.parametrize("argv", [["check", "--watch"], ["logs", "nope", "--follow"], ["logs", "--follow"]])
 def test_an_error_of_a_stream_is_one_line_too(world: World, argv: list[str]) -> None:
     (world.folder / "deploykit.toml").write_text("wrong = 1\n")
