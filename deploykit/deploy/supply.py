@@ -19,7 +19,7 @@ from deploykit.build.usable import refuse_differing, unusable
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.record import Steps
 from deploykit.deploy.source import Source
-from deploykit.edges.aws.ecr import retag
+from deploykit.edges.aws.ecr import TagTaken, retag
 from deploykit.edges.docker import Docker, find_docker
 from deploykit.errors import FailedBefore
 from deploykit.model.observed import ObservedService
@@ -170,9 +170,22 @@ def push(
     for owner, want in wanted.items():
         if want.content is not None:
             content = rebuild_tag(want.content.tag, rebuilds[owner] + 1) if order.rebuild else want.content.tag
-            retag(edges.aws, images[owner], content)
+            images[owner] = _known_as(content, images[owner], owner, edges)
     pushed = {key: images[stock[key].owner] for key, supply in supplies.items() if supply.action == "build"}
     return {key: replace(s, image=pushed[key]) if key in pushed else s for key, s in supplies.items()}
+
+
+def _known_as(content: str, image: Image, owner: str, edges: Edges) -> Image:
+    """The image that the content means: ``image`` from now on, unless another run's push of the same was faster."""
+    try:
+        retag(edges.aws, image, content)
+    except TagTaken as taken:
+        if taken.holder is None:
+            raise
+        words = f"the same content was pushed by another run meanwhile: using {taken.holder.digest}"
+        edges.progress.warn(words, owner)
+        return taken.holder
+    return image
 
 
 def name_images(commit: Commit, supplies: Mapping[str, Supply], changed: Collection[str], edges: Edges) -> None:

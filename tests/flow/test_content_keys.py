@@ -128,3 +128,23 @@ def test_a_rebuild_gets_a_tag_of_its_own_which_the_content_means_from_then_on(ma
     again = world.run("deploy")
     assert (again.code, again.document["outcome"]) == (0, "unchanged")
     assert world.run("status").document["services"]["web"]["digest"] == fresh != old
+
+
+def test_the_same_content_that_another_run_pushed_meanwhile_is_taken(made: EngineShop) -> None:
+    world = made.world
+    sha = made.committed("api", "web")
+    content = next(tag for tag in world.run("plan").document["services"]["api"]["tags"] if tag != sha)
+    ours, theirs = made.registry.put, []
+
+    def put(repository: str, tag: str, manifest: bytes, kind: str) -> str | None:
+        if repository == "shop/api":
+            theirs.append(world.sim.ecr.push(repository, content))
+        return ours(repository, tag, manifest, kind)
+
+    made.registry.put = put
+    done = world.command("deploy")
+    assert done.code == 0, done.people
+    assert [done.document["services"]["api"]["digest"]] == theirs
+    assert "pushed by another run meanwhile" in done.people
+    again = world.run("deploy")
+    assert (again.code, again.document["outcome"], docker_ran(again)) == (0, "unchanged", 0)

@@ -101,6 +101,18 @@ class NoRepository(FailedBefore):
     """The repository does not exist."""
 
 
+class TagTaken(FailedBefore):
+    """Another image has the tag for good; ``holder`` is that image, where it is still there."""
+
+    def __init__(self, tag: str, repository: str, holder: Image | None) -> None:
+        owner = holder.digest if holder else "another image"
+        super().__init__(
+            f"the tag {tag} of {repository} belongs to {owner}, and the repository is immutable",
+            "commit again for a SHA of its own, or delete that image from ECR",
+        )
+        self.holder = holder
+
+
 def missing_repository(name: str, region: str) -> NoRepository:
     """The error of a repository that does not exist."""
     return NoRepository(
@@ -140,7 +152,7 @@ def retag(aws: Aws, image: Image, tag: str) -> Image:
     """Give ``image`` one more tag. Repeating it is no error; a tag that another image holds for good is.
 
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-retag.html
-    Raises: FailedBefore (no such repository or image; an immutable tag that is another image's).
+    Raises: TagTaken (an immutable tag that is another image's), FailedBefore (no such repository or image).
     """
     found = aws.remember(_manifest_key(image.repository, image.digest), partial(_manifest, aws, image))
     try:
@@ -159,11 +171,7 @@ def retag(aws: Aws, image: Image, tag: str) -> Image:
             raise
         holder = find_images(aws, image.repository, [tag], image.uri).get(tag)
         if holder is None or holder.digest != image.digest:
-            owner = holder.digest if holder else "another image"
-            raise FailedBefore(
-                f"the tag {tag} of {image.repository} belongs to {owner}, and the repository is immutable",
-                "commit again for a SHA of its own, or delete that image from ECR",
-            ) from error
+            raise TagTaken(tag, image.repository, holder) from error
     return _image(found, image.repository, tag, image.uri)
 
 
