@@ -140,9 +140,10 @@ class Rollouts:
         item.see(state, sight, now)
         item.enter(record, now)
         self.progress.live(begun.name.key, item.last)
-        if sight.stand is Stand.STEADY:
-            self._verify(item, state, records, record)
-        elif sight.stand is Stand.WAITING:
+        if sight.stand is Stand.STEADY and self._verify(item, state, records, record):
+            return
+        if sight.stand in (Stand.STEADY, Stand.WAITING):
+            # tasks may crash after ECS has called the rollout complete, which it never takes back
             if item.may_have_failed(sight, now) and (crash := self._crash(item, sight, self.crash_after)):
                 words = last_words(self.aws, begun.definition, crash)
                 self._end(item, RolloutEnd(begun, Stand.CRASHED, crash.reason, crash, words, state.desired))
@@ -151,7 +152,8 @@ class Rollouts:
             words = last_words(self.aws, begun.definition, crash) if crash else ()
             self._end(item, RolloutEnd(begun, sight.stand, sight.reason, crash, words, state.desired))
 
-    def _verify(self, item: Watched, state: ServiceState, records: Records, record: ServiceRollout | None) -> None:
+    def _verify(self, item: Watched, state: ServiceState, records: Records, record: ServiceRollout | None) -> bool:
+        """Look at what ECS calls complete; False while that is still to be waited for."""
         begun = item.begun
         groups = records.groups(item, state, record if begun.rollout else None)
         try:
@@ -163,12 +165,13 @@ class Rollouts:
         else:
             if verified.wrong:
                 self._end(item, RolloutEnd(begun, Stand.FAILED, verified.wrong, desired=state.desired))
-                return
+                return True
             if verified.waits_for:
                 item.last = f"waiting for {verified.waits_for}"
                 self.progress.live(begun.name.key, item.last)
-                return
+                return False
         self._end(item, RolloutEnd(begun, Stand.COMPLETED, desired=state.desired))
+        return True
 
     def _crash(self, item: Watched, sight: Sight, crash_after: int) -> TaskFailure | None:
         rollout = sight.rollout.id if sight.rollout else item.begun.rollout
