@@ -88,21 +88,22 @@ def _look(
 ) -> Stock:
     service = configuration.services[demand.owner]
     uri = ecr.image_uri(configuration.account, configuration.region, service.repository, configuration.registry)
-    keyed = [key.tag, *(rebuild_tag(key.tag, number) for number in range(1, _REBUILDS + 1))] if key else []
-    found = ecr.find_images(aws, service.repository, [commit.tag, *keyed], uri)
-    named = found.get(commit.tag)
+    meant = key.tag if key else commit.tag  # uncommitted content is known by its own hash
+    tags = [meant, *(rebuild_tag(meant, number) for number in range(1, _REBUILDS + 1))]
+    found = ecr.find_images(aws, service.repository, list(dict.fromkeys([commit.tag, *tags])), uri)
+    named, there = found.get(commit.tag), [tag for tag in tags if tag in found]
     stock = Stock(demand.owner, key, None, named is not None, platform=demand.platform, differing=demand.differing)
-    by_content = [tag for tag in keyed if tag in found]
-    if by_content:
-        image = found[by_content[-1]]
-        stock = replace(stock, image=image, rebuilds=keyed.index(by_content[-1]))
+    if there:
+        image = found[there[-1]]
+        stock = replace(stock, image=image, rebuilds=tags.index(there[-1]))
         if named and named.digest != image.digest:
             stock = _with_conflict(stock, service.repository, commit, aws)
     elif named:
         stock = _with_conflict(replace(stock, image=named), service.repository, commit, aws)
         stock = replace(stock, image=None) if stock.conflict else stock
-        if not stock.conflict and not rebuild and named.digest not in used:
-            stock = _with_platforms(stock, named, aws)
+    told = bool(key and there)  # by the key, what it was built for
+    if stock.image is not None and not told and not rebuild and stock.image.digest not in used:
+        stock = _with_platforms(stock, stock.image, aws)
     if stock.image is not None and not rebuild and (stock.named or stock.image.digest in used):
         return stock
     actions = PUSH if stock.image is None or rebuild else RETAG

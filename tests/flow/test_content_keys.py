@@ -75,6 +75,23 @@ def test_uncommitted_changes_of_one_service_leave_the_others_as_they_are(made: E
     assert world.running("api") == "dev-api:2"
 
 
+def test_uncommitted_content_built_afresh_stays_and_can_be_built_afresh_again(made: EngineShop) -> None:
+    world = made.world
+    made.committed("api", "web")
+    (world.folder / "web" / "page.html").write_text("half finished")
+    first = world.run("deploy", "--allow-dirty", "web").document
+    fresh = world.run("deploy", "--allow-dirty", "--rebuild", "web").document["services"]["web"]["digest"]
+    assert fresh != first["services"]["web"]["digest"]
+    again = world.run("deploy", "--allow-dirty", "web")
+    assert (again.code, again.document["outcome"], docker_ran(again)) == (0, "unchanged", 0)
+    assert again.document["services"]["web"]["digest"] == fresh
+    more = world.run("deploy", "--allow-dirty", "--rebuild", "web")
+    assert (more.code, "meanwhile" in more.people) == (0, False)
+    assert more.document["services"]["web"]["digest"] not in (fresh, first["services"]["web"]["digest"])
+    dirty = first["release"]["sha"]
+    assert {f"{dirty}-r1", f"{dirty}-r2"} <= set(made.tags("shop/web"))
+
+
 def test_content_that_comes_back_is_tagged_once_more_and_not_built(made: EngineShop) -> None:
     world = made.world
     made.committed("api", "web")
