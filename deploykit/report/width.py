@@ -13,6 +13,7 @@ from deploykit.report.style import is_terminal
 _CODE = re.compile(r"\x1b\[[\d;]*m")
 _START = re.compile(r"(?:\x1b\[[\d;]*m)*( *)")
 _WORD = re.compile(r"( *)((?:`[^`]*`|[^\s`]|`)+)")  # a command in quotes is one word: it is there to be copied
+_COMMAND = re.compile(r"(?:→ )?deploykit [a-z]")  # indented, on a line of its own: it is there to be copied too
 _NARROWEST = 20  # columns; below that lines are left to the terminal
 
 
@@ -60,7 +61,8 @@ def _broken(line: str, width: int) -> list[str]:
     lines: list[str] = []
     current, empty = "", True  # empty: nothing but the indentation is in it
     for gap, field in _fields(line):
-        for number, (space, word) in enumerate([(gap, field)] if _fits(under, field, width) else _words(gap, field)):
+        whole = _fits(under, field, width) or (indent and empty and not lines and _COMMAND.match(field))
+        for number, (space, word) in enumerate([(gap, field)] if whole else _words(gap, field)):
             if empty and not number and not lines:
                 current, empty = gap + word, False
             elif not columns(word) or columns(current + space + word) <= width:

@@ -65,6 +65,19 @@ def test_a_command_in_quotes_is_never_broken_and_a_line_to_copy_neither() -> Non
     assert fitted(line, 45) == [line]
 
 
+def test_a_command_on_a_line_of_its_own_is_not_broken_either() -> None:
+    command = "deploykit rollback --env production --to 1a2b3c4d5e6f"
+    assert fitted(f"    {command}  # healthy, 2026-11-21T06:03:44Z", 45) == [
+        f"    {command}",
+        "        # healthy, 2026-11-21T06:03:44Z",
+    ]
+    assert fitted(f"  → {command}", 45) == [f"  → {command}"]
+    assert fitted("deploykit is a word like others in a line that begins with it", 45) == [
+        "deploykit is a word like others in a line",
+        "    that begins with it",
+    ]
+
+
 def test_a_terminal_that_is_turned_meanwhile_has_its_new_width() -> None:
     widths = iter([80, 30])
     stream = PeopleStream(io.StringIO(), lambda: next(widths))
