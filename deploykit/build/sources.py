@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -36,7 +37,14 @@ def identify(
         refuse_uncommitted(repository, configuration, services)
         return head
     paths = source_paths(configuration, services)
-    return replace(head, dirty=repository.work_tree_hash(paths)) if repository.uncommitted(paths) else head
+    if not repository.uncommitted(paths):
+        return head
+    # the same files are another image in an environment that builds them otherwise
+    ways = [
+        (s.target, s.platform, sorted(s.build_args.items())) for s in built_services(configuration, services).values()
+    ]
+    text = f"{repository.work_tree_hash(paths)} {ways}"
+    return replace(head, dirty=hashlib.sha256(text.encode()).hexdigest()[:12])
 
 
 def refuse_uncommitted(repository: Repository, configuration: Configuration, services: Iterable[str]) -> None:
@@ -75,10 +83,11 @@ def dockerfile_path(configuration: Configuration, service: Service) -> Path:
 
 
 def source_paths(configuration: Configuration, services: Iterable[str]) -> list[Path]:
-    """What must be committed: contexts, Dockerfiles and the configuration file."""
+    """What must be committed: contexts, Dockerfiles with their own ignore files, and the configuration file."""
     built = built_services(configuration, services).values()
     paths = [context_path(configuration, service) for service in built]
-    paths += [dockerfile_path(configuration, service) for service in built]
+    dockerfiles = [dockerfile_path(configuration, service) for service in built]
+    paths += [*dockerfiles, *map(_own_ignore_file, dockerfiles)]
     return sorted({*paths, configuration.path.resolve()})
 
 

@@ -51,7 +51,10 @@ def test_a_clean_head_is_released(tmp_path: Path) -> None:
     assert identify(repository, configuration, configuration.services) == repository.head()
 
 
-@pytest.mark.parametrize("name", ["web/a", "web/new", "docker/api.Dockerfile", "deploy/deploykit.toml"])
+@pytest.mark.parametrize(
+    "name",
+    ["web/a", "web/new", "docker/api.Dockerfile", "docker/api.Dockerfile.dockerignore", "deploy/deploykit.toml"],
+)
 def test_an_uncommitted_file_is_refused_by_name(tmp_path: Path, name: str) -> None:
     repository, configuration = _shop(tmp_path)
     write(tmp_path, {name: "changed"})
@@ -67,6 +70,30 @@ def test_only_the_chosen_services_must_be_committed(tmp_path: Path) -> None:
     assert identify(repository, configuration, ["web"]) == repository.head()
     with pytest.raises(Refused, match="api/a"):
         identify(repository, configuration, ["worker"])
+
+
+def test_uncommitted_content_is_named_anew_by_all_that_makes_it_another_image(tmp_path: Path) -> None:
+    repository, configuration = _shop(tmp_path)
+    write(tmp_path, {"api/a": "changed"})
+
+    def dirty(asked: Configuration) -> str | None:
+        return identify(repository, asked, ["api"], allow_dirty=True).dirty
+
+    names = [dirty(configuration)]
+    assert dirty(configuration) == names[0]
+    write(tmp_path, {"docker/api.Dockerfile.dockerignore": "a"})
+    names.append(dirty(configuration))
+    api = configuration.services["api"]
+    others: list[dict[str, object]] = [
+        {"build_args": {"STAGE": "dev"}},
+        {"target": "dev"},
+        {"platform": "linux/arm64"},
+    ]
+    for other in others:
+        services = {**configuration.services, "api": api.model_copy(update=other)}  # what an environment's overlay does
+        names.append(dirty(configuration.model_copy(update={"services": services})))
+    assert len(set(names)) == 5
+    assert None not in names
 
 
 def test_at_most_ten_uncommitted_files_are_listed(tmp_path: Path) -> None:
