@@ -27,6 +27,7 @@ from deploykit.model.progress import Progress
 from deploykit.model.release import Commit
 
 _STEP = re.compile(r"(?:#\d+ )?(\[[^]]*\d+/\d+\] .+|Step \d+/\d+ : .+|exporting to image)")  # BuildKit, classic
+_TELLING = 6  # characters of one line of a secret
 CONTENT_LABEL = "deploykit.content"  # of what an image on the engine was made
 
 
@@ -163,8 +164,10 @@ class _Bench:
 
     def _without_secrets(self, order: BuildOrder, line: str) -> str:
         for variable in order.build_secrets.values():
-            if value := self._environment[variable]:
-                line = line.replace(value, "***")
+            value = self._environment[variable].strip()
+            # a key's lines are printed one by one; what is shorter tells nothing, and would star out half a log
+            for part in (value, *(part for part in map(str.strip, value.splitlines()) if len(part) >= _TELLING)):
+                line = line.replace(part, "***") if part else line
         return line
 
     def _check_platform(self, order: BuildOrder, identifier: str) -> None:

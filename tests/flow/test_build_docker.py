@@ -186,12 +186,15 @@ def _other_platform(docker: Docker) -> str:
     return "linux/amd64" if docker.engine_platform.startswith("linux/arm64") else "linux/arm64"
 
 
-def test_a_build_secret_is_in_no_image_no_argument_and_no_output(docker: Docker, make_shop: MakeShop) -> None:
+@pytest.mark.parametrize("value", ["hush-hush-token", "hush-hush-token\n", "-----BEGIN KEY-----\nhush-hush-token\n}\n"])
+def test_a_build_secret_is_in_no_image_no_argument_and_no_output(
+    docker: Docker, make_shop: MakeShop, value: str
+) -> None:
     if docker.builder is Builder.CLASSIC:
         pytest.skip("the classic builder refuses build secrets: test_build_arguments.py")
     shop = make_shop(web='build_secrets = { token = "SHOP_TOKEN" }')
     commit = shop.commit({"web/Dockerfile": "FROM scratch\nCOPY index.html /hush-hush-token\nCOPY nowhere /\n"})
-    environment = {**os.environ, "SHOP_TOKEN": "hush-hush-token"}
+    environment = {**os.environ, "SHOP_TOKEN": value}
     with pytest.raises(FailedBefore):
         _build(docker, shop, commit, "web", environment=environment)
     assert "id=token,env=SHOP_TOKEN" in shop.told.commands[0]
