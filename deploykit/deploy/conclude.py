@@ -12,6 +12,8 @@ from deploykit.model.finding import Finding
 from deploykit.model.plan import Plan
 from deploykit.model.release import Outcome, Verdict
 
+_GO_BACK = "`deploykit rollback` goes back to the last verified release"
+_OR_BACK = "; `deploykit rollback` goes back"
 _LATER = {"not-put-back", "not-invalidated"}  # findings on what followed a failure, and so not why it failed
 
 
@@ -69,10 +71,16 @@ def conclude(run: Happened) -> Ending:
             ExitCode.INCONCLUSIVE,
             Verdict.INCONCLUSIVE,
             f"rolled out, but not proven: {reason}",
-            f"`{run.again}` again judges it once more; `deploykit rollback` goes back",
+            f"`{run.again}` again judges it once more{_OR_BACK}",
         )
     words = "released and healthy" if judgement.verdict is Verdict.HEALTHY else "released; no endpoints to check"
     return Ending(Outcome.DEPLOYED, ExitCode.OK, judgement.verdict, f"{_what(run)} {words}")
+
+
+def without_way_back(hint: str) -> str:
+    """``hint`` as it stands where a plain rollback would find nothing to go to, or not all that it needs."""
+    named = "`deploykit history` lists the releases, `deploykit rollback --to SHA` goes to one you name"
+    return hint.replace(_GO_BACK, named).replace(_OR_BACK, f"; {named}")
 
 
 def _failed(run: Happened, why: str) -> Ending:
@@ -80,7 +88,7 @@ def _failed(run: Happened, why: str) -> Ending:
         return _only_migrated(run, why)
     verdict = None if run.plan.kind == "step" else Verdict.UNHEALTHY
     if run.put_back is None:
-        hint = "`deploykit rollback` goes back to the last verified release"
+        hint = _GO_BACK
         if run.held:
             before = typed(run.plan.previous_sha) if run.plan.previous_sha else "SHA"
             hint = f"mend it and deploy again; if the database fits {before}: `deploykit rollback --to {before}`"
@@ -145,7 +153,8 @@ def _rollback(run: Happened) -> Ending:
     }.get(verdict or Verdict.INCONCLUSIVE, (ExitCode.INCONCLUSIVE, f"not proven: {reason}"))
     if code is ExitCode.OK and run.not_invalidated:
         code, words = ExitCode.INCONCLUSIVE, "running, but a CDN could not be invalidated"
-    return Ending(Outcome.ROLLED_BACK, code, verdict, f"{_what(run)} is back and {words}")
+    hint = {ExitCode.UNHEALTHY: _GO_BACK, ExitCode.INCONCLUSIVE: f"`deploykit check` looks again{_OR_BACK}"}
+    return Ending(Outcome.ROLLED_BACK, code, verdict, f"{_what(run)} is back and {words}", hint.get(code, ""))
 
 
 def _stepped(run: Happened) -> Ending:

@@ -143,3 +143,27 @@ def test_what_was_withdrawn_by_tag_alone_is_not_gone_to_when_the_ledger_is_back(
     assert (done.code, done.document["way_back"]["release"]) == (0, ids[first])
     back = world.run("rollback")
     assert (back.code, back.document["release"]["sha"]) == (0, first)
+
+
+def test_what_cannot_go_back_by_itself_is_not_told_to(world: World) -> None:
+    sha = world.commit("first")
+    assert world.run("deploy").code == 0
+    world.commit("second")
+    assert world.run("deploy").code == 0
+    for key in ("api", "web"):
+        image = world.sim.ecr.repositories[f"shop/{key}"].find({"imageTag": sha})
+        assert image is not None
+        world.sim.image(image.digest, sick())
+    done = world.run("rollback")
+    assert (done.code, done.document["way_back"]["ready"]) == (11, False)
+    hint = done.people.splitlines()[-1]
+    assert "`deploykit rollback` goes back" not in hint
+    assert hint.startswith("  → `deploykit history` lists the releases, `deploykit rollback --to SHA` goes to one")
+
+
+def test_a_first_release_that_is_left_unhealthy_is_not_told_to_go_back(world: World) -> None:
+    world.commit("first", web=sick())
+    done = world.run("deploy", "--no-rollback")
+    assert (done.code, done.document["way_back"]["ready"]) == (11, False)
+    assert "`deploykit rollback` goes back" not in done.document["error"]["hint"]
+    assert "`deploykit rollback --to SHA` goes to one you name" in done.document["error"]["hint"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from deploykit.config.schema import Configuration
+from deploykit.deploy.conclude import without_way_back
 from deploykit.deploy.migrating.across import crossed
 from deploykit.deploy.orders import Edges
 from deploykit.deploy.returning.choose import NoTarget, choose
@@ -52,4 +53,5 @@ def with_way_back(
     known |= {entry.id: entry for entry in entries[:1]}
     live = {key: Live(service.task_definition) for key, service in report.services.items() if service.task_definition}
     newest_first = sorted(known.values(), key=lambda entry: entry.id, reverse=True)
-    return replace(report, way_back=way_back(configuration, edges.aws, newest_first, live))
+    found = way_back(configuration, edges.aws, newest_first, live)
+    return replace(report, way_back=found, hint=report.hint if found.ready else without_way_back(report.hint))
