@@ -34,13 +34,14 @@ def build_only(order: DeployOrder, edges: Edges) -> RunReport:
     else:
         steps.skip("build")
     commit = look.source.commit
+    push_it = order.then("push", *(["--rebuild"] if order.rebuild else []))
     return RunReport(
         outcome=Outcome.DEPLOYED if missing else Outcome.UNCHANGED,
         exit_code=ExitCode.OK,
         release=ReleaseSummary(None, commit.tag),
         steps=tuple(steps.taken),
         message=f"{commit.short}: built {', '.join(missing) or 'nothing: the registry has every image'}",
-        hint=f"`deploykit push{' --rebuild' if order.rebuild else ''}` brings it to the registry" if missing else "",
+        hint=f"{push_it} brings it to the registry" if missing else "",
     )
 
 
@@ -65,7 +66,7 @@ def push_only(order: DeployOrder, edges: Edges) -> RunReport:
         },
         steps=tuple(steps.taken),
         message=f"{commit.short}: pushed {', '.join(missing) or 'nothing: the registry has every image'}",
-        hint="`deploykit rollout` brings it to ECS",
+        hint=f"{order.then('rollout')} brings it to ECS",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -37,6 +38,13 @@ class DeployOrder:
     deadline: float = 1800.0  # seconds for everything after the push
     command: str = "deploy"
     again: str = "deploykit deploy"  # the command line that goes on with this order
+
+    def then(self, step: str, *options: str) -> str:
+        """The command line of the runbook step that goes on with the same commit and services."""
+        words = ["deploykit", step, *self.services]
+        words += ["--sha", self.revision] if self.revision is not None else []
+        words += ["--allow-dirty"] if self.allow_dirty else []
+        return f"`{shlex.join([*words, *options])}`"
 
 
 @dataclass(frozen=True)

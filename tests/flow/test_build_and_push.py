@@ -53,6 +53,17 @@ def test_what_the_registry_has_by_content_is_neither_built_nor_pushed_for_anothe
         assert "the registry has every image" in done.people
 
 
+def test_each_step_says_which_one_goes_on_with_the_same_commit_and_services(made: EngineShop) -> None:
+    world = made.world
+    sha = made.committed("api", "web")
+    made.committed("web")
+    for step_before, step_after in (("build", "push"), ("push", "rollout")):
+        done = world.run(step_before, "web", "--sha", sha, "-e", "dev")
+        assert done.code == 0, done.people
+        assert f"`deploykit {step_after} --env dev web --sha {sha}`" in done.people
+    assert world.run("rollout", "web", "--sha", sha).document["services"]["web"]["sha"] == sha
+
+
 def test_push_without_build_says_what_to_type(made: EngineShop) -> None:
     world = made.world
     sha = made.committed("api", "web")
@@ -95,7 +106,7 @@ def test_a_rebuild_is_pushed_beside_what_it_replaces(made: EngineShop) -> None:
     line = next(line for line in built.people.splitlines() if "docker build" in line or "buildx build" in line)
     assert "--no-cache" in line
     assert "--pull" in line
-    assert "push --rebuild" in built.people
+    assert "`deploykit push web --rebuild`" in built.people
     assert world.run("push", "web", "--rebuild").code == 0
     assert f"{sha}-r1" in made.tags("shop/web")
     first, second = sorted(made.content_tags("shop/web"))

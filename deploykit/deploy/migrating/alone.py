@@ -32,6 +32,7 @@ def migrate_only(order: DeployOrder, edges: Edges) -> RunReport:
     """
     configuration, steps = order.configuration, Steps(edges.clock, edges.progress)
     wanted = _with_migration(order)
+    roll_out = order.then("rollout")
     order = replace(order, services=wanted)
     if not wanted:
         return RunReport(Outcome.UNCHANGED, ExitCode.OK, ReleaseSummary(None, None), message="no service has `migrate`")
@@ -61,7 +62,7 @@ def migrate_only(order: DeployOrder, edges: Edges) -> RunReport:
     record.open()
     outcome = Outcome.FAILED
     try:
-        ending = _ending(migrating) if migrating.run(steps, deadline) else migrating.ending()
+        ending = _ending(migrating, roll_out) if migrating.run(steps, deadline) else migrating.ending()
         outcome = ending.outcome
     except KeyboardInterrupt as interrupt:
         outcome = Outcome.INTERRUPTED
@@ -100,9 +101,9 @@ def _why(migrating: Migrating) -> str:
     return "; ".join(f"{item.service}: {item.reason}" for item in migrating.planned)
 
 
-def _ending(migrating: Migrating) -> Ending:
+def _ending(migrating: Migrating, roll_out: str) -> Ending:
     message = f"migrated {', '.join(migrating.done)}"
-    return Ending(Outcome.DEPLOYED, ExitCode.OK, None, message, "`deploykit rollout` brings the images to ECS")
+    return Ending(Outcome.DEPLOYED, ExitCode.OK, None, message, f"{roll_out} brings the images to ECS")
 
 
 def _report(ending: Ending, plan: Plan, migrating: Migrating, steps: Steps, release: str | None) -> RunReport:
