@@ -43,5 +43,5 @@ def run_one(
 
 def shown(run: Run, report: RunReport) -> Result:
     """A run's report as a command's result."""
-    lines = summary.of_run(report, run.command, run.style, run.environment)
+    lines = summary.of_run(report, run.command, run.style, run.environment, run.seconds)
     return Result(report.exit_code, documents.run_part(report), lines)

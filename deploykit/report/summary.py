@@ -25,8 +25,11 @@ _NOT_FINE = (EndpointClass.REGRESSION, EndpointClass.PRE_EXISTING, EndpointClass
 _MOST_FAILURES = 3
 
 
-def of_run(report: RunReport, command: str, style: Style, environment: str | None) -> list[str]:
-    """What people read last, best fit for narrow terminals: short lines, the most important one at the end."""
+def of_run(report: RunReport, command: str, style: Style, environment: str | None, seconds: float) -> list[str]:
+    """What people read last, best fit for narrow terminals: short lines, the most important one at the end.
+
+    ``seconds``: how long the whole run took; its steps do not add up to that, as an undo has steps of its own.
+    """
     lines = [""]
     lines += _services(report.services, style)
     lines += _checks(report.checks, style)
@@ -35,7 +38,7 @@ def of_run(report: RunReport, command: str, style: Style, environment: str | Non
     if len(lines) > 1:
         lines.append("")
     hint = report.hint or _next(report, environment)
-    ending = _ending(report, command, style)
+    ending = _ending(report, command, style, seconds)
     if report.exit_code == ExitCode.INTERRUPTED and hint:
         return [*lines, f"{ending}; {hint}"]  # one last line: what was left and which command continues
     lines.append(ending)
@@ -54,13 +57,12 @@ def _way_back(back: WayBack | None, style: Style) -> list[str]:
     return [f"  way back: {style.warn('not ready')}{release}, because {'; '.join(back.problems)}"]
 
 
-def _ending(report: RunReport, command: str, style: Style) -> str:
+def _ending(report: RunReport, command: str, style: Style, seconds: float) -> str:
     said = report.message or (_WHEN_PUT_BACK if report.exit_code == ExitCode.ROLLED_BACK else _OUTCOME[report.outcome])
     if not report.message and report.release.verdict is not None and report.exit_code == ExitCode.OK:
         said += f", {report.release.verdict.value}"
-    took = sum(step.seconds for step in report.steps)
-    took_text = f" ({spoken(took)})" if took >= 1 else ""
-    return f"{_paint(report.exit_code, style)(command)}: {said}{took_text}"
+    took = f" ({spoken(seconds)})" if seconds >= 1 else ""
+    return f"{_paint(report.exit_code, style)(command)}: {said}{took}"
 
 
 def _paint(code: int, style: Style) -> Callable[[str], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deploykit.report.summary import spoken
 from tests.flow.world import World, sick
 
 
@@ -35,3 +36,14 @@ def test_a_service_that_is_gone_does_not_keep_the_others_on_the_bad_release(worl
     assert world.running("api") == "dev-api:2"
     [found] = [finding for finding in done.document["findings"] if finding["id"] == "not-put-back"]
     assert found["summary"].startswith("service web could not be put back: ")
+
+
+def test_the_time_that_a_run_took_counts_the_caches_of_its_undo_once(world: World) -> None:
+    world.commit("first")
+    assert world.run("deploy").code == 0
+    world.commit("second", web=sick())
+    done = world.run("deploy")
+    assert done.code == 10
+    steps = {step["name"]: step["seconds"] for step in done.document["steps"]}
+    assert steps["undo"] > steps["invalidate"] > 60
+    assert f"({spoken(done.document['seconds'])})" in done.people.splitlines()[-1]
