@@ -16,7 +16,7 @@ from deploykit.deploy.migrating.alone import migrate_only
 from deploykit.deploy.migrating.decide import left_out, migrations_of
 from deploykit.deploy.observe import observe
 from deploykit.deploy.orders import DeployOrder, Edges
-from deploykit.deploy.outlook import decided, look, look_again, plan_of, refusals, releases
+from deploykit.deploy.outlook import decided, look, look_again, plan_of, refusals
 from deploykit.deploy.preflight import preflight, refuse
 from deploykit.deploy.record import Record, Steps
 from deploykit.deploy.returning.run import rollback as rollback
@@ -78,8 +78,7 @@ def _release(order: DeployOrder, edges: Edges, intent: Intent) -> RunReport:
     observed = look_again(order, edges, seen) if built else seen.observed
     plan, unfinished = plan_of(order, edges, seen, observed, supplies)
     if plan.empty:
-        known = releases(order, edges, seen)
-        return with_way_back(unchanged(plan, steps, seen.ledger), order.configuration, edges, known)
+        return with_way_back(unchanged(plan, steps, seen.ledger), order.configuration, edges, seen.ledger.entries)
     ahead = preflight(order.configuration, edges.aws, plan)
     for warning in ahead.warnings:
         edges.progress.warn(warning)
@@ -91,4 +90,4 @@ def _release(order: DeployOrder, edges: Edges, intent: Intent) -> RunReport:
     if not intent.migrate:
         migrations = left_out(migrations)
     report = Execution(plan, intent, order.configuration, edges, record, steps, migrations).run()
-    return with_way_back(report, order.configuration, edges, [record.entry, *releases(order, edges, seen)])
+    return with_way_back(report, order.configuration, edges, [record.entry, *seen.ledger.entries])

@@ -9,7 +9,7 @@ from typing import Literal
 from deploykit.build.stock import Stock, rebuild_tag
 from deploykit.deploy.migrating.begun import begun_attempt
 from deploykit.deploy.orders import DeployOrder, Edges
-from deploykit.deploy.outlook import Outlook, decided, look_at, plan_of, planned_migrations, refusals, releases
+from deploykit.deploy.outlook import Outlook, decided, look_at, plan_of, planned_migrations, refusals
 from deploykit.deploy.patience import too_late, waits
 from deploykit.deploy.plan import first_to_last
 from deploykit.deploy.preflight import preflight
@@ -50,7 +50,7 @@ def plan(order: DeployOrder, edges: Edges) -> PlanReport:
     except FailedBefore as refusal:
         refused.append(refusal)
     ahead = preflight(order.configuration, edges.aws, made) if made else Startable()
-    back = way_back(order.configuration, edges.aws, releases(order, edges, seen), live_of(seen.observed))
+    back = way_back(order.configuration, edges.aws, seen.ledger.entries, live_of(seen.observed))
     return PlanReport(
         outcome=_outcome(made, supplies),
         sha=source.commit.tag,

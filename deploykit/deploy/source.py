@@ -14,7 +14,7 @@ from deploykit.errors import Refused
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import ObservedService
 from deploykit.model.progress import Progress
-from deploykit.model.release import Commit, Outcome
+from deploykit.model.release import Commit, Outcome, Verdict
 
 
 @dataclass(frozen=True)
@@ -79,20 +79,26 @@ def refuse_withdrawn(order: DeployOrder, commit: Commit, entries: Sequence[Ledge
     sha = commit.tag
     if order.allow_withdrawn:
         return
-    withdrawn = next((e for e in entries if e.kind == "deploy" and e.sha == sha and e.withdrawn_by), None)
+    of_commit = [entry for entry in entries if entry.kind == "deploy" and entry.sha == sha]
+    withdrawn = next((entry for entry in of_commit if _left(entry)), None)
     healthy_since = withdrawn and any(
-        e.kind == "deploy" and e.sha == sha and not e.withdrawn_by and e.id > withdrawn.id and e.verdict is not None
-        for e in entries
+        not _left(entry) and entry.id > withdrawn.id and entry.verdict is not None for entry in of_commit
     )
     if withdrawn is None or healthy_since:
         return
     rollback = next((e for e in entries if e.id == withdrawn.withdrawn_by), None)
     why = f" ({rollback.reason})" if rollback and rollback.reason else ""
     by = f" by {rollback.by}" if rollback else ""
+    which = f"rollback {withdrawn.withdrawn_by}" if withdrawn.withdrawn_by else "a rollback"
     raise Refused(
-        f"commit {sha[:7]} was withdrawn{by} with rollback {withdrawn.withdrawn_by}{why}",
+        f"commit {sha[:7]} was withdrawn{by} with {which}{why}",
         "deploy a commit that mends it, or --allow-withdrawn to release it all the same",
     )
+
+
+def _left(entry: LedgerEntry) -> bool:
+    """True where a rollback withdrew the release; tags tell it as a verdict, without by which."""
+    return bool(entry.withdrawn_by) or entry.verdict is Verdict.WITHDRAWN
 
 
 def unfinished(entries: Sequence[LedgerEntry], sha: str, tags: Mapping[str, str | None]) -> LedgerEntry | None:

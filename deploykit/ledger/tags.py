@@ -16,7 +16,7 @@ from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import TAG_ENVIRONMENT, Definition, ObservedService
 from deploykit.model.release import Outcome, ReleasedService, Verdict
 
-_PORTION = 8  # revisions of one family described at a time
+_PORTIONS = (3, 8)  # revisions of one family described at a time: first few, as most answers are among the newest
 AT_MOST = 200  # revisions of one family looked at
 
 Wanted = Callable[[Sequence[LedgerEntry]], str | None]
@@ -61,7 +61,8 @@ def tagged_releases(
     families = {key: _Family(aws, key, service, environment) for key, service in observed.items()}
     while True:
         arns = side_by_side({key: partial(family.following, at_most) for key, family in families.items()})
-        calls = {arn: partial(_describe, aws, arn) for arn in itertools.chain.from_iterable(arns.values())}
+        listed = itertools.chain.from_iterable(arns.values())
+        calls = {arn: partial(aws.remember, ("definition", arn), partial(_describe, aws, arn)) for arn in listed}
         found = side_by_side(calls)
         for key, family in families.items():
             family.add(found[arn] for arn in arns[key])
@@ -105,9 +106,10 @@ class _Family:
             family = self.observed.definition.family
             listed = [list_definitions(self.aws, family, status) for status in ("ACTIVE", "INACTIVE")]
             self._arns = heapq.merge(*listed, key=lambda arn: -revision_of(arn))
-        taken = list(itertools.islice(self._arns, min(_PORTION, at_most - self.seen)))
+        portion = _PORTIONS[1] if self.seen else _PORTIONS[0]
+        taken = list(itertools.islice(self._arns, min(portion, at_most - self.seen)))
         self.seen += len(taken)
-        self.exhausted = len(taken) < _PORTION or self.seen >= at_most
+        self.exhausted = len(taken) < portion or self.seen >= at_most
         return taken
 
     def add(self, definitions: Iterable[Definition | None]) -> None:
@@ -156,20 +158,27 @@ def _entry(identifier: str, environment: str, services: Mapping[str, Mapping[str
         by="",
         verdict=verdict,
         outcome=Outcome.DEPLOYED if verdict and (verdict.verified or verdict is Verdict.WITHDRAWN) else None,
-        services={key: _released(revision, identifier) for key, revision in ran.items()},
+        services={
+            key: _released(revision, identifier, _before(services[key], identifier)) for key, revision in ran.items()
+        },
     )
 
 
 def _ran(known: Mapping[str, Revision], release: str) -> Revision | None:
+    return known.get(release) or _before(known, release)
+
+
+def _before(known: Mapping[str, Revision], release: str) -> Revision | None:
+    """What a service ran before a release: the newest revision until then that was proven, or that runs."""
     earlier = [revision for revision in known.values() if revision.release < release and revision.counts]
-    return known.get(release) or max(earlier, key=lambda revision: revision.release, default=None)
+    return max(earlier, key=lambda revision: revision.release, default=None)
 
 
-def _released(revision: Revision, release: str) -> ReleasedService:
+def _released(revision: Revision, release: str, before: Revision | None) -> ReleasedService:
     digest = (revision.image or "").partition("@")[2] or None
-    return ReleasedService(
-        revision.service, revision.sha, revision.image, digest, revision.arn, None, revision.release == release
-    )
+    changed = revision.release == release
+    previous = before.arn if changed and before else None
+    return ReleasedService(revision.service, revision.sha, revision.image, digest, revision.arn, previous, changed)
 
 
 def _worst(verdicts: Sequence[Verdict | None]) -> Verdict | None:

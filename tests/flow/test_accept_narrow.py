@@ -115,8 +115,9 @@ def test_history_and_the_measures_fit(used: World, monkeypatch: pytest.MonkeyPat
     fits(lines, *rows, releases[0]["reason"])
     _, lines = seen(used, monkeypatch, "history", "--stats")
     fits(
-        lines, "deployments: 2 (1 healthy, 1 withdrawn)", "deployment frequency one in 25 h",
-        "change lead time", "change fail rate 50 %: only 2, which says little", "1 of 2 undone, not healthy, or withdrawn later", "failed deployment recovery time",
+        lines, "deployments: 2 (1 healthy, 1 withdrawn)", "deployment frequency one in 25 h", "change lead time",
+        "change fail rate 50 %: only 2, which says little", "1 of 2 undone, not healthy, or withdrawn later",
+        "failed deployment recovery time",
     )  # fmt: skip
 
 
