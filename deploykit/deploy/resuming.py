@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from deploykit.config.schema import Configuration
@@ -31,4 +32,5 @@ def resumed(plan: Plan, configuration: Configuration, ledger: Ledger, edges: Edg
     }
     before = side_by_side({key: partial(describe_definition, edges.aws, arn) for key, arn in arns.items()})
     edges.progress.say(f"going on with release {entry.id}, which was not judged")
-    return resume(plan, configuration, entry, before), entry
+    # what the step `rollout` began becomes a release by being judged
+    return resume(plan, configuration, entry, before), replace(entry, kind=plan.kind, command="deploy")

@@ -102,17 +102,22 @@ def _left(entry: LedgerEntry) -> bool:
 
 
 def unfinished(entries: Sequence[LedgerEntry], sha: str, tags: Mapping[str, str | None]) -> LedgerEntry | None:
-    """The entry that the next deploy of ``sha`` goes on with: the newest release, killed or not judged.
+    """The entry that the next deploy of ``sha`` goes on with: the newest release, not judged yet.
 
     ``tags``: the release that each live definition is tagged with.  An entry that nothing runs of any more (it was
     killed before its first rollout) is left behind, unless it had begun a migration: the baseline in it is older than
     what that may have changed.
     """
-    deploys = [entry for entry in entries if entry.kind in ("deploy", "rollback")]
-    newest = deploys[0] if deploys else None
-    if newest is None or newest.kind != "deploy" or newest.sha != sha or newest.withdrawn_by:
+    releases = [entry for entry in entries if entry.kind in ("deploy", "rollback") or _rolled_out(entry)]
+    newest = releases[0] if releases else None
+    if newest is None or newest.kind == "rollback" or newest.sha != sha or _left(newest):
         return None
     judged = newest.verdict is not None and newest.verdict.final
     migrating = any(record.release == newest.id for record in newest.migrations.values())
-    cut_off = migrating and newest.outcome in (None, Outcome.INTERRUPTED)
+    cut_off = migrating and newest.kind == "deploy" and newest.outcome in (None, Outcome.INTERRUPTED)
     return newest if not judged and (cut_off or newest.id in tags.values()) else None
+
+
+def _rolled_out(entry: LedgerEntry) -> bool:
+    """True for the step `rollout` by itself, which brings a commit to run and judges nothing."""
+    return entry.kind == "step" and any(service.changed for service in entry.services.values())

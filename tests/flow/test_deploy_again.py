@@ -169,3 +169,32 @@ def test_an_interrupted_rollback_is_continued_by_name_and_goes_no_further_back(w
     again = world.run("rollback", "--to", second[:12])
     assert (again.code, {s["sha"] for s in again.document["services"].values()}) == (0, {second})
     assert first != second
+
+
+def test_a_rollout_by_itself_is_judged_by_the_next_deploy_and_becomes_a_release(world: World) -> None:
+    world.commit("first")
+    world.run("deploy")
+    second = world.commit("second")
+    assert world.run("rollout").code == 0
+    plan = world.run("plan").document
+    assert plan["continues"]
+    judged = world.run("deploy")
+    assert (judged.code, judged.document["release"]["verdict"]) == (0, "healthy"), judged.people
+    assert [call for call in judged.calls if call in ("RegisterTaskDefinition", "UpdateService")] == []
+    newest, _ = world.run("history").document["releases"]
+    assert (newest["id"], newest["kind"], newest["verdict"]) == (plan["continues"], "deploy", "healthy")
+    world.commit("third")
+    world.run("deploy")
+    assert world.run("rollback").document["release"]["sha"] == second
+
+
+def test_a_rollout_by_itself_that_answers_wrongly_is_put_back_by_the_deploy_that_judges_it(world: World) -> None:
+    world.commit("first")
+    world.run("deploy")
+    before = world.running("api"), world.running("web")
+    world.commit("second", api=sick())
+    assert world.run("rollout").code == 0
+    judged = world.run("deploy")
+    assert (judged.code, judged.document["outcome"]) == (10, "rolled_back"), judged.people
+    assert "nobody asked before this release began" in judged.people
+    assert (world.running("api"), world.running("web")) == before

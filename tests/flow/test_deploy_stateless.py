@@ -1,4 +1,4 @@
-"""Without `state`, the tags of task definitions are the memory: they refuse the same, and nothing unproven is proven."""
+"""Without `state`, tags on task definitions are the memory: they refuse the same, and prove nothing by themselves."""
 
 from __future__ import annotations
 
