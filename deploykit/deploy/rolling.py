@@ -67,12 +67,9 @@ class Rolling:
 
     @property
     def served(self) -> set[str]:
-        """The services whose new tasks may have answered requests: all that were begun, save those that crashed."""
-        return {
-            key
-            for key in self.forward.begun
-            if not (key in self.forward.ended and self.forward.ended[key].failure is not None)
-        }
+        """The services whose new tasks may have answered requests: all that were begun, unless they crashed first."""
+        ends = self.forward.ended
+        return {key for key in self.forward.begun if key not in ends or ends[key].served}
 
     def left(self) -> str:
         """Who runs what, in one line: for people whose run ended in between."""

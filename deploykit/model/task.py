@@ -35,6 +35,7 @@ class Task:
     stop_reason: str
     containers: tuple[TaskContainer, ...]
     addresses: tuple[str, ...]  # private IPv4
+    started: datetime | None = None  # when its containers ran; None where they never did
 
     @property
     def id(self) -> str:

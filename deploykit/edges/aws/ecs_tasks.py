@@ -84,6 +84,7 @@ def _task(task: Mapping[str, Any]) -> Task:
         task_definition=task["taskDefinitionArn"],
         status=task.get("lastStatus") or "",
         created=task.get("createdAt"),
+        started=task.get("startedAt"),
         ended=min(moments) if moments else None,
         stop_code=task.get("stopCode") or "",
         stop_reason=task.get("stoppedReason") or "",

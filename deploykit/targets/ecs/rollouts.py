@@ -23,6 +23,10 @@ from deploykit.targets.ecs.stand import Sight, Stand, look, needs_record, togeth
 from deploykit.targets.ecs.verify import verify
 from deploykit.targets.ecs.watched import Begun, Watched
 
+# Seconds for which a task runs at least before the load balancer sends it requests: a target is healthy after its first
+# good check, and checks are 5 to 300 s apart.
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
+_ANSWERS_AFTER = 5.0
 _SLOWEST = 30.0  # seconds between polls while AWS throttles or cannot be reached
 
 
@@ -36,6 +40,15 @@ class RolloutEnd:
     failure: TaskFailure | None = None
     last_words: tuple[str, ...] = ()
     desired: int = 0
+    running: int = 0  # tasks of it that ran when it ended
+
+    @property
+    def served(self) -> bool:
+        """True where its tasks may have answered requests, and so may have filled a cache."""
+        if self.failure is None or self.running:
+            return True
+        started, ended = self.failure.task.started, self.failure.task.ended
+        return bool(started and ended and (ended - started).total_seconds() >= _ANSWERS_AFTER)
 
     @property
     def good(self) -> bool:
@@ -146,7 +159,8 @@ class Rollouts:
             # tasks may crash after ECS has called the rollout complete, which it never takes back
             if item.may_have_failed(sight, now) and (crash := self._crash(item, sight, self.crash_after)):
                 words = last_words(self.aws, begun.definition, crash)
-                self._end(item, RolloutEnd(begun, Stand.CRASHED, crash.reason, crash, words, state.desired))
+                running = sight.rollout.running if sight.rollout else 0
+                self._end(item, RolloutEnd(begun, Stand.CRASHED, crash.reason, crash, words, state.desired, running))
         else:
             crash = self._crash(item, sight, 1)
             words = last_words(self.aws, begun.definition, crash) if crash else ()

@@ -1,9 +1,10 @@
-"""An undo of which AWS refuses a part: the other services are put back all the same, and who runs what is said."""
+"""What an undo puts back: every service that AWS lets it, and the caches that may have been filled meanwhile."""
 
 from __future__ import annotations
 
 from deploykit.report.summary import spoken
-from tests.flow.world import World, sick
+from tests.flow.test_scenarios_blocked import protect
+from tests.flow.world import World, crashing, healthy, sick
 
 
 def test_a_service_that_cannot_be_put_back_does_not_keep_the_others_on_the_bad_release(world: World) -> None:
@@ -47,3 +48,22 @@ def test_the_time_that_a_run_took_counts_the_caches_of_its_undo_once(world: Worl
     steps = {step["name"]: step["seconds"] for step in done.document["steps"]}
     assert steps["undo"] > steps["invalidate"] > 60
     assert f"({spoken(done.document['seconds'])})" in done.people.splitlines()[-1]
+
+
+def test_tasks_that_answered_before_they_crashed_may_have_filled_a_cache(world: World) -> None:
+    world.commit("first")
+    assert world.run("deploy").code == 0
+    protect(world, "web", minutes=60)  # the rollout cannot end before the new tasks do
+    world.commit("second", web=healthy(exits=(14.0, 1)))
+    done = world.run("deploy")
+    assert (done.code, done.document["findings"][0]["id"]) == (10, "program-crash")
+    assert done.count("CreateInvalidation") == 1
+
+
+def test_tasks_that_crash_before_they_can_answer_filled_no_cache(world: World) -> None:
+    world.commit("first")
+    assert world.run("deploy").code == 0
+    world.commit("second", web=crashing())
+    done = world.run("deploy")
+    assert (done.code, done.document["findings"][0]["id"]) == (10, "program-crash")
+    assert done.count("CreateInvalidation") == 0
