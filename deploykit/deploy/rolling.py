@@ -82,6 +82,8 @@ class Rolling:
         begun, end = self.forward.begun.get(key), self.forward.ended.get(key)
         if begun is None:
             return f"{key} untouched"
+        if key in self.superseded:
+            return f"{key} was taken over on its way to {short(begun.definition.arn)}"
         if key in self._stopped:
             return f"{key} was stopped on its way to {short(begun.definition.arn)}"
         return f"{key} {'runs' if end and end.good else 'is on its way to'} {short(begun.definition.arn)}"

@@ -118,7 +118,9 @@ def test_another_rollout_that_takes_over_is_left_alone(world: World) -> None:
 
     world.sim.clock.after(30, take_over)
     done = world.run("deploy")
-    says = "another rollout took over api (api is on its way to dev-api:3, web untouched); nothing was undone"
+    says = (
+        "another rollout took over api (api was taken over on its way to dev-api:3, web untouched); nothing was undone"
+    )
     assert_end(done, 130, "interrupted", says, (30, 60), {**BEGUN, "StopServiceDeployment": 0}, 32)
     assert world.running("api") == "dev-api:1"
     assert len(done.calls) <= 80

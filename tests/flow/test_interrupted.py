@@ -79,3 +79,16 @@ def test_an_interrupted_rollback_to_uncommitted_changes_names_them_whole(world: 
     assert world.command("deploy").code == 0
     done = interrupted(world, 10, "rollback", "--to", tag)
     assert f"`deploykit rollback --to {tag}` continues" in done.document["error"]["hint"]
+
+
+def test_a_rollback_that_another_rollout_took_over_says_so_and_is_continued_as_a_rollback(world: World) -> None:
+    first, _ = released_twice(world)
+
+    def take_over() -> None:
+        world.sim.ecs.update_service({"cluster": "dev", "service": "dev-api", "taskDefinition": "dev-api:3"})
+
+    world.sim.clock.after(10, take_over)
+    done = world.command("rollback")
+    assert (done.code, done.document["outcome"]) == (130, "interrupted")
+    assert "(api was taken over on its way to dev-api:2, web untouched)" in done.document["error"]["message"]
+    assert f"`deploykit rollback --to {first[:12]}` continues once it is over" in done.document["error"]["hint"]

@@ -173,7 +173,9 @@ def test_two_rollouts_that_others_begin_meanwhile_are_left_to_them(world: World)
     world.sim.clock.after(20, lambda: by_hand(world, "api", "dev-api:1"))
     world.sim.clock.after(22, lambda: by_hand(world, "api", "dev-api:2"))
     done = world.run("deploy")
-    says = "another rollout took over api (api is on its way to dev-api:3, web untouched); nothing was undone"
+    says = (
+        "another rollout took over api (api was taken over on its way to dev-api:3, web untouched); nothing was undone"
+    )
     assert_end(done, 130, "interrupted", says, (20, 40), {**BEGUN, "StopServiceDeployment": 0}, 32)
     world.sim.clock.advance(120)
     assert (world.running("api"), world.running("web")) == ("dev-api:2", "dev-web:2")
