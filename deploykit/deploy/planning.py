@@ -24,6 +24,7 @@ from deploykit.model.migration import PlannedMigration
 from deploykit.model.observed import ObservedService
 from deploykit.model.plan import Change, Plan, Supply
 from deploykit.model.planned import PlannedField, PlannedService, PlannedTask, PlanReport
+from deploykit.model.progress import Progress, Silent
 from deploykit.targets.ecs.definition import registration, short
 from deploykit.targets.ecs.diff import differences
 from deploykit.targets.migration import tasks_of
@@ -35,11 +36,13 @@ def plan(order: DeployOrder, edges: Edges) -> PlanReport:
     Raises: OutOfReach; FailedBefore without a commit to plan for.
     """
     order = replace(order, command="deploy")  # whose plan it is
+    noted = _Noted(edges.progress)
+    edges = replace(edges, progress=noted)
     source = identify(order, chosen_services(order.configuration, order.services))
     try:
         seen = look_at(source, order, edges)
     except FailedBefore as refusal:  # AWS could be looked at, and something that must be there is not
-        return PlanReport("unchanged", source.commit.tag, {}, refusals=(_said(refusal),))
+        return PlanReport("unchanged", source.commit.tag, {}, refusals=(_said(refusal),), warnings=noted.warnings)
     refused: list[DeploykitError] = [*refusals(order, edges, seen)]
     supplies: dict[str, Supply] = {}
     made: Plan | None = None
@@ -58,11 +61,29 @@ def plan(order: DeployOrder, edges: Edges) -> PlanReport:
         migrations=_migrations(order, edges, seen, made) if made else (),
         invalidations=made.invalidations if made else (),
         refusals=(*map(_said, refused), *ahead.problems, *_too_late(order, made)),
-        warnings=(*_warnings(seen), *ahead.warnings),
+        warnings=(*_warnings(seen), *ahead.warnings, *noted.warnings),
         way_back=back,
         order=tuple(key for key in first_to_last(made.order) if _rolls_out(key, made)) if made else (),
         continues=unfinished.id if unfinished else None,
     )
+
+
+class _Noted(Silent):
+    """Keeps what is warned of on the way, which belongs into the plan; passes the rest on."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._warned: dict[str, None] = {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(self._warned)
+
+    def say(self, text: str, subject: str = "") -> None:
+        self._progress.say(text, subject)
+
+    def warn(self, text: str, subject: str = "") -> None:
+        self._warned[f"{subject}: {text}" if subject else text] = None
 
 
 def _too_late(order: DeployOrder, plan: Plan | None) -> tuple[str, ...]:

@@ -221,3 +221,13 @@ def test_a_denial_of_pushes_counts_for_this_run_s_own_role_only(world: World) ->
     world.git("commit", "-qm", "first")
     assert tagged_anew("somebody-else")["refusals"] == []
     assert "ecr:PutImage" in tagged_anew("tests")["refusals"][0]
+
+
+def test_what_plan_could_not_look_for_on_the_way_is_in_its_document_and_said_once(world: World) -> None:
+    world.commit("first")
+    world.sim.faults.deny("ListTaskDefinitions", service="ecs")
+    done = world.run("plan")
+    assert done.code == 0
+    (warning,) = [text for text in done.document["warnings"] if "ecs:ListTaskDefinitions" in text]
+    assert warning.startswith("revisions that nothing runs yet are not looked for")
+    assert done.people.count("revisions that nothing runs yet") == 1
