@@ -19,7 +19,7 @@ KEPT = "shop-api-linux-amd64"
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EngineShop]:
     if find_docker().builder is Builder.CLASSIC:
-        pytest.skip("the classic builder keeps no cache: tests/unit/test_build_cache.py")
+        pytest.skip("the classic builder keeps no cache: tests/wire/test_build_cache.py")
     with engine_shop(tmp_path / "shop", monkeypatch) as shop:
         shop.configured("[cdn.site]", '[build]\ncache = "registry:shop/cache"\n\n[cdn.site]')
         for key in ("api", "web"):

@@ -117,7 +117,7 @@ def test_paths_that_cloudfront_refuses_are_found_before_anything_is_sent(world: 
     assert done.changing == []
 
 
-def test_ten_services_are_polled_with_one_call(world: World) -> None:
+def test_services_side_by_side_are_polled_with_one_call(world: World) -> None:
     world.commit("first", healthy(start=20.0))
     text = (world.folder / "deploykit.toml").read_text()
     (world.folder / "deploykit.toml").write_text(text.replace('depends_on = ["api"]\n', ""))
@@ -129,7 +129,7 @@ def test_ten_services_are_polled_with_one_call(world: World) -> None:
     calls = {**BOTH, "CreateInvalidation": 0}
     assert_end(done, 0, "deployed", "rolled out", (40, 70), calls, 35)
     polls = [call for call in world.sim.calls if call.operation == "DescribeServices"]
-    assert all(sorted(call.params["services"]) == ["dev-api", "dev-web"] for call in polls[:10])
+    assert {tuple(sorted(call.params["services"])) for call in polls[:10]} == {("dev-api", "dev-web")}
 
 
 def test_a_deploy_of_one_service_leaves_the_other_alone(world: World) -> None:

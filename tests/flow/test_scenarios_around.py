@@ -202,7 +202,7 @@ def test_scheduled_scaling_during_the_rollout_is_waited_for_and_stays(world: Wor
     assert_end(done, 0, "deployed", "released and healthy", (190, 260), BOTH, 40, "healthy")
     assert (live_tasks(world, "api"), live_tasks(world, "web")) == (desired, desired)
     updates = [call.params for call in world.sim.calls if call.operation == "UpdateService"]
-    assert all("desiredCount" not in params for params in updates)
+    assert ["desiredCount" in params for params in updates] == [False, False]
 
 
 def test_a_service_scaled_to_nothing_meanwhile_is_released_and_said_to_run_nothing(world: World) -> None:

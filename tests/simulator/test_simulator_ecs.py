@@ -12,7 +12,7 @@ import requests
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
 from tests.simulator import Behaviour, Simulator, clients
-from tests.unit.simulator_kit import Bench
+from tests.simulator.simulator_kit import Bench
 
 
 @pytest.fixture

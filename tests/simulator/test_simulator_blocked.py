@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulator import Simulator
-from tests.unit.simulator_kit import Bench
+from tests.simulator.simulator_kit import Bench
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.simulator import Behaviour, Simulator
-from tests.unit.simulator_kit import Bench
+from tests.simulator.simulator_kit import Bench
 
 BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 3}
 ORDER = [
