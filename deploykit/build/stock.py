@@ -44,6 +44,21 @@ class Stock:
     denied: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def commit_tag(self, commit: Commit, *, rebuild: bool) -> str:
+        """The tag that an image built now gets for its commit."""
+        return rebuild_tag(commit.tag, self.rebuilds + 1) if rebuild and self.named else commit.tag
+
+    def content_tag(self, *, rebuild: bool) -> str | None:
+        """The tag that an image built now gets for its content; None where that is not known."""
+        if self.key is None:
+            return None
+        return rebuild_tag(self.key.tag, self.rebuilds + 1) if rebuild else self.key.tag
+
+
+def warnings_of(stock: Mapping[str, Stock]) -> tuple[str, ...]:
+    """What could not be looked at, each once: services that share an image share its warnings."""
+    return tuple(dict.fromkeys(text for item in stock.values() for text in item.warnings))
+
 
 def find_stock(
     aws: Aws,

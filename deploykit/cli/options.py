@@ -139,7 +139,7 @@ def _share_options(parsed: Callable[..., Any], function: Callable[..., Any], ski
         inspect.Parameter(name, kind, annotation=annotation, default=default)
         for name, (annotation, default) in _SHARED.items()
     ]
-    parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # PEP 362
     parsed.__annotations__ = {p.name: p.annotation for p in parameters}
     parsed.__doc__ = function.__doc__
     parsed.__name__ = function.__name__

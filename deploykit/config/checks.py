@@ -86,7 +86,7 @@ with warnings.catch_warnings():
 
         status: Statuses = (200,)
         """The HTTP status, or a list of those allowed."""
-        json: dict[str, Annotated[Matched | Literally, Discriminator(_kind)]] = Field(default_factory=dict)  # type: ignore[assignment]
+        json: dict[str, Annotated[Matched | Literally, Discriminator(_kind)]] = Field(default_factory=dict)  # type: ignore[assignment]  # see above
         """Path into the JSON body (dotted, in quotes; list items by number) to a literal or a table of matchers."""
         contains: Text | None = None
         """Text that the body contains."""
@@ -102,7 +102,7 @@ with warnings.catch_warnings():
     class VersionCheck(Table):
         """Where an endpoint says which commit it runs: one of the two."""
 
-        json: Text | None = None  # type: ignore[assignment]
+        json: Text | None = None  # type: ignore[assignment]  # see above
         """Path into the JSON body, as under `expect`."""
         header: Text | None = None
         """Response header, in any case."""

@@ -18,10 +18,11 @@ def parse_duration(text: str) -> float:
 
 def parse_lookback(text: str) -> float:
     """Seconds back that ``text`` stands for: a duration, or days (``30d``, ``1d12h``). Raises ValueError as above."""
-    days, rest = re.fullmatch(r"(?:(\d{1,5})d)?(.*)", text, re.ASCII | re.DOTALL).groups()  # type: ignore[union-attr]
-    if not days:
+    days = re.match(r"(\d{1,5})d", text, re.ASCII)
+    if days is None:
         return parse_duration(text)
-    return int(days) * 86400.0 + (parse_duration(rest) if rest else 0.0)
+    rest = text[days.end() :]
+    return int(days[1]) * 86400.0 + (parse_duration(rest) if rest else 0.0)
 
 
 def format_duration(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from deploykit.build.stock import Stock
+from deploykit.build.stock import Stock, warnings_of
 from deploykit.deploy.observe import observe_existing, with_newer
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.record import Steps
@@ -82,7 +82,7 @@ def _look(order: DeployOrder, edges: Edges) -> _Look:
     source = identify_clean(order, chosen)
     observed = _what_runs(order, edges, chosen)
     stock = take_stock(order, edges, source, chosen, observed)
-    for warning in dict.fromkeys(text for item in stock.values() for text in item.warnings):
+    for warning in warnings_of(stock):
         edges.progress.warn(warning)
     if refused := image_refusals(order, source, stock, observed):
         raise refused[0]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from deploykit.build.sources import refuse_uncommitted
 from deploykit.build.stock import Stock
-from deploykit.config.schema import Configuration
 from deploykit.deploy.entries import Ledger, read_ledger
 from deploykit.deploy.migrating.begun import with_begun
 from deploykit.deploy.migrating.decide import migration_trees, migrations_of
@@ -15,18 +14,14 @@ from deploykit.deploy.observe import observe, refuse_other_environments, refuse_
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.plan import plan_deploy
 from deploykit.deploy.resuming import resumed
-from deploykit.deploy.returning.choose import Target, choose
-from deploykit.deploy.returning.releases import live_of
+from deploykit.deploy.returning.recorded import told_by_tags
 from deploykit.deploy.source import Source, chosen_services, identify, refuse_older, refuse_withdrawn
 from deploykit.deploy.supply import decide, image_refusals, take_stock
-from deploykit.errors import FailedBefore, OutOfReach, Refused
-from deploykit.ledger.tags import tagged_releases
+from deploykit.errors import FailedBefore, Refused
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.observed import ObservedService
 from deploykit.model.plan import Plan, Supply
-
-_REVISIONS = 24  # of each family, where tags have to tell which release is the way back
 
 
 @dataclass(frozen=True)
@@ -52,7 +47,7 @@ def look_at(source: Source, order: DeployOrder, edges: Edges) -> Outlook:
     observed = with_newer(observe(configuration, edges.aws), edges.aws, chosen, edges.progress)
     ledger = read_ledger(configuration, edges.aws, edges.progress)
     if ledger.store is None:
-        ledger = replace(ledger, entries=_told_by_tags(configuration, edges, observed))
+        ledger = replace(ledger, entries=told_by_tags(configuration, edges.aws, observed, edges.progress))
     stock = take_stock(order, edges, source, chosen, observed)
     return Outlook(chosen, source, observed, ledger, stock)
 
@@ -61,23 +56,6 @@ def look_again(order: DeployOrder, edges: Edges, seen: Outlook) -> Mapping[str, 
     """What runs by now: a build takes minutes, in which others may have released."""
     observed = observe(order.configuration, edges.aws, seen.observed)
     return with_newer(observed, edges.aws, seen.chosen, edges.progress)
-
-
-def _told_by_tags(
-    configuration: Configuration, edges: Edges, observed: Mapping[str, ObservedService]
-) -> tuple[LedgerEntry, ...]:
-    """The releases back to the one that `rollback` would go to; none, with a warning, where tags cannot be read."""
-    live = live_of(observed)
-
-    def wanted(known: Sequence[LedgerEntry]) -> str | None:
-        target = choose(known, live)
-        return target.release if isinstance(target, Target) else None
-
-    try:
-        return tagged_releases(edges.aws, observed, configuration.environment, wanted, _REVISIONS)
-    except (OutOfReach, FailedBefore) as trouble:
-        edges.progress.warn(f"earlier releases cannot be read from the tags of task definitions: {trouble.message}")
-        return ()
 
 
 def refusals(order: DeployOrder, edges: Edges, seen: Outlook) -> list[FailedBefore | Refused]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from deploykit.build.stock import Stock, rebuild_tag
+from deploykit.build.stock import Stock, warnings_of
 from deploykit.deploy.migrating.begun import begun_attempt
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.outlook import Outlook, decided, look_at, plan_of, planned_migrations, refusals
@@ -130,8 +130,7 @@ def _warnings(seen: Outlook) -> tuple[str, ...]:
         f"{found.service}: {found.path} is {found.running}, and the last release left {found.released}"
         for found in drift(seen.ledger.entries, seen.observed)
     ]
-    unseen = dict.fromkeys(text for item in seen.stock.values() for text in item.warnings)
-    return (*newer, *drifted, *unseen)
+    return (*newer, *drifted, *warnings_of(seen.stock))
 
 
 def _outcome(plan: Plan | None, supplies: Mapping[str, Supply]) -> Literal["changes", "unchanged"]:
@@ -180,7 +179,5 @@ def _tags(order: DeployOrder, seen: Outlook, stock: Stock, supply: Supply, *, ch
     commit = seen.source.commit.tag
     if supply.action != "build":
         return (commit,) if changed and not supply.named and supply.image.tag != commit else ()
-    if stock.key is None:
-        return (supply.image.tag,)
-    content = rebuild_tag(stock.key.tag, stock.rebuilds + 1) if order.rebuild else stock.key.tag
-    return (supply.image.tag, content)
+    content = stock.content_tag(rebuild=order.rebuild)
+    return (supply.image.tag,) if content is None else (supply.image.tag, content)

@@ -14,7 +14,7 @@ from deploykit.build.images import Wanted, build_images, service_uri
 from deploykit.build.platforms import platform_of
 from deploykit.build.push import push_images
 from deploykit.build.sources import built_services
-from deploykit.build.stock import Stock, find_stock, rebuild_tag
+from deploykit.build.stock import Stock, find_stock, warnings_of
 from deploykit.build.usable import refuse_differing, unusable
 from deploykit.deploy.orders import DeployOrder, Edges
 from deploykit.deploy.record import Steps
@@ -82,7 +82,7 @@ def decide(
             supplies[key] = Supply("reuse", item.image, item.named, why)
             continue
         service = order.configuration.services[item.owner]
-        tag = _tag(source.commit, item, order.rebuild)
+        tag = item.commit_tag(source.commit, rebuild=order.rebuild)
         why = "--rebuild" if order.rebuild else "its content is not in the registry"
         supplies[key] = Supply(
             "build", Image(service.repository, service_uri(order.configuration, service), tag, ""), True, why
@@ -103,7 +103,7 @@ def bring(
     Where nothing is, neither Docker nor the network to a registry is needed.
     Raises: FailedBefore (build, push), OutOfReach (Docker, registry, permission).
     """
-    for warning in dict.fromkeys(warning for item in stock.values() for warning in item.warnings):
+    for warning in warnings_of(stock):
         edges.progress.warn(warning)
     if not to_build(stock, supplies):
         steps.skip("build")
@@ -166,10 +166,9 @@ def push(
     images = push_images(
         docker, edges.aws, order.configuration, wanted, edges.progress, built=built, environment=edges.environ
     )
-    rebuilds = {item.owner: item.rebuilds for item in stock.values()}
-    for owner, want in wanted.items():
-        if want.content is not None:
-            content = rebuild_tag(want.content.tag, rebuilds[owner] + 1) if order.rebuild else want.content.tag
+    of_owner = {item.owner: item for item in stock.values()}
+    for owner in wanted:
+        if (content := of_owner[owner].content_tag(rebuild=order.rebuild)) is not None:
             images[owner] = _known_as(content, images[owner], owner, edges)
     pushed = {key: images[stock[key].owner] for key, supply in supplies.items() if supply.action == "build"}
     return {key: replace(s, image=pushed[key]) if key in pushed else s for key, s in supplies.items()}
@@ -212,7 +211,3 @@ def _kept(order: DeployOrder, item: Stock, observed: ObservedService | None) -> 
 
 def _unusable(order: DeployOrder, item: Stock, commit: Commit) -> list[FailedBefore]:
     return unusable(item, commit, order.configuration.services[item.owner].repository)
-
-
-def _tag(commit: Commit, item: Stock, rebuild: bool) -> str:
-    return rebuild_tag(commit.tag, item.rebuilds + 1) if rebuild and item.named else commit.tag

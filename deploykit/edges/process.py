@@ -66,7 +66,7 @@ class Children:
         """
         lines: list[str] = []
         with self._child(_bound_to_us(_found(argv, env)), env, subprocess.STDOUT) as child:
-            assert child.stdout is not None  # noqa: S101 - asked for with PIPE
+            assert child.stdout is not None  # noqa: S101 (asked for with PIPE)
             for line in child.stdout:
                 lines.append(line)
                 on_line(line.rstrip("\n"))

@@ -58,7 +58,7 @@ class Account:
     def __getitem__(self, service: str) -> Any:
         if service not in self._clients:
             settings = Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"})
-            self._clients[service] = self._session.client(  # type: ignore[call-overload]
+            self._clients[service] = self._session.client(  # type: ignore[call-overload]  # any service
                 service, endpoint_url=self._endpoint, config=settings
             )
         return self._clients[service]

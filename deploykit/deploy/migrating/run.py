@@ -203,7 +203,7 @@ class Migrating:
     def _note(self, item: PlannedMigration, **facts: object) -> None:
         known = self.record.entry.migrations.get(item.service)
         if known is not None and known.release == self.record.entry.id:
-            changed = replace(known, **facts)  # type: ignore[arg-type]
+            changed = replace(known, **facts)  # type: ignore[arg-type]  # fields by name
             self.record.note(migrations={**self.record.entry.migrations, item.service: changed})
 
     def _migrate(self, service: str) -> Migrate:

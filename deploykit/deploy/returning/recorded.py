@@ -13,7 +13,7 @@ from deploykit.deploy.returning.startable import choose_untagged
 from deploykit.edges.aws.session import Aws
 from deploykit.errors import FailedBefore, OutOfReach
 from deploykit.ledger.store import Listing, Store, open_store
-from deploykit.ledger.tags import AT_MOST, tagged_releases
+from deploykit.ledger.tags import AT_MOST, Wanted, tagged_releases
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import ObservedService
 from deploykit.model.progress import Progress
@@ -78,15 +78,11 @@ def find_target(
     def pick(entries: Sequence[LedgerEntry]) -> Target | NoTarget:
         return choose(entries, live, to, services)
 
-    def wanted(entries: tuple[LedgerEntry, ...]) -> str | None:
-        picked = pick(entries)
-        return picked.release if isinstance(picked, Target) else None
-
     read_tags = partial(tagged_releases, aws, chosen, configuration.environment)
     store = open_store(configuration.state, aws, configuration.root)
     entries = _read(configuration, store, progress, _NEWEST, to) if store else None
     if not entries:
-        entries, store = read_tags(lambda found: wanted(tuple(found))), store if entries is not None else None
+        entries, store = read_tags(_reaching(pick)), store if entries is not None else None
         return Found(_or_raise(pick(entries)), Recorded(store, entries))
     picked = pick(entries)
     if isinstance(picked, NoTarget) and store is not None:
@@ -99,6 +95,29 @@ def find_target(
     if to is None:
         picked = choose_untagged(aws, entries, pick)
     return Found(_or_raise(picked), Recorded(store, entries))
+
+
+def told_by_tags(
+    configuration: Configuration, aws: Aws, observed: Mapping[str, ObservedService], progress: Progress
+) -> tuple[LedgerEntry, ...]:
+    """The releases back to the one that ``rollback`` would go to; none, with a warning, where tags cannot be read."""
+    live = live_of(observed)
+    try:
+        reaching = _reaching(lambda entries: choose(entries, live))
+        return tagged_releases(aws, observed, configuration.environment, reaching, _REVISIONS)
+    except (OutOfReach, FailedBefore) as trouble:
+        progress.warn(f"earlier releases cannot be read from the tags of task definitions: {trouble.message}")
+        return ()
+
+
+def _reaching(pick: Callable[[Sequence[LedgerEntry]], Target | NoTarget]) -> Wanted:
+    """Read tags until ``pick`` finds its target among them."""
+
+    def wanted(entries: Sequence[LedgerEntry]) -> str | None:
+        picked = pick(entries)
+        return picked.release if isinstance(picked, Target) else None
+
+    return wanted
 
 
 def _read(

@@ -41,13 +41,13 @@ def main(arguments: list[str]) -> int:
 
     found = importlib.metadata.version("ministack")
     if found != corrections.VERSION:
-        print(f"MiniStack is {found}; the corrections are for {corrections.VERSION}.", file=sys.stderr)  # noqa: T201
+        print(f"MiniStack is {found}; the corrections are for {corrections.VERSION}.", file=sys.stderr)  # noqa: T201 (its log)
         return 3
     parts = assemble(settings)
     try:
         corrections.install(parts)
     except corrections.Moved as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)  # noqa: T201 (its log)
         return 3
 
     def stop(*_: object) -> None:

@@ -54,7 +54,7 @@ def serve(port: int, answer: Callable[[str], Answer]) -> None:
     threading.Event().wait(DRAIN_SECONDS)
     server.shutdown()
     server.server_close()
-    print("drained", flush=True)  # noqa: T201
+    print("drained", flush=True)  # noqa: T201 (as above)
 
 
 def release() -> str:
