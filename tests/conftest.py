@@ -17,7 +17,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "desk")
 # Every command makes its clients anew, as in a process of its own; the megabytes that describe AWS's interfaces, which
 # botocore would read again each time, are read once.
 _read = functools.cache(functools.partial(botocore.loaders.JSONFileLoader.load_file, botocore.loaders.JSONFileLoader()))
-botocore.loaders.JSONFileLoader.load_file = lambda _, file_path: _read(file_path)  # type: ignore[assignment,method-assign]
+botocore.loaders.JSONFileLoader.load_file = lambda _, file_path: _read(file_path)  # type: ignore[assignment,method-assign]  # no cache is offered
 
 
 @pytest.hookimpl(tryfirst=True)

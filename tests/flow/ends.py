@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.flow.world import Done, operations
+from tests.flow.world import Done, World, operations
 
 BEGUN = {"RegisterTaskDefinition": 1, "UpdateService": 1}
 """The changing calls of one service's rollout."""
@@ -43,3 +43,16 @@ def assert_end(
     assert done.count("DescribeServices") <= max(80, done.seconds / 2), f"{done.count('DescribeServices')} polls"
     if verdict:
         assert done.document["release"]["verdict"] == verdict
+
+
+def refused(world: World, *words: str) -> None:
+    """Plan lists it, deploy refuses it, and neither changes anything."""
+    before = world.running("api"), world.running("web")
+    plan = world.run("plan")
+    assert plan.code == 0
+    assert [text for text in plan.document["refusals"] if all(word in text for word in words)], plan.document
+    done = world.run("deploy")
+    assert (done.code, done.changing) == (5, [])
+    for word in words:
+        assert word in done.people
+    assert (world.running("api"), world.running("web")) == before

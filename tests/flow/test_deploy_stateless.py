@@ -10,23 +10,13 @@ from tests.flow.world import World, crashing, sick
 
 @pytest.fixture
 def stateless(world: World) -> World:
-    config = world.folder / "deploykit.toml"
-    config.write_text("".join(line for line in config.read_text().splitlines(True) if "state =" not in line))
+    world.without_state()
     return world
-
-
-def released(world: World, *subjects: str) -> list[str]:
-    shas = []
-    for subject in subjects:
-        shas.append(world.commit(subject))
-        done = world.run("deploy")
-        assert done.code == 0, done.people
-    return shas
 
 
 @pytest.mark.parametrize("command", ["deploy", "rollout"])
 def test_what_a_rollback_left_is_taken_only_when_insisted_on(stateless: World, command: str) -> None:
-    _, second = released(stateless, "first", "second")
+    _, second = stateless.released("first", "second")
     assert stateless.run("rollback").code == 0
     plan = stateless.run("plan")
     assert [text for text in plan.document["refusals"] if "withdrawn" in text and "--allow-withdrawn" in text]
@@ -37,7 +27,7 @@ def test_what_a_rollback_left_is_taken_only_when_insisted_on(stateless: World, c
 
 
 def test_a_rollout_by_itself_is_judged_by_the_next_deploy(stateless: World) -> None:
-    first = released(stateless, "first")[0]
+    first = stateless.released("first")[0]
     second = stateless.commit("second")
     assert stateless.run("rollout").code == 0
     assert stateless.run("status").document["release"]["verdict"] is None
@@ -52,7 +42,7 @@ def test_a_rollout_by_itself_is_judged_by_the_next_deploy(stateless: World) -> N
 
 
 def test_a_rollout_by_itself_that_answers_wrongly_is_put_back_to_what_was_proven(stateless: World) -> None:
-    released(stateless, "first")
+    stateless.released("first")
     before = stateless.running("api"), stateless.running("web")
     stateless.commit("second", api=sick())
     assert stateless.run("rollout").code == 0
@@ -62,7 +52,7 @@ def test_a_rollout_by_itself_that_answers_wrongly_is_put_back_to_what_was_proven
 
 
 def test_a_crash_is_put_back_and_its_commit_is_not_called_proven(stateless: World) -> None:
-    released(stateless, "first")
+    stateless.released("first")
     crashed = stateless.commit("second", api=crashing())
     assert stateless.run("deploy").code == 10
     again = stateless.run("deploy", "--sha", crashed)
@@ -70,7 +60,7 @@ def test_a_crash_is_put_back_and_its_commit_is_not_called_proven(stateless: Worl
 
 
 def test_a_long_history_without_a_ledger_costs_few_calls(stateless: World) -> None:
-    released(stateless, *(f"release {number}" for number in range(12)))
+    stateless.released(*(f"release {number}" for number in range(12)))
     stateless.commit("one more")
     with stateless.sim.recording() as calls:
         done = stateless.run("deploy")

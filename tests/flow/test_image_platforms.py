@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.flow.ends import refused
 from tests.flow.test_preflight import rewritten
 from tests.flow.world import Json, World, healthy
 
@@ -43,19 +44,6 @@ def set_platform(world: World, platform: str) -> None:
 
 def arm(body: Json) -> None:
     body["runtimePlatform"] = ARM
-
-
-def refused(world: World, *words: str) -> None:
-    """Plan lists it, deploy refuses it, and neither changes anything."""
-    before = world.running("api"), world.running("web")
-    plan = world.run("plan")
-    assert plan.code == 0
-    assert [text for text in plan.document["refusals"] if all(word in text for word in words)], plan.document
-    done = world.run("deploy")
-    assert (done.code, done.changing) == (5, [])
-    for word in words:
-        assert word in done.people
-    assert (world.running("api"), world.running("web")) == before
 
 
 def test_an_image_that_somebody_built_for_another_architecture_is_refused(world: World) -> None:

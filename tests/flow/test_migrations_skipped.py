@@ -48,8 +48,7 @@ def test_without_a_ledger_it_runs_with_every_release_of_its_service(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with shop(tmp_path / "shop", monkeypatch) as world:
-        config = world.folder / "deploykit.toml"
-        config.write_text("".join(line for line in config.read_text().splitlines(True) if "state =" not in line))
+        world.without_state()
         with_migration(world)
         change_schema(world, "1")
         for message in ("first", "second"):

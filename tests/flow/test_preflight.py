@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.flow.ends import refused
 from tests.flow.world import Json, World, healthy
 
 
@@ -108,16 +109,6 @@ def pulled_by_a_role(world: World) -> None:
 
     world.sim.iam.roles.add("execution")
     rewritten(world, role)
-
-
-def refused(world: World, *words: str) -> None:
-    plan = world.run("plan")
-    assert plan.code == 0
-    assert [text for text in plan.document["refusals"] if all(word in text for word in words)], plan.document
-    done = world.run("deploy")
-    assert (done.code, done.changing) == (5, [])
-    for word in words:
-        assert word in done.people
 
 
 def warned(world: World, *words: str) -> None:

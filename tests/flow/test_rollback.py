@@ -7,18 +7,8 @@ import pytest
 from tests.flow.world import World, crashing, sick
 
 
-def released(world: World, *messages: str) -> list[str]:
-    """Healthy releases, one after the other; their commits."""
-    shas = []
-    for message in messages:
-        shas.append(world.commit(message))
-        done = world.run("deploy")
-        assert done.code == 0, done.people
-    return shas
-
-
 def test_a_rollback_goes_to_the_last_verified_release_with_all_services_and_caches(world: World) -> None:
-    first, second = released(world, "first", "second")
+    first, second = world.released("first", "second")
     done = world.run("rollback", "--reason", "prices are wrong")
     assert (done.code, done.document["outcome"]) == (0, "rolled_back")
     assert done.document["release"]["sha"] == first
@@ -32,7 +22,7 @@ def test_a_rollback_goes_to_the_last_verified_release_with_all_services_and_cach
 
 
 def test_two_rollbacks_in_a_row_go_two_verified_releases_back(world: World) -> None:
-    first, second, _ = released(world, "first", "second", "third")
+    first, second, _ = world.released("first", "second", "third")
     assert world.run("rollback").document["release"]["sha"] == second
     assert world.run("rollback").document["release"]["sha"] == first
     done = world.run("rollback")
@@ -42,10 +32,10 @@ def test_two_rollbacks_in_a_row_go_two_verified_releases_back(world: World) -> N
 
 
 def test_a_release_that_was_put_back_is_never_gone_to(world: World) -> None:
-    (first,) = released(world, "first")
+    (first,) = world.released("first")
     world.commit("crashes", api=crashing())
     assert world.run("deploy").code == 10
-    released(world, "third")
+    world.released("third")
     assert world.run("rollback").document["release"]["sha"] == first
 
 
@@ -65,10 +55,9 @@ def test_without_a_verified_release_the_candidates_are_offered_and_none_is_guess
 
 @pytest.mark.parametrize("state", ["gone", "never configured"])
 def test_a_rollback_works_from_tags_alone(world: World, state: str) -> None:
-    config = world.folder / "deploykit.toml"
     if state == "never configured":
-        config.write_text("".join(line for line in config.read_text().splitlines(True) if "state =" not in line))
-    first, second, _ = released(world, "first", "second", "third")
+        world.without_state()
+    first, second, _ = world.released("first", "second", "third")
     if state == "gone":
         world.sim.faults.deny("ListObjectsV2", service="s3")
         world.sim.faults.deny("PutObject", service="s3")
@@ -79,7 +68,7 @@ def test_a_rollback_works_from_tags_alone(world: World, state: str) -> None:
 
 
 def test_a_deregistered_revision_is_registered_again(world: World) -> None:
-    first, _ = released(world, "first", "second")
+    first, _ = world.released("first", "second")
     world.sim.ecs.deregister_task_definition({"taskDefinition": "dev-api:2"})
     world.sim.clock.advance(3600)
     done = world.run("rollback")
@@ -89,7 +78,7 @@ def test_a_deregistered_revision_is_registered_again(world: World) -> None:
 
 
 def test_what_a_rollback_leaves_is_withdrawn_and_deployed_again_only_when_insisted_on(world: World) -> None:
-    first, second = released(world, "first", "second")
+    first, second = world.released("first", "second")
     world.run("rollback", "--reason", "prices")
     assert world.run("history").document["releases"][1]["verdict"] == "withdrawn"
     done = world.run("deploy")
@@ -103,7 +92,7 @@ def test_what_a_rollback_leaves_is_withdrawn_and_deployed_again_only_when_insist
 def test_a_rollback_that_is_not_healthy_ends_11_and_is_not_undone(world: World) -> None:
     first = world.commit("first")
     assert world.run("deploy").code == 0
-    released(world, "second")
+    world.released("second")
     for key in world.services:
         content = world.sim.ecs.describe_task_definition({"taskDefinition": f"dev-{key}:2"})["taskDefinition"]
         world.sim.image(content["containerDefinitions"][0]["image"].partition("@")[2], sick())
@@ -118,21 +107,21 @@ def test_a_rollback_that_is_not_healthy_ends_11_and_is_not_undone(world: World) 
 
 
 def test_one_service_alone_can_go_back(world: World) -> None:
-    first, second = released(world, "first", "second")
+    first, second = world.released("first", "second")
     done = world.run("rollback", "api")
     assert done.code == 0
     assert {key: service["sha"] for key, service in done.document["services"].items()} == {"api": first, "web": second}
 
 
 def test_an_unknown_target_is_5(world: World) -> None:
-    released(world, "first", "second")
+    world.released("first", "second")
     done = world.run("rollback", "--to", "0123abc")
     assert done.code == 5
     assert "0123abc" in done.people
 
 
 def test_what_was_withdrawn_by_tag_alone_is_not_gone_to_when_the_ledger_is_back(world: World) -> None:
-    first, _ = released(world, "first", "second")
+    first, _ = world.released("first", "second")
     ids = {entry["sha"]: entry["id"] for entry in world.run("history").document["releases"]}
     world.sim.faults.deny("ListObjectsV2", service="s3")
     world.sim.faults.deny("PutObject", service="s3")

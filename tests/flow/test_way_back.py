@@ -193,8 +193,7 @@ def test_an_unhealthy_release_is_no_way_back(world: World) -> None:
 
 
 def test_without_a_state_plan_deploy_and_status_tell_the_way_back_that_rollback_goes(world: World) -> None:
-    config = world.folder / "deploykit.toml"
-    config.write_text("".join(line for line in config.read_text().splitlines(True) if "state =" not in line))
+    world.without_state()
     shas: list[str] = []
     for name in ("first", "second"):
         shas.append(world.commit(name))

@@ -75,6 +75,20 @@ class World:
             self.sim.image(digest, wanted or healthy())
         return sha
 
+    def without_state(self) -> None:
+        """Take `state` out of the configuration: tags are all that is remembered."""
+        config = self.folder / "deploykit.toml"
+        config.write_text("".join(line for line in config.read_text().splitlines(True) if "state =" not in line))
+
+    def released(self, *subjects: str) -> list[str]:
+        """Healthy releases, one after the other; their commits."""
+        shas = []
+        for subject in subjects:
+            shas.append(self.commit(subject))
+            done = self.run("deploy")
+            assert done.code == 0, done.people
+        return shas
+
     def run(self, *argv: str) -> Done:
         """``deploykit ARGV --json`` in this process, at the simulator's time.
 
