@@ -11,7 +11,7 @@ from deploykit.cli.run import Result, Run
 from deploykit.errors import OutOfReach, UsageError
 
 if TYPE_CHECKING:
-    from deploykit.deploy.orders import Edges
+    from deploykit.edges.world import World
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,13 +34,13 @@ def add_to(app: typer.Typer) -> None:
             raise UsageError(f"--rounds {rounds} must be 1 or more", "leave it out to ask once")
         configuration = run.configuration()
         names = known("endpoint", endpoints or (), [endpoint.id for endpoint in configuration.checks.endpoints])
-        from deploykit.deploy.flow import check as look
+        from deploykit.commands.deploy import check as look
         from deploykit.report import views
         from deploykit.report.json import plain
 
-        edges = _edges(run)
+        world = _world(run)
         while True:
-            result = look(configuration, names, rounds, edges)
+            result = look(configuration, names, rounds, world)
             fields = ("healthy", "endpoints", "reason")
             now = run.clock.now()
             document = {"at": plain(now), **{name: plain(getattr(result, name)) for name in fields}}
@@ -56,13 +56,13 @@ def add_to(app: typer.Typer) -> None:
             run.clock.sleep(configuration.checks.interval)
 
 
-def _edges(run: Run) -> Edges:
+def _world(run: Run) -> World:
     """The world; without credentials too, since then versions are only reported, not compared."""
-    from deploykit.deploy.account import verify_account
+    from deploykit.preflight.account import verify_account
 
-    edges = run.edges(account=False)
+    world = run.world(account=False)
     try:
-        verify_account(run.configuration(), edges.aws)
+        verify_account(run.configuration(), world.aws)
     except OutOfReach as error:
         run.screen.warn(f"versions are not compared with what ECS runs: {error.message}")
-    return edges
+    return world

@@ -53,6 +53,6 @@ def add_to(app: typer.Typer) -> None:
             undo=not no_rollback,
             deadline=seconds,
         )
-        from deploykit.deploy import flow
+        from deploykit.commands import deploy as flow
 
-        return shown(run, flow.deploy(order, run.edges()))
+        return shown(run, flow.deploy(order, run.world()))

@@ -42,15 +42,15 @@ def add_to(app: typer.Typer) -> None:
         asked = _STATS_SINCE if stats and since is None else since
         seconds = None if asked is None else lookback("--since", asked)
         configuration = run.configuration()
-        from deploykit.deploy.reading import history as reading
+        from deploykit.commands import history as reading
         from deploykit.report import views
         from deploykit.report.json import plain
 
         if stats and seconds is not None:
-            document = plain(reading.statistics(configuration, run.edges(), seconds))
+            document = plain(reading.statistics(configuration, run.world(), seconds))
         else:
             most = _LIMIT if limit is None and seconds is None else limit
-            document = plain(reading.history(configuration, run.edges(), most, seconds))
+            document = plain(reading.history(configuration, run.world(), most, seconds))
         if since is not None and not stats and not document["releases"]:
             return Result(0, document, [f"no release in the last {since}"])
         return Result(0, document, views.of_history(document, run.style))

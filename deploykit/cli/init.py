@@ -34,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
             return _adopted(run, from_cluster, region)
         if region is not None:
             raise UsageError("--region says where a cluster is read", "add --from-cluster NAME, or leave it out")
-        from deploykit.config.starter import write_starter
+        from deploykit.init.starter import write_starter
 
         starter = write_starter(Path.cwd(), _named(run))
         warnings = [starter.doubt] if starter.doubt else []
@@ -51,9 +51,9 @@ def add_to(app: typer.Typer) -> None:
 
 def _adopted(run: Run, cluster: str, region: str | None) -> Result:
     """``cluster``: a name or an ARN, whose region counts where ``region`` is not given."""
-    from deploykit.config.starter import new_file
-    from deploykit.deploy.adopting.adopt import adopt_cluster
     from deploykit.edges.aws.session import caller_account
+    from deploykit.init.adopt import adopt_cluster
+    from deploykit.init.starter import new_file
 
     file = new_file(Path.cwd(), _named(run))
     environment = _environment(run)

@@ -10,7 +10,7 @@ from deploykit.cli.options import command, known, lookback
 from deploykit.cli.run import Result, Run
 
 if TYPE_CHECKING:
-    from deploykit.deploy.reading.logs import ServiceLine
+    from deploykit.commands.logs import ServiceLine
 
 _TASK = 8  # digits of a task's id that tell it from the others
 
@@ -32,12 +32,12 @@ def add_to(app: typer.Typer) -> None:
         seconds = lookback("--since", since)
         configuration = run.configuration()
         (name,) = known("service", [service], configuration.services)
-        from deploykit.deploy.reading.logs import lines_of
+        from deploykit.commands.logs import lines_of
         from deploykit.report.json import plain
 
         show = _Shown(run)
         found = []
-        for line in lines_of(configuration, run.edges(), name, seconds, follow, container):
+        for line in lines_of(configuration, run.world(), name, seconds, follow, container):
             if not run.options.json:
                 show(line)
             elif follow:

@@ -36,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
         """
         seconds = duration("--deadline", deadline)
         from deploykit.cli.steps import deploy_order
-        from deploykit.deploy.planning import plan as made
+        from deploykit.commands.plan import plan as made
         from deploykit.report import views
         from deploykit.report.json import plain
 
@@ -50,5 +50,5 @@ def add_to(app: typer.Typer) -> None:
             allow_withdrawn=allow_withdrawn,
             deadline=seconds,
         )
-        document = plain(made(order, run.edges()))
+        document = plain(made(order, run.world()))
         return Result(0, document, views.of_plan(document, run.style))

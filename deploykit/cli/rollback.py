@@ -34,10 +34,10 @@ def add_to(app: typer.Typer) -> None:
         configuration = run.configuration()
         names = known("service", services or (), configuration.services)
         from deploykit.cli.steps import shown
-        from deploykit.deploy import flow
-        from deploykit.deploy.orders import RollbackOrder
+        from deploykit.commands import deploy as flow
+        from deploykit.deploy.request import RollbackRequest
 
-        order = RollbackOrder(
+        order = RollbackRequest(
             configuration=configuration,
             services=names,
             to=to,
@@ -45,4 +45,4 @@ def add_to(app: typer.Typer) -> None:
             deadline=seconds,
             confirm=run.confirm if run.asks else None,
         )
-        return shown(run, flow.rollback(order, run.edges()))
+        return shown(run, flow.rollback(order, run.world()))

@@ -15,9 +15,9 @@ from deploykit.cli.options import GlobalOptions, Invocation
 
 if TYPE_CHECKING:
     from deploykit.config.schema import Configuration
-    from deploykit.deploy.orders import Edges
     from deploykit.edges.aws.session import Aws
     from deploykit.edges.clock import Clock
+    from deploykit.edges.world import World
     from deploykit.report.terminal import Screen
 
 
@@ -111,21 +111,21 @@ class Run:
             self.people.line(self.style.bold(self._where(self._configuration)))
         return self._configuration
 
-    def edges(self, *, account: bool = True) -> Edges:
+    def world(self, *, account: bool = True) -> World:
         """The world for the flow. ``account``: refuse to go on with the credentials of another account.
 
         Raises: Refused (wrong account), OutOfReach (no credentials, no network).
         """
-        from deploykit.deploy.account import verify_account
-        from deploykit.deploy.orders import Edges
         from deploykit.edges.aws.session import Aws
+        from deploykit.edges.world import World
+        from deploykit.preflight.account import verify_account
 
         configuration = self.configuration()
         if self._aws is None:
             self._aws = Aws(configuration.region)
             if account:
                 verify_account(configuration, self._aws)
-        return Edges(self.clock, self._aws, self.screen, self.environ)
+        return World(self.clock, self._aws, self.screen, self.environ)
 
     def aws(self, region: str) -> Aws:
         """AWS for a command that comes before any configuration; its calls count as this run's."""

@@ -16,9 +16,9 @@ def add_to(app: typer.Typer) -> None:
         Since when, by whom, and whether the way back is ready.
         """
         configuration = run.configuration()
-        from deploykit.deploy.reading.status import status as look
+        from deploykit.commands.status import status as look
         from deploykit.report import views
         from deploykit.report.json import plain
 
-        document = plain(look(configuration, run.edges()))
+        document = plain(look(configuration, run.world()))
         return Result(0, document, views.of_status(document, run.style, run.clock.now()))

@@ -13,19 +13,19 @@ from deploykit.report import json as documents
 from deploykit.report import summary
 
 if TYPE_CHECKING:
-    from deploykit.deploy.orders import DeployOrder
+    from deploykit.deploy.request import DeployRequest
 
 
-def deploy_order(run: Run, services: Sequence[str] | None, **insisted: Any) -> DeployOrder:
+def deploy_order(run: Run, services: Sequence[str] | None, **insisted: Any) -> DeployRequest:
     """The order for the flow. Raises UsageError for a service that this environment does not have."""
     configuration = run.configuration()
-    from deploykit.deploy.orders import DeployOrder
+    from deploykit.deploy.request import DeployRequest
 
     names = known("service", services or (), configuration.services)
     if insisted.get("revision") is not None and not insisted["revision"].strip():
         raise UsageError("--sha names no commit", "leave it out to take HEAD")
     again = run.invocation.continues
-    return DeployOrder(configuration=configuration, services=names, command=run.command, again=again, **insisted)
+    return DeployRequest(configuration=configuration, services=names, command=run.command, again=again, **insisted)
 
 
 def run_one(
@@ -36,9 +36,9 @@ def run_one(
 ) -> Result:
     """Run one step by itself."""
     order = deploy_order(run, services, **insisted)
-    from deploykit.deploy import flow
+    from deploykit.commands import deploy as flow
 
-    return shown(run, flow.run_step(step, order, run.edges()))
+    return shown(run, flow.run_step(step, order, run.world()))
 
 
 def shown(run: Run, report: RunReport) -> Result:

@@ -6,30 +6,30 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deploykit.config.schema import Configuration
-from deploykit.deploy.caches import Purpose, empty
-from deploykit.deploy.conclude import Ending, Happened, conclude
 from deploykit.deploy.findings import held_by_migration, not_invalidated, not_put_back, nothing_runs
-from deploykit.deploy.judging.judge import Judgement
-from deploykit.deploy.judging.proof import Proof
-from deploykit.deploy.migrating.across import carried, stopping
-from deploykit.deploy.migrating.run import Migrating
-from deploykit.deploy.orders import Edges
-from deploykit.deploy.patience import too_late, waits
-from deploykit.deploy.record import Record, Steps
-from deploykit.deploy.returning.choose import typed
-from deploykit.deploy.rolling import Rolling
-from deploykit.deploy.verdicts import write_verdicts
+from deploykit.deploy.outcome import Happened, conclude
 from deploykit.edges.clock import Deadline
+from deploykit.edges.world import World
 from deploykit.errors import DeploykitError, ExitCode, Interrupted
+from deploykit.judge.judge import Judgement
+from deploykit.judge.site import Proof
+from deploykit.ledger.choose import typed
+from deploykit.ledger.journal import Record, Steps
 from deploykit.model.finding import Finding
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.plan import CdnInvalidation, Plan
 from deploykit.model.probe import Samples
 from deploykit.model.release import Outcome, ReleaseSummary, Verdict
-from deploykit.model.report import RunReport
-from deploykit.targets.cdn import needed
+from deploykit.model.report import Ending, RunReport
+from deploykit.preflight.waits import too_late, waits
+from deploykit.targets.cdn.plan import needed
+from deploykit.targets.cdn.release import Purpose, empty
 from deploykit.targets.ecs.evidence import finding
+from deploykit.targets.ecs.rolling import Rolling
 from deploykit.targets.ecs.rollouts import Rollouts
+from deploykit.targets.ecs.verdict_tags import write_verdicts
+from deploykit.targets.migration.crossing import carried, stopping
+from deploykit.targets.migration.release import Migrating
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Execution:
     plan: Plan
     intent: Intent
     configuration: Configuration
-    edges: Edges
+    world: World
     record: Record
     steps: Steps
     migrations: Sequence[PlannedMigration] = ()
@@ -70,10 +70,10 @@ class Execution:
     findings: list[Finding] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.deadline = Deadline(self.edges.clock, self.intent.deadline + self._patience())
-        self.rolling = Rolling(self.edges.aws, self.plan, self._rollouts())
-        self.proof = Proof(self.configuration, self.edges)
-        self.migrating = Migrating(self.configuration, self.edges, self.record, self.rolling, self.migrations)
+        self.deadline = Deadline(self.world.clock, self.intent.deadline + self._patience())
+        self.rolling = Rolling(self.world.aws, self.plan, self._rollouts())
+        self.proof = Proof(self.configuration, self.world)
+        self.migrating = Migrating(self.configuration, self.world, self.record, self.rolling, self.migrations)
 
     def run(self) -> RunReport:
         """The whole way; whatever happens, the ledger entry is closed and tells it."""
@@ -101,7 +101,7 @@ class Execution:
             return
         known = self.record.entry.baseline
         if known is None and self._begun():
-            self.edges.progress.say("nobody asked before this release began: it is judged by what is expected alone")
+            self.world.progress.say("nobody asked before this release began: it is judged by what is expected alone")
             self.record.note(services=self.plan.released())
         elif known is None:
             with self.steps.step("baseline"):
@@ -147,12 +147,12 @@ class Execution:
     def _invalidate(self, purpose: Purpose, invalidations: Sequence[CdnInvalidation]) -> bool:
         if not invalidations:
             return True
-        edges = self.edges
+        world = self.world
         try:
             with self.steps.step("invalidate"):
-                empty(invalidations, purpose, self.record, edges.aws, self.deadline, edges.progress)
+                empty(invalidations, purpose, self.record, world.aws, self.deadline, world.progress)
         except DeploykitError as error:
-            edges.progress.warn(error.message)
+            world.progress.warn(error.message)
             refused = not_invalidated(error)
             self.findings += [refused] if refused not in self.findings else []
             return False
@@ -201,10 +201,10 @@ class Execution:
             self.steps.mark("undo", "failed")
 
     def _undo(self) -> None:
-        edges, crash_after = self.edges, self.configuration.rollout.crash_after
+        world, crash_after = self.world, self.configuration.rollout.crash_after
         # an undo gets a rollout's time of its own: it must not fail because the release took long or had little
-        self.deadline = Deadline(edges.clock, max(self.intent.deadline, self.configuration.rollout.deadline))
-        self.put_back = self.rolling.undo(self._rollout_deadline(), crash_after, edges.progress)
+        self.deadline = Deadline(world.clock, max(self.intent.deadline, self.configuration.rollout.deadline))
+        self.put_back = self.rolling.undo(self._rollout_deadline(), crash_after, world.progress)
         refused = self.rolling.back.refused if self.rolling.back else {}
         self.findings += [not_put_back(error, key) for key, error in refused.items()]
         if self.intent.invalidate:
@@ -215,12 +215,12 @@ class Execution:
 
     def _rollouts(self) -> Rollouts:
         return Rollouts(
-            self.edges.aws, self._rollout_deadline(), self.configuration.rollout.crash_after, self.edges.progress
+            self.world.aws, self._rollout_deadline(), self.configuration.rollout.crash_after, self.world.progress
         )
 
     def _rollout_deadline(self) -> Deadline:
         given = self.configuration.rollout.deadline + self._patience()
-        return Deadline(self.edges.clock, min(self.deadline.left, given))
+        return Deadline(self.world.clock, min(self.deadline.left, given))
 
     def _patience(self) -> float:
         """Seconds on top of every deadline: a rollback is not refused because ECS bakes for long, a deploy is."""
@@ -256,7 +256,7 @@ class Execution:
             findings=tuple(self.findings),
             steps=tuple(self.steps.taken),
         )
-        write_verdicts(plan, self.rolling, verdict, self.record, self.edges)
+        write_verdicts(plan, self.rolling, verdict, self.record, self.world)
         return RunReport(
             outcome=ending.outcome,
             exit_code=ending.code,

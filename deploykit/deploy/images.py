@@ -1,99 +1,214 @@
-"""The runbook steps ``build`` and ``push`` by themselves: what ``deploy`` would build and push, one after the other."""
+"""Every image that a release needs, in the registry: looked up, and built and pushed where it is missing.
+
+Slow, and harming nobody, so it comes before anything changes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
-from deploykit.build.stock import Stock, warnings_of
-from deploykit.deploy.observe import observe_existing, with_newer
-from deploykit.deploy.orders import DeployOrder, Edges
-from deploykit.deploy.record import Steps
-from deploykit.deploy.source import Source, chosen_services, identify_clean
-from deploykit.deploy.supply import build, decide, image_refusals, push, take_stock, to_build
-from deploykit.edges.aws.session import NotAllowed
-from deploykit.edges.docker import find_docker
-from deploykit.errors import ExitCode, FailedBefore
+from deploykit.deploy.request import DeployRequest
+from deploykit.edges.aws.ecr import TagTaken, retag
+from deploykit.edges.docker import Docker, find_docker
+from deploykit.edges.git import Source
+from deploykit.edges.world import World
+from deploykit.errors import FailedBefore
+from deploykit.images.build import Wanted, build_images, service_uri
+from deploykit.images.cache import layer_cache
+from deploykit.images.content import refuse_secret_arguments
+from deploykit.images.lookup import Stock, find_stock, warnings_of
+from deploykit.images.platforms import platform_of
+from deploykit.images.push import push_images
+from deploykit.images.sources import built_services
+from deploykit.images.usable import refuse_differing, unusable
+from deploykit.ledger.journal import Steps
 from deploykit.model.observed import ObservedService
 from deploykit.model.plan import Supply
-from deploykit.model.release import Outcome, ReleasedService, ReleaseSummary
-from deploykit.model.report import RunReport
+from deploykit.model.release import Commit, Image
 
 
-def build_only(order: DeployOrder, edges: Edges) -> RunReport:
-    """Build the images that the registry lacks; they stay on this machine.
-
-    Raises: Refused (uncommitted), FailedBefore (an image that cannot be used, a build), OutOfReach.
-    """
-    steps, look = Steps(edges.clock, edges.progress), _look(order, edges)
-    missing = list(to_build(look.stock, look.supplies))
-    if missing:
-        docker = find_docker(edges.environ)
-        with steps.step("build"):
-            build(docker, order, edges, look.source, look.stock, look.supplies)
-    else:
-        steps.skip("build")
-    commit = look.source.commit
-    push_it = order.then("push", *(["--rebuild"] if order.rebuild else []))
-    return RunReport(
-        outcome=Outcome.DEPLOYED if missing else Outcome.UNCHANGED,
-        exit_code=ExitCode.OK,
-        release=ReleaseSummary(None, commit.tag),
-        steps=tuple(steps.taken),
-        message=f"{commit.short}: built {', '.join(missing) or 'nothing: the registry has every image'}",
-        hint=f"{push_it} brings it to the registry" if missing else "",
+def take_stock(
+    order: DeployRequest, world: World, source: Source, chosen: Collection[str], observed: Mapping[str, ObservedService]
+) -> dict[str, Stock]:
+    """What the registry has of each chosen service's image. Raises: FailedBefore (a missing repository), NotAllowed."""
+    live = {key: platform for key, service in observed.items() if (platform := platform_of(service.base))}
+    running = {
+        key: service.digest
+        for key, service in observed.items()
+        if service.digest and platform_of(service.definition) == platform_of(service.base)
+    }
+    return find_stock(
+        world.aws,
+        source.repository,
+        order.configuration,
+        source.commit,
+        chosen,
+        live,
+        running=running,
+        rebuild=order.rebuild,
     )
 
 
-def push_only(order: DeployOrder, edges: Edges) -> RunReport:
-    """Push what ``build`` made and the registry lacks. Raises as ``build_only`` does, and where nothing was built."""
-    steps, look = Steps(edges.clock, edges.progress), _look(order, edges)
-    supplies, missing = look.supplies, list(to_build(look.stock, look.supplies))
-    if missing:
-        docker = find_docker(edges.environ)
-        with steps.step("push"):
-            supplies = push(docker, order, edges, look.stock, supplies)
-    else:
-        steps.skip("push")
-    commit = look.source.commit
-    return RunReport(
-        outcome=Outcome.DEPLOYED if missing else Outcome.UNCHANGED,
-        exit_code=ExitCode.OK,
-        release=ReleaseSummary(None, commit.tag),
-        services={
-            key: ReleasedService(key, commit.tag, s.image.reference, s.image.digest, "", None, changed=False)
-            for key, s in supplies.items()
-        },
-        steps=tuple(steps.taken),
-        message=f"{commit.short}: pushed {', '.join(missing) or 'nothing: the registry has every image'}",
-        hint=f"{order.then('rollout')} brings it to ECS",
-    )
-
-
-@dataclass(frozen=True)
-class _Look:
-    source: Source
-    stock: Mapping[str, Stock]
-    supplies: Mapping[str, Supply]
-
-
-def _look(order: DeployOrder, edges: Edges) -> _Look:
-    chosen = chosen_services(order.configuration, order.services)
-    source = identify_clean(order, chosen)
-    observed = _what_runs(order, edges, chosen)
-    stock = take_stock(order, edges, source, chosen, observed)
-    for warning in warnings_of(stock):
-        edges.progress.warn(warning)
-    if refused := image_refusals(order, source, stock, observed):
-        raise refused[0]
-    return _Look(source, stock, decide(order, source, stock, observed))
-
-
-def _what_runs(order: DeployOrder, edges: Edges, chosen: Collection[str]) -> Mapping[str, ObservedService]:
-    """What says for which platform to build. The first images are often built before there is a service to run them."""
+def image_refusals(
+    order: DeployRequest, source: Source, stock: Mapping[str, Stock], observed: Mapping[str, ObservedService]
+) -> list[FailedBefore]:
+    """What speaks against building, pushing or using these images. Pure."""
+    found: list[FailedBefore] = []
     try:
-        observed = observe_existing(order.configuration, edges.aws, chosen)
-    except (NotAllowed, FailedBefore) as refusal:  # often there is no cluster yet
-        edges.progress.warn(f"it is not known on what the services run: {refusal.message}")
-        return {}
-    return with_newer(observed, edges.aws, chosen, edges.progress)
+        refuse_secret_arguments(built_services(order.configuration, stock))
+    except FailedBefore as refusal:
+        found.append(refusal)
+    for key, item in stock.items():
+        found += refuse_differing(item)
+        if not _kept(order, item, observed.get(key)):
+            found += _unusable(order, item, source.commit)
+    return list({(refusal.message, refusal.hint): refusal for refusal in found}.values())
+
+
+def decide(
+    order: DeployRequest, source: Source, stock: Mapping[str, Stock], observed: Mapping[str, ObservedService]
+) -> dict[str, Supply]:
+    """Build, reuse or keep, and why; services whose image cannot be used are left out. Pure."""
+    supplies = {}
+    for key, item in stock.items():
+        if item.image is not None and _kept(order, item, observed.get(key)):
+            supplies[key] = Supply("keep", item.image, item.named, "it runs this image already")
+            continue
+        if _unusable(order, item, source.commit):
+            continue
+        if item.image is not None and not order.rebuild:
+            by_commit = item.image.tag == source.commit.tag
+            why = "the registry has this commit's image" if by_commit else "the registry has this content"
+            supplies[key] = Supply("reuse", item.image, item.named, why)
+            continue
+        service = order.configuration.services[item.owner]
+        tag = item.commit_tag(source.commit, rebuild=order.rebuild)
+        why = "--rebuild" if order.rebuild else "its content is not in the registry"
+        supplies[key] = Supply(
+            "build", Image(service.repository, service_uri(order.configuration, service), tag, ""), True, why
+        )
+    return supplies
+
+
+def bring(
+    order: DeployRequest,
+    world: World,
+    source: Source,
+    stock: Mapping[str, Stock],
+    supplies: Mapping[str, Supply],
+    steps: Steps,
+) -> dict[str, Supply]:
+    """Build and push what is to be built; the supplies with their digests.
+
+    Where nothing is, neither Docker nor the network to a registry is needed.
+    Raises: FailedBefore (build, push), OutOfReach (Docker, registry, permission).
+    """
+    for warning in warnings_of(stock):
+        world.progress.warn(warning)
+    if not to_build(stock, supplies):
+        steps.skip("build")
+        steps.skip("push")
+        return dict(supplies)
+    docker = find_docker(world.environ)
+    with steps.step("build"):
+        built = build(docker, order, world, source, stock, supplies)
+    with steps.step("push"):
+        return push(docker, order, world, stock, supplies, built)
+
+
+def to_build(stock: Mapping[str, Stock], supplies: Mapping[str, Supply]) -> dict[str, Wanted]:
+    """The images to be built, by the service whose context they are made of."""
+    return {
+        stock[key].owner: Wanted(supply.image.tag, stock[key].platform, stock[key].key)
+        for key, supply in supplies.items()
+        if supply.action == "build"
+    }
+
+
+def build(
+    docker: Docker,
+    order: DeployRequest,
+    world: World,
+    source: Source,
+    stock: Mapping[str, Stock],
+    supplies: Mapping[str, Supply],
+) -> dict[str, str]:
+    """Build what is to be built: local image ids, by owning service. Raises as ``build_images`` does."""
+    with layer_cache(order.configuration, docker, world.aws, world.progress, world.environ) as cache:
+        return build_images(
+            docker,
+            source.repository,
+            order.configuration,
+            source.commit,
+            to_build(stock, supplies),
+            world.progress,
+            environment=world.environ,
+            clock=world.clock,
+            afresh=order.rebuild,
+            cache=cache,
+        )
+
+
+def push(
+    docker: Docker,
+    order: DeployRequest,
+    world: World,
+    stock: Mapping[str, Stock],
+    supplies: Mapping[str, Supply],
+    built: Mapping[str, str] | None = None,
+) -> dict[str, Supply]:
+    """Push what is to be built, and tag it with its content: the supplies with their digests.
+
+    ``built``: the ids of ``build``; without, what an earlier ``deploykit build`` left on the engine is taken.
+    Raises as ``push_images`` does.
+    """
+    wanted = to_build(stock, supplies)
+    images = push_images(
+        docker, world.aws, order.configuration, wanted, world.progress, built=built, environment=world.environ
+    )
+    of_owner = {item.owner: item for item in stock.values()}
+    for owner in wanted:
+        if (content := of_owner[owner].content_tag(rebuild=order.rebuild)) is not None:
+            images[owner] = _known_as(content, images[owner], owner, world)
+    pushed = {key: images[stock[key].owner] for key, supply in supplies.items() if supply.action == "build"}
+    return {key: replace(s, image=pushed[key]) if key in pushed else s for key, s in supplies.items()}
+
+
+def _known_as(content: str, image: Image, owner: str, world: World) -> Image:
+    """The image that the content means: ``image`` from now on, unless another run's push of the same was faster."""
+    try:
+        retag(world.aws, image, content)
+    except TagTaken as taken:
+        if taken.holder is None:
+            raise
+        words = f"the same content was pushed by another run meanwhile: using {taken.holder.digest}"
+        world.progress.warn(words, owner)
+        return taken.holder
+    return image
+
+
+def name_images(commit: Commit, supplies: Mapping[str, Supply], changed: Collection[str], world: World) -> None:
+    """The commit's tag as one more on every image that a changed service starts to use.
+
+    An image holds at most 1,000 tags, so those of services that stay as they are get none.
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html
+    """
+    named: set[tuple[str, str]] = set()
+    for key in changed:
+        supply = supplies.get(key)
+        if supply is None or supply.named or supply.image.tag == commit.tag:
+            continue
+        place = (supply.image.repository, supply.image.digest)
+        if place not in named:
+            named.add(place)
+            retag(world.aws, supply.image, commit.tag)
+
+
+def _kept(order: DeployRequest, item: Stock, observed: ObservedService | None) -> bool:
+    running = observed.digest if observed else None
+    return item.image is not None and not order.rebuild and running == item.image.digest
+
+
+def _unusable(order: DeployRequest, item: Stock, commit: Commit) -> list[FailedBefore]:
+    return unusable(item, commit, order.configuration.services[item.owner].repository)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from deploykit.config.schema import Configuration
-from deploykit.deploy.returning.choose import Target
+from deploykit.ledger.choose import Target
 from deploykit.model.ledger import LedgerEntry
-from deploykit.model.observed import TAG_RELEASE, Definition, ObservedService, ServiceName
+from deploykit.model.observed import TAG_RELEASE, Definition, ObservedService, ServiceName, running_sha
 from deploykit.model.plan import Change, Plan, Supply
 from deploykit.model.release import Commit, Verdict
-from deploykit.targets.cdn import needed, refuse_beyond_limits
+from deploykit.targets.cdn.plan import needed, refuse_beyond_limits
 from deploykit.targets.ecs.definition import has_variable, next_registration, registration, release_tags, same_content
+from deploykit.targets.sequence import order_of
 
 
 def plan_deploy(
@@ -112,35 +113,6 @@ def plan_rollback(
         target_verdict=target.entry.verdict if target.entry.verdict is not Verdict.WITHDRAWN else None,
         withdraws=target.withdraws,
     )
-
-
-def order_of(configuration: Configuration, changed: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Each changed service with the changed ones that must be rolled out before it, through unchanged ones too."""
-
-    def before(key: str) -> set[str]:
-        direct = set(configuration.services[key].depends_on)
-        return direct.union(*(before(other) for other in direct if other in configuration.services))
-
-    return {key: tuple(sorted(before(key) & set(changed))) for key in changed}
-
-
-def first_to_last(order: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The services of ``order`` as their rollouts begin: side by side where none waits for another."""
-    begun: list[str] = []
-    while len(begun) < len(order):
-        begun += [key for key, before in order.items() if key not in begun and set(before) <= set(begun)]
-    return tuple(begun)
-
-
-def reversed_order(order: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """The order of an undo: what was rolled out last goes back first."""
-    return {key: tuple(other for other, before in order.items() if key in before) for key in reversed(list(order))}
-
-
-def running_sha(observed: Mapping[str, ObservedService]) -> str | None:
-    """The commit of the newest release among the services that run, by deploykit's own tags."""
-    released = [(s.definition.release or "", s.sha) for s in observed.values() if s.sha]
-    return max(released)[1] if released else None
 
 
 def _change(

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from deploykit.build import sources
 from deploykit.config.schema import Configuration
-from deploykit.deploy.orders import DeployOrder
-from deploykit.deploy.plan import running_sha
-from deploykit.edges.git import Repository
+from deploykit.deploy.request import DeployRequest
+from deploykit.edges.git import Repository, Source
 from deploykit.errors import Refused
+from deploykit.images import sources
+from deploykit.ledger.entries import withdrawn
 from deploykit.model.ledger import LedgerEntry
-from deploykit.model.observed import ObservedService
+from deploykit.model.observed import ObservedService, running_sha
 from deploykit.model.progress import Progress
-from deploykit.model.release import Commit, Outcome, Verdict
+from deploykit.model.release import Commit
 
 
-@dataclass(frozen=True)
-class Source:
-    """A commit in its repository."""
-
-    repository: Repository
-    commit: Commit
-
-
-def identify(order: DeployOrder, chosen: Sequence[str]) -> Source:
+def identify(order: DeployRequest, chosen: Sequence[str]) -> Source:
     """The commit that the order means; whether something is uncommitted beside it is another question.
 
     Raises: FailedBefore (no repository, unknown commit).
@@ -38,7 +29,7 @@ def identify(order: DeployOrder, chosen: Sequence[str]) -> Source:
     return Source(repository, commit)
 
 
-def identify_clean(order: DeployOrder, chosen: Sequence[str]) -> Source:
+def identify_clean(order: DeployRequest, chosen: Sequence[str]) -> Source:
     """As ``identify``, and Raises: Refused where something is uncommitted and was not asked for."""
     source = identify(order, chosen)
     if order.revision is None and not order.allow_dirty:
@@ -52,7 +43,7 @@ def chosen_services(configuration: Configuration, asked: Sequence[str]) -> tuple
 
 
 def refuse_older(
-    order: DeployOrder, source: Source, observed: Mapping[str, ObservedService], progress: Progress
+    order: DeployRequest, source: Source, observed: Mapping[str, ObservedService], progress: Progress
 ) -> None:
     """Raises: Refused where ``source`` would not bring the running commit forward (``history = "forward"``)."""
     target, running = source.commit.sha, running_sha(observed)
@@ -74,50 +65,23 @@ def refuse_older(
         )
 
 
-def refuse_withdrawn(order: DeployOrder, commit: Commit, entries: Sequence[LedgerEntry]) -> None:
+def refuse_withdrawn(order: DeployRequest, commit: Commit, entries: Sequence[LedgerEntry]) -> None:
     """Raises: Refused where a rollback left this commit: what was wrong with it has not changed."""
     sha = commit.tag
     if order.allow_withdrawn:
         return
     of_commit = [entry for entry in entries if entry.kind == "deploy" and entry.sha == sha]
-    withdrawn = next((entry for entry in of_commit if _left(entry)), None)
-    healthy_since = withdrawn and any(
-        not _left(entry) and entry.id > withdrawn.id and entry.verdict is not None for entry in of_commit
+    left = next((entry for entry in of_commit if withdrawn(entry)), None)
+    healthy_since = left and any(
+        not withdrawn(entry) and entry.id > left.id and entry.verdict is not None for entry in of_commit
     )
-    if withdrawn is None or healthy_since:
+    if left is None or healthy_since:
         return
-    rollback = next((e for e in entries if e.id == withdrawn.withdrawn_by), None)
+    rollback = next((e for e in entries if e.id == left.withdrawn_by), None)
     why = f" ({rollback.reason})" if rollback and rollback.reason else ""
     by = f" by {rollback.by}" if rollback else ""
-    which = f"rollback {withdrawn.withdrawn_by}" if withdrawn.withdrawn_by else "a rollback"
+    which = f"rollback {left.withdrawn_by}" if left.withdrawn_by else "a rollback"
     raise Refused(
         f"commit {sha[:7]} was withdrawn{by} with {which}{why}",
         "deploy a commit that mends it, or --allow-withdrawn to release it all the same",
     )
-
-
-def _left(entry: LedgerEntry) -> bool:
-    """True where a rollback withdrew the release; tags tell it as a verdict, without by which."""
-    return bool(entry.withdrawn_by) or entry.verdict is Verdict.WITHDRAWN
-
-
-def unfinished(entries: Sequence[LedgerEntry], sha: str, tags: Mapping[str, str | None]) -> LedgerEntry | None:
-    """The entry that the next deploy of ``sha`` goes on with: the newest release, not judged yet.
-
-    ``tags``: the release that each live definition is tagged with.  An entry that nothing runs of any more (it was
-    killed before its first rollout) is left behind, unless it had begun a migration: the baseline in it is older than
-    what that may have changed.
-    """
-    releases = [entry for entry in entries if entry.kind in ("deploy", "rollback") or _rolled_out(entry)]
-    newest = releases[0] if releases else None
-    if newest is None or newest.kind == "rollback" or newest.sha != sha or _left(newest):
-        return None
-    judged = newest.verdict is not None and newest.verdict.final
-    migrating = any(record.release == newest.id for record in newest.migrations.values())
-    cut_off = migrating and newest.kind == "deploy" and newest.outcome in (None, Outcome.INTERRUPTED)
-    return newest if not judged and (cut_off or newest.id in tags.values()) else None
-
-
-def _rolled_out(entry: LedgerEntry) -> bool:
-    """True for the step `rollout` by itself, which brings a commit to run and judges nothing."""
-    return entry.kind == "step" and any(service.changed for service in entry.services.values())

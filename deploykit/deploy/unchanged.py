@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from deploykit.deploy.entries import Ledger
-from deploykit.deploy.record import Steps
 from deploykit.errors import ExitCode
+from deploykit.ledger.entries import Ledger
+from deploykit.ledger.journal import Steps
 from deploykit.model.plan import Plan
 from deploykit.model.release import Outcome, ReleaseSummary, Verdict
 from deploykit.model.report import RunReport

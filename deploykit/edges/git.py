@@ -143,6 +143,14 @@ class Repository:
         return done.output
 
 
+@dataclass(frozen=True)
+class Source:
+    """A commit in its repository."""
+
+    repository: Repository
+    commit: Commit
+
+
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _GIT_OWN}
     return kept | {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}

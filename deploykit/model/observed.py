@@ -163,3 +163,9 @@ class ObservedService:
     @property
     def sha(self) -> str | None:
         return self.definition.sha
+
+
+def running_sha(observed: Mapping[str, ObservedService]) -> str | None:
+    """The commit of the newest release among the services that run, by deploykit's own tags."""
+    released = [(s.definition.release or "", s.sha) for s in observed.values() if s.sha]
+    return max(released)[1] if released else None

@@ -8,7 +8,7 @@ from typing import Literal
 
 from deploykit.model.finding import Finding
 from deploykit.model.probe import EndpointResult
-from deploykit.model.release import Outcome, ReleasedService, ReleaseSummary
+from deploykit.model.release import Outcome, ReleasedService, ReleaseSummary, Verdict
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,17 @@ class WayBack:
     ready: bool
     release: str | None
     problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ends."""
+
+    outcome: Outcome
+    code: int
+    verdict: Verdict | None
+    message: str
+    hint: str = ""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ BREACHES: list[tuple[Rule, Mapping[str, str]]] = [
     (rules.imports_point_one_way, {"deploykit/deploy/a.py": "def f():\n    import deploykit.cli.app\n"}),
     (
         rules.imports_point_one_way,
-        {"deploykit/probes/a.py": "if TYPE_CHECKING:\n    from deploykit.deploy.orders import Edges\n"},
+        {"deploykit/probes/a.py": "if TYPE_CHECKING:\n    from deploykit.deploy.request import DeployRequest\n"},
     ),
     (
         rules.imports_point_one_way,

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deploykit.config.checks import Checks, Endpoint
-from deploykit.deploy.judging.baseline import take_baseline
-from deploykit.deploy.judging.judge import Judge
-from deploykit.deploy.judging.prove import prove
+from deploykit.judge.baseline import take_baseline
+from deploykit.judge.judge import Judge
+from deploykit.judge.prove import prove
 from deploykit.model.probe import Failure, Reading
 from deploykit.model.release import Verdict
 from tests.unit.probe_kit import FakeClock, Listener, checks, endpoint

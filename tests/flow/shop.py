@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from deploykit.build.sources import identify
 from deploykit.config.schema import Configuration
 from deploykit.edges.docker import Docker
 from deploykit.edges.git import Repository
+from deploykit.images.sources import identify
 from deploykit.model.release import Commit
 from tests.unit.config_files import read
 from tests.unit.git_kit import commit, git, write

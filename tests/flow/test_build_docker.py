@@ -16,13 +16,13 @@ from uuid import uuid4
 
 import pytest
 
-from deploykit.build.images import Wanted, build_images
-from deploykit.build.push import push_images
-from deploykit.build.sources import built_services
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.docker import Builder, Docker, find_docker, inspect_image
 from deploykit.edges.process import run
 from deploykit.errors import FailedBefore, OutOfReach
+from deploykit.images.build import Wanted, build_images
+from deploykit.images.push import push_images
+from deploykit.images.sources import built_services
 from deploykit.model.release import Commit
 from deploykit.sandbox import images
 from tests.flow.registry import Registry, SimulatedEcr

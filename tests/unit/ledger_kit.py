@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from deploykit.config.schema import Configuration, Project, Service
-from deploykit.deploy.orders import Edges
-from deploykit.deploy.returning.releases import Live
 from deploykit.edges.aws.session import Aws
+from deploykit.edges.world import World
+from deploykit.ledger.running import Live
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.progress import Silent
 from deploykit.model.release import Outcome, ReleasedService, Verdict
@@ -94,21 +94,21 @@ class Listener(Silent):
 
 
 @dataclass
-class World:
-    """The simulator with deploykit's edges pointed at it."""
+class Simulated:
+    """The simulator, and deploykit's world pointed at it."""
 
     sim: Simulator
-    edges: Edges
+    world: World
     root: Path
 
     @property
     def aws(self) -> Aws:
-        return self.edges.aws
+        return self.world.aws
 
     @property
     def warnings(self) -> list[str]:
-        assert isinstance(self.edges.progress, Listener)
-        return self.edges.progress.warnings
+        assert isinstance(self.world.progress, Listener)
+        return self.world.progress.warnings
 
     def configuration(self, *services: str, state: str | None = None) -> Configuration:
         return Configuration(
@@ -140,7 +140,7 @@ class World:
 
 
 @contextmanager
-def world(monkeypatch: pytest.MonkeyPatch, root: Path) -> Iterator[World]:
+def world(monkeypatch: pytest.MonkeyPatch, root: Path) -> Iterator[Simulated]:
     with Simulator() as sim:
         for name, value in {
             "AWS_ENDPOINT_URL": sim.url,
@@ -153,4 +153,4 @@ def world(monkeypatch: pytest.MonkeyPatch, root: Path) -> Iterator[World]:
             monkeypatch.setenv(name, value)
         monkeypatch.delenv("AWS_PROFILE", raising=False)
         aws = Aws("us-east-1")
-        yield World(sim, Edges(sim.clock.wall(), aws, Listener(), {}), root)
+        yield Simulated(sim, World(sim.clock.wall(), aws, Listener(), {}), root)

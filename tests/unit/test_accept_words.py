@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploykit.build.push import _as_asked
+from deploykit.images.push import _as_asked
 from deploykit.model.finding import Finding
 from deploykit.report.findings import lines_of
 from deploykit.report.style import Style

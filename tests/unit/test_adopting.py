@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from deploykit.config.starter import FoundService
-from deploykit.deploy.adopting.addresses import Address, address_of, routes
-from deploykit.deploy.adopting.containers import local_secrets, release_variable, running
-from deploykit.deploy.adopting.endpoints import endpoint_blocks, local_blocks
-from deploykit.deploy.adopting.folders import Wanted, places
-from deploykit.deploy.adopting.naming import environment_in, service_keys, with_placeholder
-from deploykit.deploy.adopting.seen import SeenCluster, SeenService
-from deploykit.deploy.adopting.services import adopt, service_blocks
-from deploykit.deploy.adopting.text import Block, Line, guesses, quoted, remark, render
 from deploykit.edges.aws.cloudfront import Distribution, matches
 from deploykit.edges.aws.ecr import parse_reference
 from deploykit.edges.aws.elb import HealthCheck, LoadBalancer, Rule
+from deploykit.init.addresses import Address, address_of, routes
+from deploykit.init.containers import local_secrets, release_variable, running
+from deploykit.init.endpoints import endpoint_blocks, local_blocks
+from deploykit.init.folders import Wanted, places
+from deploykit.init.naming import environment_in, service_keys, with_placeholder
+from deploykit.init.seen import SeenCluster, SeenService
+from deploykit.init.services import adopt, service_blocks
+from deploykit.init.starter import FoundService
+from deploykit.init.text import Block, Line, guesses, quoted, remark, render
 from deploykit.model.observed import TargetGroup
 from tests.unit.makers import service
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deploykit.build.arguments import BuildOrder, build_arguments, image_labels, refuse_unbuildable
 from deploykit.edges.docker import Builder, Docker
 from deploykit.errors import FailedBefore
+from deploykit.images.arguments import BuildOrder, build_arguments, image_labels, refuse_unbuildable
 from deploykit.model.release import Commit
 
 BUILDX = Docker("/bin/docker", "28.2.2", Builder.BUILDX, "linux/amd64", attestations=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deploykit.build.credentials import logged_in
 from deploykit.edges.aws.ecr import Login
+from deploykit.images.credentials import logged_in
 
 TOKEN = "a\"b\\c%d$e`f'g=="
 LOGIN = Login("AWS", TOKEN, "https://123456789012.dkr.ecr.us-east-1.amazonaws.com")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deploykit.build.arguments import BuildOrder
-from deploykit.build.failures import build_failed, push_failed
 from deploykit.errors import ExitCode
+from deploykit.images.arguments import BuildOrder
+from deploykit.images.failures import build_failed, push_failed
 
 ORDER = BuildOrder("web", Path("/t/web"), Path("/t/web/Dockerfile"), "registry/web:abc", platform="linux/arm64")
 UNREACHABLE = (

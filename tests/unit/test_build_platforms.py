@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from deploykit.build.platforms import Demand, demands, platform_of
 from deploykit.config.schema import Configuration
+from deploykit.images.platforms import Demand, demands, platform_of
 from deploykit.model.observed import Definition
 from tests.unit.config_files import read
 from tests.unit.test_build_sources import HEAD, SERVICES

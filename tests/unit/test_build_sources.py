@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deploykit.build.sources import built_services, identify, lay_out
 from deploykit.config.schema import Configuration
 from deploykit.edges.git import Repository
 from deploykit.errors import ConfigError, FailedBefore, Refused
+from deploykit.images.sources import built_services, identify, lay_out
 from tests.unit.config_files import read
 from tests.unit.git_kit import commit, write
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploykit.build.content import ContentKey, content_key, refuse_secret_arguments
-from deploykit.build.stock import rebuild_tag
 from deploykit.config.schema import Configuration, Service
 from deploykit.edges.git import Repository
 from deploykit.errors import FailedBefore
+from deploykit.images.content import ContentKey, content_key, refuse_secret_arguments
+from deploykit.images.lookup import rebuild_tag
 from tests.unit.config_files import read
 from tests.unit.git_kit import commit
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from deploykit.deploy.judging.judge import BLIND_ROUNDS, Judge, Judgement
+from deploykit.judge.judge import BLIND_ROUNDS, Judge, Judgement
 from deploykit.model.probe import EndpointClass, Failure, Reading, Samples
 from deploykit.model.release import Verdict
 from tests.unit.probe_kit import bad, blind, checks, endpoint, good

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploykit.deploy.judging.judge import BLIND_ROUNDS, Judge
-from deploykit.deploy.judging.sequential import Decision, SequentialTest
-from deploykit.deploy.judging.share import health_test, lower_share, seldom, upper_share
+from deploykit.judge.judge import BLIND_ROUNDS, Judge
+from deploykit.judge.noise import health_test, lower_share, seldom, upper_share
+from deploykit.judge.sequential import Decision, SequentialTest
 from deploykit.model.probe import EndpointClass, Reading, Samples
 from deploykit.model.release import Verdict
 from tests.unit.probe_kit import bad, blind, checks, endpoint, good

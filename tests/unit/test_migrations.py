@@ -11,8 +11,15 @@ import pytest
 
 from deploykit.config.schema import Configuration
 from deploykit.config.service import Migrate
-from deploykit.deploy.migrating.across import carried, crossed
-from deploykit.deploy.migrating.decide import (
+from deploykit.edges.git import Repository, Source
+from deploykit.ledger.record import decode, encode
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.migration import MigrationRecord
+from deploykit.model.observed import ServiceName
+from deploykit.model.plan import Change, Plan
+from deploykit.model.task import Task
+from deploykit.targets.migration.crossing import carried, crossed
+from deploykit.targets.migration.plan import (
     in_order,
     last_good,
     left_out,
@@ -20,15 +27,7 @@ from deploykit.deploy.migrating.decide import (
     plan_migrations,
     unseen_end,
 )
-from deploykit.deploy.source import Source
-from deploykit.edges.git import Repository
-from deploykit.ledger.record import decode, encode
-from deploykit.model.ledger import LedgerEntry
-from deploykit.model.migration import MigrationRecord
-from deploykit.model.observed import ServiceName
-from deploykit.model.plan import Change, Plan
-from deploykit.model.task import Task
-from deploykit.targets.migration import OneOff, client_token, end_of, started_by
+from deploykit.targets.migration.task import OneOff, client_token, end_of, started_by
 from tests.unit import git_kit
 from tests.unit.config_files import read
 from tests.unit.ledger_kit import entry, newest_first, release

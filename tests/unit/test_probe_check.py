@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from deploykit.config.checks import Checks, Endpoint
-from deploykit.deploy.judging.check import CheckResult, check, chosen
 from deploykit.errors import ExitCode, UsageError
+from deploykit.judge.check import CheckResult, check, chosen
 from deploykit.model.probe import Reading
 from tests.unit.probe_kit import FakeClock, Listener, bad, blind, checks, endpoint, good
 

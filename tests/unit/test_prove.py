@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from deploykit.config.checks import Endpoint
-from deploykit.deploy.judging.judge import BLIND_ROUNDS, Judge, Judgement
-from deploykit.deploy.judging.prove import PATIENCE_WITH_CACHES, at_edge, prove
+from deploykit.judge.judge import BLIND_ROUNDS, Judge, Judgement
+from deploykit.judge.prove import PATIENCE_WITH_CACHES, at_edge, prove
 from deploykit.model.probe import Reading, Samples
 from deploykit.model.release import Verdict
 from tests.unit.probe_kit import FakeClock, Listener, bad, blind, checks, endpoint, good

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from deploykit.config.checks import Checks, Endpoint
-from deploykit.deploy.judging.baseline import FLICKER_ROUNDS, FLICKER_SECONDS, take_baseline
-from deploykit.deploy.judging.share import health_test
+from deploykit.judge.baseline import FLICKER_ROUNDS, FLICKER_SECONDS, take_baseline
+from deploykit.judge.noise import health_test
 from deploykit.model.probe import Reading, Samples
 from tests.unit.probe_kit import FakeClock, Listener, bad, blind, checks, endpoint, good
 

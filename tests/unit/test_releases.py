@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from deploykit.deploy.returning.releases import Live, Revisions, running_release, standing, took_effect
+from deploykit.ledger.running import Live, Revisions, running_release, standing, took_effect
 from deploykit.model.release import Outcome, Verdict
 from tests.unit.ledger_kit import arn, entry, live, newest_first, release, rolled_back
 

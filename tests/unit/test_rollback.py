@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from deploykit.deploy.returning.choose import NoTarget, Target, choose
-from deploykit.deploy.returning.releases import Live
 from deploykit.errors import ExitCode
+from deploykit.ledger.choose import NoTarget, Target, choose
+from deploykit.ledger.running import Live
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.release import Outcome, Verdict
 from tests.unit.ledger_kit import arn, entry, live, newest_first, release, rolled_back, sha

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from deploykit.deploy.returning.choose import NoTarget, Target, choose
-from deploykit.deploy.returning.releases import Live, running_release
+from deploykit.ledger.choose import NoTarget, Target, choose
+from deploykit.ledger.running import Live, running_release
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.release import Outcome, Verdict
 from tests.unit.ledger_kit import arn, entry, newest_first, release, rolled_back

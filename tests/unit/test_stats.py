@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploykit.deploy.entries import new_entry
-from deploykit.deploy.orders import Edges
-from deploykit.deploy.reading.stats import FEW, delivery_stats
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.clock import SystemClock
+from deploykit.edges.world import World
+from deploykit.ledger.entries import new_entry
+from deploykit.ledger.stats import FEW, delivery_stats
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.plan import Plan
 from deploykit.model.probe import EndpointClass, EndpointResult, Samples
@@ -250,5 +250,5 @@ def test_one_withdrawal_more_never_makes_the_fail_rate_better(entries: list[Ledg
 )
 def test_only_what_is_committed_has_the_time_of_its_commit(commit: Commit | None, committed: str | None) -> None:
     plan = Plan("deploy", "dev", "20261121T060000Z-aaaaaaa", "a" * 40, None, {}, {}, {}, ())
-    edges = Edges(SystemClock(), Aws("us-east-1"), Silent(), {})
-    assert new_entry(plan, "deploy", edges, commit=commit).committed == committed
+    world = World(SystemClock(), Aws("us-east-1"), Silent(), {})
+    assert new_entry(plan, "deploy", world, commit=commit).committed == committed

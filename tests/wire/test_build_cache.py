@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from deploykit.build.cache import LayerCache, cache_troubles, layer_cache, only_the_cache_failed
-from deploykit.build.images import Wanted, build_images
 from deploykit.config.schema import Configuration
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.docker import Builder, Docker, exports_cache
+from deploykit.images.build import Wanted, build_images
+from deploykit.images.cache import LayerCache, cache_troubles, layer_cache, only_the_cache_failed
 from tests.flow.shop import Shop, Told
 from tests.simulator import Simulator, clients
 from tests.unit.config_files import read

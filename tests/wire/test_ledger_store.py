@@ -19,19 +19,19 @@ from deploykit.ledger.record import BrokenRecord
 from deploykit.ledger.store import Store, open_store, release_id
 from deploykit.ledger.writer import update
 from deploykit.model.ledger import LedgerEntry
-from tests.unit.ledger_kit import World, entry, release, sha, world
+from tests.unit.ledger_kit import Simulated, entry, release, sha, world
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+def there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulated]:
     with world(monkeypatch, tmp_path) as made:
         yield made
 
 
 @pytest.fixture(params=["s3://state/shop/dev", "state/dev"])
-def store(request: pytest.FixtureRequest, there: World) -> Store:
+def store(request: pytest.FixtureRequest, there: Simulated) -> Store:
     there.bucket()
     opened = open_store(request.param, there.aws, there.root)
     assert opened is not None
@@ -116,9 +116,9 @@ def test_one_broken_record_is_named_and_hides_no_other(store: Store) -> None:
         store.read(release(2))
 
 
-def test_side_by_side_updates_all_arrive(store: Store, there: World) -> None:
+def test_side_by_side_updates_all_arrive(store: Store, there: Simulated) -> None:
     store.create(named(1, ""))
-    clock = there.edges.clock
+    clock = there.world.clock
 
     def add(letter: str) -> None:
         update(store, release(1), lambda e: replace(e, reason=(e.reason or "") + letter), clock)
@@ -136,7 +136,7 @@ def test_an_update_that_changes_nothing_writes_nothing(store: Store) -> None:
     assert update(store, release(1), lambda e: e).version == before.version
 
 
-def test_an_update_does_not_try_for_ever(store: Store, there: World) -> None:
+def test_an_update_does_not_try_for_ever(store: Store, there: Simulated) -> None:
     store.create(named(1, ""))
     tries: list[str] = []
 
@@ -147,11 +147,11 @@ def test_an_update_does_not_try_for_ever(store: Store, there: World) -> None:
         return replace(old, by="me")
 
     with pytest.raises(Changed):
-        update(store, release(1), overtaken, there.edges.clock)
+        update(store, release(1), overtaken, there.world.clock)
     assert 2 <= len(tries) <= 10
 
 
-def test_without_state_there_is_no_store(there: World) -> None:
+def test_without_state_there_is_no_store(there: Simulated) -> None:
     assert open_store(None, there.aws, there.root) is None
 
 
@@ -159,20 +159,20 @@ def test_without_state_there_is_no_store(there: World) -> None:
 
 
 @pytest.fixture
-def bucket(there: World) -> Store:
+def bucket(there: Simulated) -> Store:
     there.bucket()
     opened = open_store("s3://state/shop/dev", there.aws, there.root)
     assert opened is not None
     return opened
 
 
-def test_records_stand_under_the_prefix(bucket: Store, there: World) -> None:
+def test_records_stand_under_the_prefix(bucket: Store, there: Simulated) -> None:
     bucket.create(named(1, ""))
     assert list(there.bucket()) == [f"shop/dev/releases/{release(1)}.json"]
     assert bucket.place == "s3://state/shop/dev"
 
 
-def test_a_write_whose_answer_was_lost_is_known_as_ours(bucket: Store, there: World) -> None:
+def test_a_write_whose_answer_was_lost_is_known_as_ours(bucket: Store, there: Simulated) -> None:
     there.sim.faults.cut("PutObject", executed=True)
     first = bucket.create(named(1, "mine"))
     there.sim.faults.cut("PutObject", executed=True)
@@ -181,14 +181,14 @@ def test_a_write_whose_answer_was_lost_is_known_as_ours(bucket: Store, there: Wo
     assert there.sim.count("PutObject") == 4
 
 
-def test_a_write_that_meets_another_one_under_way_is_done_again(bucket: Store, there: World) -> None:
+def test_a_write_that_meets_another_one_under_way_is_done_again(bucket: Store, there: Simulated) -> None:
     bucket.create(named(1, ""))
     there.sim.faults.fail("PutObject", "ConditionalRequestConflict", "The conditional request cannot succeed", 409)
-    update(bucket, release(1), lambda e: replace(e, reason="in the end"), there.edges.clock)
+    update(bucket, release(1), lambda e: replace(e, reason="in the end"), there.world.clock)
     assert bucket.read(release(1)).entry.reason == "in the end"
 
 
-def test_a_missing_bucket_says_what_to_type(there: World) -> None:
+def test_a_missing_bucket_says_what_to_type(there: Simulated) -> None:
     opened = open_store("s3://nobody-made-this/dev", there.aws, there.root)
     assert opened is not None
     for act in (opened.newest, lambda: opened.create(named(1, "")), lambda: opened.read(release(1))):
@@ -203,7 +203,7 @@ def test_a_missing_bucket_says_what_to_type(there: World) -> None:
     [("ListObjectsV2", "s3:ListBucket"), ("GetObject", "s3:GetObject"), ("PutObject", "s3:PutObject")],
 )
 def test_a_missing_permission_is_named_with_the_bucket(
-    bucket: Store, there: World, operation: str, action: str
+    bucket: Store, there: Simulated, operation: str, action: str
 ) -> None:
     bucket.create(named(1, ""))
     there.sim.faults.deny(operation, service="s3")
@@ -216,7 +216,7 @@ def test_a_missing_permission_is_named_with_the_bucket(
     assert raised.value.action == action
 
 
-def test_more_records_than_one_page_holds_are_all_listed(bucket: Store, there: World) -> None:
+def test_more_records_than_one_page_holds_are_all_listed(bucket: Store, there: Simulated) -> None:
     bucket.create(named(1, ""))
     (stored,) = there.bucket().values()
     start = datetime(2026, 1, 1, tzinfo=UTC)
@@ -233,14 +233,14 @@ def test_more_records_than_one_page_holds_are_all_listed(bucket: Store, there: W
 # -- the folder ------------------------------------------------------------------------------------------------------
 
 
-def test_a_folder_is_beside_the_configuration_file(there: World) -> None:
+def test_a_folder_is_beside_the_configuration_file(there: Simulated) -> None:
     opened = open_store("state/dev", there.aws, there.root)
     assert opened is not None
     opened.create(named(1, ""))
     assert (there.root / "state/dev/releases" / f"{release(1)}.json").is_file()
 
 
-def test_a_folder_that_cannot_be_used_is_out_of_reach_and_not_empty(there: World) -> None:
+def test_a_folder_that_cannot_be_used_is_out_of_reach_and_not_empty(there: Simulated) -> None:
     (there.root / "state").write_text("a file where the folder should be")
     opened = open_store("state", there.aws, there.root)
     assert opened is not None

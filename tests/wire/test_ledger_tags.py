@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from deploykit.deploy.observe import observe
-from deploykit.deploy.returning.recorded import find_target
-from deploykit.deploy.returning.releases import live_of, running_release
 from deploykit.edges.aws.session import NotAllowed
 from deploykit.errors import FailedBefore
+from deploykit.ledger.read import find_target
+from deploykit.ledger.running import live_of, running_release
 from deploykit.ledger.store import open_store
 from deploykit.ledger.tags import Revision, releases_of, tagged_releases
 from deploykit.model.release import Verdict
+from deploykit.targets.ecs.observe import observe
 from tests.simulator import serve
-from tests.unit.ledger_kit import World, arn, entry, release, sha, world
+from tests.unit.ledger_kit import Simulated, arn, entry, release, sha, world
 
 # -- pure ------------------------------------------------------------------------------------------------------------
 
@@ -70,14 +70,14 @@ def test_a_revision_registered_again_stands_for_the_old_one() -> None:
 
 
 @pytest.fixture
-def there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+def there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulated]:
     with world(monkeypatch, tmp_path) as made:
         serve(made.sim, "api", count=1)
         serve(made.sim, "web", count=1)
         yield made
 
 
-def three_releases(there: World) -> dict[str, str]:
+def three_releases(there: Simulated) -> dict[str, str]:
     """Release 1 of both, 2 of api, 3 of web; all healthy, the third runs. Their ARNs by name and release."""
     made = {
         "api1": there.revision("api", 1),
@@ -90,20 +90,20 @@ def three_releases(there: World) -> dict[str, str]:
     return made
 
 
-def went(there: World, to: str | None = None, state: str | None = None) -> tuple[str, dict[str, str]]:
+def went(there: Simulated, to: str | None = None, state: str | None = None) -> tuple[str, dict[str, str]]:
     configuration = there.configuration("api", "web", state=state)
-    found = find_target(configuration, there.aws, observe(configuration, there.aws), there.edges.progress, to)
+    found = find_target(configuration, there.aws, observe(configuration, there.aws), there.world.progress, to)
     return found.target.release, dict(found.target.revisions)
 
 
-def test_a_rollback_is_found_from_tags_alone(there: World) -> None:
+def test_a_rollback_is_found_from_tags_alone(there: Simulated) -> None:
     made = three_releases(there)
     assert went(there) == (release(2), {"web": made["web1"]})
     there.run("web", made["web1"])
     assert went(there) == (release(1), {"api": made["api1"]})
 
 
-def test_tags_tell_which_release_runs(there: World) -> None:
+def test_tags_tell_which_release_runs(there: Simulated) -> None:
     three_releases(there)
     observed = observe(there.configuration("api", "web"), there.aws)
     entries = tagged_releases(there.aws, observed, "dev")
@@ -111,13 +111,13 @@ def test_tags_tell_which_release_runs(there: World) -> None:
     assert (entries[0].sha, entries[0].verdict, entries[0].environment) == (sha(3), Verdict.HEALTHY, "dev")
 
 
-def test_a_deregistered_revision_is_found_too(there: World) -> None:
+def test_a_deregistered_revision_is_found_too(there: Simulated) -> None:
     made = three_releases(there)
     there.sim.ecs.deregister_task_definition({"taskDefinition": made["web1"]})
     assert went(there) == (release(2), {"web": made["web1"]})
 
 
-def test_another_environments_revisions_of_the_same_family_do_not_count(there: World) -> None:
+def test_another_environments_revisions_of_the_same_family_do_not_count(there: Simulated) -> None:
     made = three_releases(there)
     there.revision("web", 2, environment="prod")
     assert went(there) == (release(2), {"web": made["web1"]})
@@ -125,7 +125,7 @@ def test_another_environments_revisions_of_the_same_family_do_not_count(there: W
         went(there, to="0000009")
 
 
-def test_revisions_that_terraform_registered_do_not_count(there: World) -> None:
+def test_revisions_that_terraform_registered_do_not_count(there: Simulated) -> None:
     made = three_releases(there)
     body = there.sim.state.definitions["web"][0].body
     by_hand = there.sim.ecs.register_task_definition(dict(body))["taskDefinition"]["taskDefinitionArn"]
@@ -133,7 +133,7 @@ def test_revisions_that_terraform_registered_do_not_count(there: World) -> None:
     assert went(there) == (release(3), {"web": made["web3"]})
 
 
-def test_a_long_history_is_not_read_to_its_end(there: World) -> None:
+def test_a_long_history_is_not_read_to_its_end(there: Simulated) -> None:
     for number in range(1, 60):
         made = there.revision("api", number)
     there.run("api", made)
@@ -146,7 +146,7 @@ def test_a_long_history_is_not_read_to_its_end(there: World) -> None:
     assert operations.count("DescribeTaskDefinition") <= 2 + 2 * 8
 
 
-def test_a_service_that_seldom_changes_is_looked_up_as_far_back_as_it_takes(there: World) -> None:
+def test_a_service_that_seldom_changes_is_looked_up_as_far_back_as_it_takes(there: Simulated) -> None:
     first = there.revision("web", 1)
     for number in range(2, 40):
         there.revision("web", number, verdict="unhealthy")
@@ -156,7 +156,7 @@ def test_a_service_that_seldom_changes_is_looked_up_as_far_back_as_it_takes(ther
     assert went(there) == (release(40), {"api": second, "web": first})
 
 
-def test_without_a_verified_revision_the_candidates_are_offered(there: World) -> None:
+def test_without_a_verified_revision_the_candidates_are_offered(there: Simulated) -> None:
     there.revision("api", 1, verdict=None)
     there.run("api", there.revision("api", 2))
     there.run("web", there.revision("web", 2))
@@ -165,19 +165,19 @@ def test_without_a_verified_revision_the_candidates_are_offered(there: World) ->
     assert f"deploykit rollback --to {sha(1)[:12]}" in raised.value.hint
 
 
-def test_no_permission_to_read_tags_either_is_said(there: World) -> None:
+def test_no_permission_to_read_tags_either_is_said(there: Simulated) -> None:
     three_releases(there)
     configuration = there.configuration("api", "web")
     observed = observe(configuration, there.aws)
     there.sim.faults.deny("ListTaskDefinitions")
     with pytest.raises(NotAllowed, match="ecs:ListTaskDefinitions"):
-        find_target(configuration, there.aws, observed, there.edges.progress)
+        find_target(configuration, there.aws, observed, there.world.progress)
 
 
 # -- the ledger first, tags where it does not reach ------------------------------------------------------------------
 
 
-def written(there: World, *numbers: int, **more: object) -> None:
+def written(there: Simulated, *numbers: int, **more: object) -> None:
     store = open_store("s3://state/dev", there.aws, there.root)
     assert store is not None
     revisions = {1: (2, 2), 2: (3, 2), 3: (3, 3)}
@@ -186,7 +186,7 @@ def written(there: World, *numbers: int, **more: object) -> None:
         store.create(entry(number, {"api": api, "web": web}, {1: None, 2: "api", 3: "web"}[number], **more))  # type: ignore[arg-type]
 
 
-def test_the_ledger_is_believed_before_tags(there: World) -> None:
+def test_the_ledger_is_believed_before_tags(there: Simulated) -> None:
     made = three_releases(there)
     there.bucket()
     written(there, 1, 3)
@@ -198,7 +198,7 @@ def test_the_ledger_is_believed_before_tags(there: World) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["no bucket", "not allowed", "no answer"])
-def test_a_ledger_that_cannot_be_read_is_a_warning_and_tags_tell(there: World, trouble: str) -> None:
+def test_a_ledger_that_cannot_be_read_is_a_warning_and_tags_tell(there: Simulated, trouble: str) -> None:
     made = three_releases(there)
     if trouble != "no bucket":
         there.bucket()
@@ -210,21 +210,21 @@ def test_a_ledger_that_cannot_be_read_is_a_warning_and_tags_tell(there: World, t
     assert "the ledger cannot be read" in there.warnings[0]
 
 
-def test_releases_before_the_ledgers_first_entry_are_found_by_their_tags(there: World) -> None:
+def test_releases_before_the_ledgers_first_entry_are_found_by_their_tags(there: Simulated) -> None:
     made = three_releases(there)
     there.bucket()
     written(there, 3)
     assert went(there, state="s3://state/dev") == (release(2), {"web": made["web1"]})
 
 
-def test_an_empty_ledger_is_no_reason_to_stay(there: World) -> None:
+def test_an_empty_ledger_is_no_reason_to_stay(there: Simulated) -> None:
     made = three_releases(there)
     there.bucket()
     assert went(there, state="s3://state/dev") == (release(2), {"web": made["web1"]})
     assert there.warnings == []
 
 
-def test_another_environments_records_in_the_same_place_do_not_count(there: World) -> None:
+def test_another_environments_records_in_the_same_place_do_not_count(there: Simulated) -> None:
     made = three_releases(there)
     there.bucket()
     written(there, 1, 3)
@@ -232,7 +232,7 @@ def test_another_environments_records_in_the_same_place_do_not_count(there: Worl
     assert went(there, state="s3://state/dev") == (release(1), {"api": made["api1"], "web": made["web1"]})
 
 
-def test_a_named_commit_is_found_however_old_its_record(there: World) -> None:
+def test_a_named_commit_is_found_however_old_its_record(there: Simulated) -> None:
     made = three_releases(there)
     there.bucket()
     written(there, 1, 2, 3)

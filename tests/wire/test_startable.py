@@ -9,17 +9,18 @@ from typing import Any
 
 import pytest
 
-from deploykit.deploy.returning.startable import Startable, definitions_of, startable
+from deploykit.edges.aws.ecs import definitions_of
 from deploykit.edges.aws.session import Aws
+from deploykit.preflight.startable import Startable, startable
 from tests.simulator import Served, serve
-from tests.unit.ledger_kit import ACCOUNT, World, world
+from tests.unit.ledger_kit import ACCOUNT, Simulated, world
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/service/"
 SECRETS = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:"
 
 
 @pytest.fixture
-def there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+def there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulated]:
     with world(monkeypatch, tmp_path) as made:
         made.sim.iam.roles |= {"task", "execution"}
         made.sim.secrets.put("shop/api", '{"key": "1"}')
@@ -29,11 +30,11 @@ def there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def api(there: World) -> Served:
+def api(there: Simulated) -> Served:
     return serve(there.sim, "api", count=0)
 
 
-def looked(there: World, served: Served, registry: str | None = None, **changes: Any) -> Startable:
+def looked(there: Simulated, served: Served, registry: str | None = None, **changes: Any) -> Startable:
     """What is found out about the service's definition with fields of its container, or of itself, changed."""
     body = dict(there.sim.state.definitions[served.name][0].body)
     container = {**body["containerDefinitions"][0], **changes.pop("container", {})}
@@ -48,7 +49,7 @@ def secret(value: str) -> dict[str, Any]:
     return {"container": {"secrets": [{"name": "KEY", "valueFrom": value}]}}
 
 
-def test_what_has_everything_it_needs_would_start(there: World, api: Served) -> None:
+def test_what_has_everything_it_needs_would_start(there: Simulated, api: Served) -> None:
     found = looked(
         there,
         api,
@@ -66,19 +67,19 @@ def test_what_has_everything_it_needs_would_start(there: World, api: Served) -> 
     assert found == Startable()
 
 
-def test_a_deleted_image_is_a_problem(there: World, api: Served) -> None:
+def test_a_deleted_image_is_a_problem(there: Simulated, api: Served) -> None:
     there.sim.ecr.batch_delete_image({"repositoryName": "api", "imageIds": [{"imageDigest": api.digest}]})
     (problem,) = looked(there, api).problems
     assert f"image api@{api.digest} is not in ECR any more" in problem
     assert "api needs it" in problem
 
 
-def test_a_deleted_repository_is_a_problem(there: World, api: Served) -> None:
+def test_a_deleted_repository_is_a_problem(there: Simulated, api: Served) -> None:
     del there.sim.ecr.repositories["api"]
     assert "not in ECR any more" in looked(there, api).problems[0]
 
 
-def test_images_behind_another_registrys_name_are_looked_for_in_ecr(there: World, api: Served) -> None:
+def test_images_behind_another_registrys_name_are_looked_for_in_ecr(there: Simulated, api: Served) -> None:
     image = {"container": {"image": f"127.0.0.1:4566/api@sha256:{'0' * 64}"}}
     assert "api@sha256:000" in looked(there, api, "127.0.0.1:4566", **image).problems[0]
     assert looked(there, api, None, **image) == Startable()
@@ -92,12 +93,12 @@ def test_images_behind_another_registrys_name_are_looked_for_in_ecr(there: World
         ("gone-token", "SSM parameter gone-token does not exist"),
     ],
 )
-def test_a_missing_secret_is_a_problem(there: World, api: Served, value: str, name: str) -> None:
+def test_a_missing_secret_is_a_problem(there: Simulated, api: Served, value: str, name: str) -> None:
     (problem,) = looked(there, api, **secret(value)).problems
     assert name in problem
 
 
-def test_a_secret_that_is_to_be_deleted_is_a_problem_that_one_command_mends(there: World, api: Served) -> None:
+def test_a_secret_that_is_to_be_deleted_is_a_problem_that_one_command_mends(there: Simulated, api: Served) -> None:
     arn = f"{SECRETS}shop/api-AbCdEf"
     there.sim.secrets.delete_secret({"SecretId": arn})
     (problem,) = looked(there, api, **secret(f"{arn}:key::")).problems
@@ -105,7 +106,7 @@ def test_a_secret_that_is_to_be_deleted_is_a_problem_that_one_command_mends(ther
     assert "is scheduled for deletion" in problem
     assert problem.endswith(f"api needs it: {command}")
     there.sim.secrets.restore_secret({"SecretId": arn})
-    there.edges = replace(there.edges, aws=Aws("us-east-1"))  # the next command
+    there.world = replace(there.world, aws=Aws("us-east-1"))  # the next command
     assert looked(there, api, **secret(f"{arn}:key::")) == Startable()
 
 
@@ -114,23 +115,23 @@ def test_a_secret_that_is_to_be_deleted_is_a_problem_that_one_command_mends(ther
     [("gone-token", "gone-token"), (f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/shop/gone", "/shop/gone")],
 )
 def test_a_missing_parameter_is_named_with_the_command_that_makes_it(
-    there: World, api: Served, reference: str, name: str
+    there: Simulated, api: Served, reference: str, name: str
 ) -> None:
     (problem,) = looked(there, api, **secret(reference)).problems
     assert f"`aws ssm put-parameter --name {name} --type SecureString " in problem
 
 
-def test_missing_credentials_of_a_registry_are_a_problem(there: World, api: Served) -> None:
+def test_missing_credentials_of_a_registry_are_a_problem(there: Simulated, api: Served) -> None:
     container = {"repositoryCredentials": {"credentialsParameter": "shop/nobody"}}
     assert "secret shop/nobody does not exist" in looked(there, api, container=container).problems[0]
 
 
-def test_missing_roles_are_problems(there: World, api: Served) -> None:
+def test_missing_roles_are_problems(there: Simulated, api: Served) -> None:
     found = looked(there, api, taskRoleArn=f"{ROLE}gone", executionRoleArn=f"{ROLE}gone-too")
     assert [problem.partition(" does")[0] for problem in found.problems] == [f"role {ROLE}gone", f"role {ROLE}gone-too"]
 
 
-def test_everything_that_lacks_is_said_at_once(there: World, api: Served) -> None:
+def test_everything_that_lacks_is_said_at_once(there: Simulated, api: Served) -> None:
     there.sim.ecr.batch_delete_image({"repositoryName": "api", "imageIds": [{"imageDigest": api.digest}]})
     found = looked(there, api, executionRoleArn=f"{ROLE}gone", **secret("gone-token"))
     assert len(found.problems) == 3
@@ -140,7 +141,9 @@ def test_everything_that_lacks_is_said_at_once(there: World, api: Served) -> Non
     ("operation", "service"),
     [("BatchGetImage", "ecr"), ("DescribeSecret", "secretsmanager"), ("GetParameters", "ssm"), ("GetRole", "iam")],
 )
-def test_not_being_allowed_to_look_is_a_warning_only(there: World, api: Served, operation: str, service: str) -> None:
+def test_not_being_allowed_to_look_is_a_warning_only(
+    there: Simulated, api: Served, operation: str, service: str
+) -> None:
     there.sim.faults.deny(operation, service=service)
     secrets = [
         {"name": "KEY", "valueFrom": f"{SECRETS}shop/api-AbCdEf"},
@@ -153,7 +156,7 @@ def test_not_being_allowed_to_look_is_a_warning_only(there: World, api: Served, 
     assert f"{service}:{operation}" in warning
 
 
-def test_what_is_in_another_region_or_account_is_a_warning_only(there: World, api: Served) -> None:
+def test_what_is_in_another_region_or_account_is_a_warning_only(there: Simulated, api: Served) -> None:
     found = looked(
         there,
         api,
@@ -167,7 +170,7 @@ def test_what_is_in_another_region_or_account_is_a_warning_only(there: World, ap
     assert len(found.warnings) == 3
 
 
-def test_each_thing_is_asked_for_once_whoever_needs_it(there: World, api: Served) -> None:
+def test_each_thing_is_asked_for_once_whoever_needs_it(there: Simulated, api: Served) -> None:
     arn = api.task_definition
     definitions, _ = definitions_of(there.aws, {"api": arn, "worker": arn})
     with there.sim.recording() as calls:
@@ -175,7 +178,7 @@ def test_each_thing_is_asked_for_once_whoever_needs_it(there: World, api: Served
     assert [call.operation for call in calls] == ["BatchGetImage"]
 
 
-def test_a_deleted_task_definition_is_a_problem(there: World, api: Served) -> None:
+def test_a_deleted_task_definition_is_a_problem(there: Simulated, api: Served) -> None:
     definitions, gone = definitions_of(there.aws, {"api": api.task_definition, "web": f"{api.task_definition}99"})
     assert list(definitions) == ["api"]
     assert gone == ["web: task definition api:199 was deleted"]

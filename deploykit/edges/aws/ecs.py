@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from deploykit.edges.aws.portions import portions
 from deploykit.edges.aws.session import Aws, AwsRefused
+from deploykit.edges.parallel import side_by_side
 from deploykit.errors import FailedBefore
 from deploykit.model.observed import Definition, Rollout, ServiceName, ServiceState, Shifting, TargetGroup
 
@@ -74,6 +76,31 @@ def describe_definition(aws: Aws, name: str) -> Definition:
     """
     body = {"taskDefinition": name, "include": ["TAGS"]}
     return _definition(aws.call_json("ecs", "DescribeTaskDefinition", body, taskDefinition=name))
+
+
+def definitions_of(aws: Aws, revisions: Mapping[str, str]) -> tuple[dict[str, Definition], list[str]]:
+    """The definitions of revisions by service, and a sentence for each that ECS does not know any more.
+
+    Deregistered revisions are described still; deleted ones are not:
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/delete-task-definition-v2.html
+    """
+
+    def describe(arn: str) -> Definition | None:
+        try:
+            return describe_definition(aws, arn)
+        except AwsRefused as error:
+            if error.error != "ClientException":
+                raise
+            return None
+
+    asks = {key: partial(aws.remember, ("definition", arn), partial(describe, arn)) for key, arn in revisions.items()}
+    found = side_by_side(asks)
+    gone = [
+        f"{key}: task definition {revisions[key].rpartition('/')[2]} was deleted"
+        for key, definition in found.items()
+        if definition is None
+    ]
+    return {key: definition for key, definition in found.items() if definition is not None}, gone
 
 
 def register_definition(aws: Aws, request: Mapping[str, Any], tags: Mapping[str, str]) -> Definition:

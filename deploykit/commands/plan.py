@@ -1,0 +1,184 @@
+"""``deploykit plan``: the computation of ``deploy``, shown instead of carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from deploykit.commands.status import drift
+from deploykit.deploy.facts import Outlook, decided, look_at, plan_of, planned_migrations, refusals
+from deploykit.deploy.request import DeployRequest
+from deploykit.deploy.source import chosen_services, identify
+from deploykit.deploy.way_back import way_back
+from deploykit.edges.world import World
+from deploykit.errors import DeploykitError, FailedBefore, OutOfReach
+from deploykit.images.lookup import Stock, warnings_of
+from deploykit.ledger.running import live_of
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.migration import PlannedMigration
+from deploykit.model.observed import ObservedService
+from deploykit.model.plan import Change, Plan, Supply
+from deploykit.model.planned import PlannedField, PlannedService, PlannedTask, PlanReport
+from deploykit.model.progress import Progress, Silent
+from deploykit.preflight.release import preflight
+from deploykit.preflight.startable import Startable
+from deploykit.preflight.waits import too_late, waits
+from deploykit.targets.ecs.definition import registration, short
+from deploykit.targets.ecs.diff import differences
+from deploykit.targets.migration.resume import begun_attempt
+from deploykit.targets.migration.task import tasks_of
+from deploykit.targets.sequence import first_to_last
+
+
+def plan(order: DeployRequest, world: World) -> PlanReport:
+    """What ``deploy`` would do now; nothing is changed, and what it would refuse is listed.
+
+    Raises: OutOfReach; FailedBefore without a commit to plan for.
+    """
+    order = replace(order, command="deploy")  # whose plan it is
+    noted = _Noted(world.progress)
+    world = replace(world, progress=noted)
+    source = identify(order, chosen_services(order.configuration, order.services))
+    try:
+        seen = look_at(source, order, world)
+    except FailedBefore as refusal:  # AWS could be looked at, and something that must be there is not
+        return PlanReport("unchanged", source.commit.tag, {}, refusals=(_said(refusal),), warnings=noted.warnings)
+    refused: list[DeploykitError] = [*refusals(order, world, seen)]
+    supplies: dict[str, Supply] = {}
+    made: Plan | None = None
+    unfinished: LedgerEntry | None = None
+    try:
+        supplies = decided(order, seen)
+        made, unfinished = plan_of(order, world, seen, seen.observed, supplies)
+    except FailedBefore as refusal:
+        refused.append(refusal)
+    ahead = preflight(order.configuration, world.aws, made) if made else Startable()
+    back = way_back(order.configuration, world.aws, seen.ledger.entries, live_of(seen.observed))
+    return PlanReport(
+        outcome=_outcome(made, supplies),
+        sha=source.commit.tag,
+        services={key: _service(key, order, seen, supplies.get(key), made) for key in seen.chosen},
+        migrations=_migrations(order, world, seen, made) if made else (),
+        invalidations=made.invalidations if made else (),
+        refusals=(*map(_said, refused), *ahead.problems, *_too_late(order, made)),
+        warnings=(*_warnings(seen), *ahead.warnings, *noted.warnings),
+        way_back=back,
+        order=tuple(key for key in first_to_last(made.order) if _rolls_out(key, made)) if made else (),
+        continues=unfinished.id if unfinished else None,
+    )
+
+
+class _Noted(Silent):
+    """Keeps what is warned of on the way, which belongs into the plan; passes the rest on."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._warned: dict[str, None] = {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(self._warned)
+
+    def say(self, text: str, subject: str = "") -> None:
+        self._progress.say(text, subject)
+
+    def warn(self, text: str, subject: str = "") -> None:
+        self._warned[f"{subject}: {text}" if subject else text] = None
+
+
+def _too_late(order: DeployRequest, plan: Plan | None) -> tuple[str, ...]:
+    late = too_late(order.deadline, order.deadline, waits(plan.observed, plan.order)) if plan and plan.changes else None
+    return (_said(late),) if late else ()
+
+
+def _said(refusal: DeploykitError) -> str:
+    problems = "; ".join(problem.message for problem in refusal.problems)
+    return ": ".join(filter(None, (refusal.message, problems, refusal.hint)))
+
+
+def _migrations(order: DeployRequest, world: World, seen: Outlook, plan: Plan) -> tuple[PlannedTask, ...]:
+    services = order.configuration.services
+    return tuple(
+        PlannedTask(item.service, item.action, item.reason, command, _starts(item, command, world, plan))
+        for item in planned_migrations(order, seen, plan)
+        if (migrate := services[item.service].migrate) and (command := tuple(migrate.command))
+    )
+
+
+def _starts(item: PlannedMigration, command: tuple[str, ...], world: World, plan: Plan) -> bool:
+    if item.pending is None:
+        return item.action == "run"
+    change, observed = plan.changes[item.service], plan.observed[item.service]
+    try:
+        known = tasks_of(world.aws, change.name, observed.definition.family)
+        earlier = begun_attempt(world.aws, item, change, observed, command, known)
+    except OutOfReach as trouble:
+        world.progress.warn(f"could not look for the task that an earlier run began: {trouble.message}", item.service)
+        return True
+    return earlier is None or not earlier.goes_on
+
+
+def _warnings(seen: Outlook) -> tuple[str, ...]:
+    """What people should know: revisions of somebody else's, and what runs otherwise than it was released."""
+    newer = [
+        f"{key}: {short(service.newer.arn)} was registered by somebody else and runs nowhere yet; the release is made "
+        "from it"
+        for key, service in seen.observed.items()
+        if service.newer is not None
+    ]
+    drifted = [
+        f"{found.service}: {found.path} is {found.running}, and the last release left {found.released}"
+        for found in drift(seen.ledger.entries, seen.observed)
+    ]
+    return (*newer, *drifted, *warnings_of(seen.stock))
+
+
+def _outcome(plan: Plan | None, supplies: Mapping[str, Supply]) -> Literal["changes", "unchanged"]:
+    builds = any(supply.action == "build" for supply in supplies.values())
+    return "changes" if builds or (plan and plan.changes) else "unchanged"
+
+
+def _service(key: str, order: DeployRequest, seen: Outlook, supply: Supply | None, plan: Plan | None) -> PlannedService:
+    change, observed = plan.changes.get(key) if plan else None, seen.observed.get(key)
+    rolls_out = plan is not None and _rolls_out(key, plan)
+    return replace(
+        _image(change, observed, supply),
+        diff=_diff(change, observed) if rolls_out else (),
+        repository=supply.image.repository if supply else None,
+        tags=_tags(order, seen, seen.stock[key], supply, changed=change is not None) if supply else (),
+        cluster=observed.state.cluster if observed else None,
+        service=observed.state.name if observed else None,
+        task_definition=observed.definition.arn if observed else None,
+        registers=observed.definition.family if observed and rolls_out and change and change.to is None else None,
+        rolls_out=rolls_out,
+    )
+
+
+def _image(change: Change | None, observed: ObservedService | None, supply: Supply | None) -> PlannedService:
+    if supply is None:
+        return PlannedService("keep", observed.image if observed else None, "see refusals")
+    if change is None and observed is not None:
+        return PlannedService("keep", observed.image, supply.why if supply.action == "keep" else "nothing to change")
+    return PlannedService(supply.action, supply.image.reference, supply.why)
+
+
+def _rolls_out(key: str, plan: Plan) -> bool:
+    """True where the service goes to another revision: a release that is only judged once more begins no rollout."""
+    change = plan.changes.get(key)
+    return change is not None and (change.to is None or change.to.arn != plan.observed[key].definition.arn)
+
+
+def _diff(change: Change | None, observed: ObservedService | None) -> tuple[PlannedField, ...]:
+    if change is None or change.registration is None or observed is None:
+        return ()
+    found = differences(registration(observed.definition), change.registration)
+    return tuple(PlannedField(d.path, d.before, d.after) for d in found)
+
+
+def _tags(order: DeployRequest, seen: Outlook, stock: Stock, supply: Supply, *, changed: bool) -> tuple[str, ...]:
+    commit = seen.source.commit.tag
+    if supply.action != "build":
+        return (commit,) if changed and not supply.named and supply.image.tag != commit else ()
+    content = stock.content_tag(rebuild=order.rebuild)
+    return (supply.image.tag,) if content is None else (supply.image.tag, content)

@@ -1,1 +1,0 @@
-"""Migrations in a release: which run, the run itself, the step alone, and what they forbid afterwards."""

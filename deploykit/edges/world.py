@@ -1,0 +1,20 @@
+"""The world that a run acts in: everything that a command hands down, and a test may own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deploykit.edges.aws.session import Aws
+from deploykit.edges.clock import Clock
+from deploykit.model.progress import Progress
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that touches the world, handed in by the command line (or by a test)."""
+
+    clock: Clock
+    aws: Aws
+    progress: Progress
+    environ: Mapping[str, str]

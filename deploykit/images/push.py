@@ -1,0 +1,134 @@
+"""The step `push`: images into ECR, and proof that what is there is what was built."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from functools import partial
+
+from deploykit.config.schema import Configuration, Service
+from deploykit.edges.aws import ecr
+from deploykit.edges.aws.session import Aws
+from deploykit.edges.docker import Docker, inspect_image, same_platform
+from deploykit.edges.process import Children
+from deploykit.errors import FailedBefore
+from deploykit.images.build import CONTENT_LABEL, Wanted, service_uri
+from deploykit.images.content import ContentKey
+from deploykit.images.credentials import logged_in
+from deploykit.images.failures import push_failed
+from deploykit.images.together import together
+from deploykit.model.progress import Progress
+from deploykit.model.release import Image
+
+_PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64}) size: \d+")
+_LAYER = re.compile(r"([0-9a-f]{12}): (.+)")
+_TAKEN = re.compile(r"\btag\b.*(immutable|already exists)", re.IGNORECASE)
+_THERE = ("Pushed", "Layer already exists", "Mounted from")
+
+
+def push_images(
+    docker: Docker,
+    aws: Aws,
+    configuration: Configuration,
+    wanted: Mapping[str, Wanted],
+    progress: Progress,
+    *,
+    built: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> dict[str, Image]:
+    """Push ``wanted`` (by the service whose context it is), all at once → what ECR has of each now.
+
+    ``built`` gives the ids of ``build_images``; without it, what an earlier ``deploykit build`` left on the engine is
+    taken, if it was made of the same content. When somebody else's push of the same commit was faster, theirs is
+    taken, and said so.
+    Raises: FailedBefore (no such image or repository; another image in ECR than pushed), OutOfReach.
+    """
+    if not wanted:
+        return {}
+    owners = {key: configuration.services[key] for key in wanted}
+    uris = {key: service_uri(configuration, service) for key, service in owners.items()}
+    ids = built or {key: _left_here(docker, key, uris[key], want, environment) for key, want in wanted.items()}
+    host = next(iter(uris.values())).partition("/")[0]
+    with logged_in(ecr.login(aws), host, environment) as logged_in_environment:
+        pusher = _Pusher(docker, aws, progress, logged_in_environment)
+        work = {
+            key: partial(pusher.push, key, owners[key], f"{uris[key]}:{want.tag}", want.tag, ids[key])
+            for key, want in wanted.items()
+        }
+        return together(work, pusher.children)
+
+
+def _left_here(docker: Docker, key: str, uri: str, want: Wanted, environment: Mapping[str, str]) -> str:
+    """The id of the image that ``deploykit build`` made. Raises: FailedBefore where it is missing, or another one."""
+    reference = f"{uri}:{want.tag}"
+    image = inspect_image(docker, reference, environment)
+    if image is None:
+        wrong = f"there is nothing to push: neither ECR nor this machine has {reference}"
+    elif image.labels.get(CONTENT_LABEL) != want.labels.get(CONTENT_LABEL):
+        theirs = ContentKey.of_tag(image.labels.get(CONTENT_LABEL, ""))
+        differs = ", ".join(want.content.differs_from(theirs)) if want.content and theirs else "not told"
+        wrong = f"{reference} on this machine was made of something else; what differs: {differs}"
+    elif want.platform and not same_platform(want.platform, image.platform):
+        wrong = f"{reference} on this machine runs on {image.platform}, and {want.platform} is asked for"
+    else:
+        return image.id
+    raise FailedBefore(f"{key}: {wrong}", f"run `deploykit build {key} {_as_asked(reference)}` first")
+
+
+def _as_asked(reference: str) -> str:
+    """The option with which ``build`` makes the image of this tag, whatever is checked out by now."""
+    sha, _, more = reference.rpartition(":")[2].partition("-")
+    if more.startswith("dirty"):
+        return "--allow-dirty"
+    return f"--sha {sha[:12]} --rebuild" if more else f"--sha {sha[:12]}"
+
+
+class _Pusher:
+    """What the pushes of one step share."""
+
+    def __init__(self, docker: Docker, aws: Aws, progress: Progress, environment: Mapping[str, str]) -> None:
+        self.children = Children()
+        self._docker, self._aws, self._progress, self._environment = docker, aws, progress, environment
+
+    def push(self, key: str, service: Service, reference: str, tag: str, local_id: str) -> Image:
+        uri = reference.removesuffix(f":{tag}")
+        argv = [self._docker.program, "push", reference]
+        self._progress.command(argv)
+        layers: dict[str, bool] = {}
+        done = self.children.follow(argv, partial(self._live, key, layers), env=self._environment)
+        if done.code:
+            return self._after_failure(key, service, uri, tag, done.code, done.output)
+        there = ecr.find_images(self._aws, service.repository, [tag], uri).get(tag)
+        reported = _PUSHED.search(done.output)
+        digest = reported[1] if reported else "no digest"
+        if there is None or there.digest != digest:
+            shown = there.digest if there else "no image"
+            raise FailedBefore(
+                f"{key}: the push of {reference} reported {digest}, and ECR shows {shown}",
+                "somebody else may have pushed the same tag just now: run the command again",
+            )
+        # The id is the config's digest; with the containerd image store it is the manifest's.
+        if local_id not in (there.config_digest, there.digest):
+            raise FailedBefore(
+                f"{key}: ECR has {there.config_digest} under {reference}, and {local_id} was built",
+                "the image was tagged anew between build and push: run `deploykit deploy` again",
+            )
+        self._progress.say(f"pushed {uri}@{digest}", key)
+        return there
+
+    def _after_failure(self, key: str, service: Service, uri: str, tag: str, code: int, output: str) -> Image:
+        """ECR refuses a tag that exists where tags are immutable: then somebody else pushed this commit meanwhile."""
+        refused = _TAKEN.search(output)
+        theirs = ecr.find_images(self._aws, service.repository, [tag], uri).get(tag) if refused else None
+        if theirs is not None:
+            self._progress.warn(f"{uri}:{tag} was pushed by somebody else meanwhile: using {theirs.digest}", key)
+            return theirs
+        for line in output.splitlines():
+            self._progress.say(line, key)
+        raise push_failed(key, uri, service.repository, self._aws.region, code, output)
+
+    def _live(self, key: str, layers: dict[str, bool], line: str) -> None:
+        if layer := _LAYER.match(line):
+            layers[layer[1]] = layer[2].startswith(_THERE)
+            self._progress.live(key, f"pushing, {sum(layers.values())} of {len(layers)} layers are there")

@@ -1,0 +1,226 @@
+"""Choose where a rollback goes. Pure: entries and what runs in, a target or the reason why there is none out.
+
+Releases are compared by their ids, which sort by time. The rules:
+
+* Without a name: the newest verified release older than the running one, that no rollback has left since and that
+  would change one of the chosen services. Going back and back again walks strictly backwards.
+* What runs is no release as a whole (changed by hand, or a run was killed): the newest verified release that is not
+  ahead of any chosen service, so that no service goes forward; a service at a revision that no release recorded
+  counts as newer than the releases whose revisions of the same family have lower numbers.
+* With a name (``--to``): that commit's release, also one that was never verified, but not one that was put back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from deploykit.errors import FailedBefore
+from deploykit.ledger.running import (
+    Live,
+    Revisions,
+    Running,
+    Standing,
+    running_release,
+    standing,
+    took_effect,
+)
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.release import Outcome, Verdict
+
+_OFFERED = 5
+_SHORT = 12  # digits of a commit to type: unambiguous in any repository
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to go: ``revisions`` are ARNs by service, of those services only that run something else now.
+
+    ``withdraws`` are the releases that the rollback leaves; ``entry`` itself is withdrawn no more. ``notes`` are what
+    people should know before it begins.
+    """
+
+    entry: LedgerEntry
+    revisions: Mapping[str, str]
+    running: str | None  # the release that runs now
+    withdraws: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def release(self) -> str:
+        return self.entry.id
+
+    @property
+    def sha(self) -> str | None:
+        return self.entry.sha
+
+
+@dataclass(frozen=True)
+class NoTarget:
+    """Why there is nothing to go back to, and what could be named instead."""
+
+    reason: str
+    candidates: tuple[LedgerEntry, ...] = ()
+    services: tuple[str, ...] = ()
+
+    def refusal(self) -> FailedBefore:
+        """The error that ends the command, with a line to type for each candidate."""
+        if not self.candidates:
+            return FailedBefore(self.reason, "`deploykit history` lists the releases; `deploykit deploy` makes one")
+        command = " ".join(("deploykit rollback", *self.services))
+        lines = [f"{command} --to {typed(entry.sha or '')}  # {_described(entry)}" for entry in self.candidates]
+        return FailedBefore(self.reason, "\n".join(("name the release to go to:", *lines)))
+
+
+def choose(
+    entries: Sequence[LedgerEntry],
+    live: Mapping[str, Live],
+    to: str | None = None,
+    services: Collection[str] = (),
+) -> Target | NoTarget:
+    """Where ``deploykit rollback`` goes. ``entries``: newest first; ``services``: only these (none: all)."""
+    chosen = tuple(key for key in live if not services or key in services)
+    row = _Row(entries, live, chosen)
+    if to is not None:
+        return _named(row, to, tuple(services))
+    verified = [entry for entry in row.older() if _verified(entry) and not _dirty(entry) and row.changes(entry)]
+    if verified:
+        return row.target(verified[0])
+    return NoTarget(_nothing_verified(row), row.candidates(), tuple(services))
+
+
+class _Row:
+    """The releases in their order, and where the chosen services stand in it."""
+
+    def __init__(self, entries: Sequence[LedgerEntry], live: Mapping[str, Live], chosen: Sequence[str]) -> None:
+        self.entries = entries
+        self.live = live
+        self.chosen = chosen
+        self.revisions = Revisions(entries)
+        self.running: Running = running_release(entries, live, chosen, whole=True)
+        self.standings: dict[str, Standing] = {}
+        if self.running.release is None:
+            self.standings = {key: standing(entries, key, live[key], self.revisions) for key in chosen}
+
+    def releases(self) -> list[LedgerEntry]:
+        """Those that could be gone to, verified or not, newest first."""
+        return [entry for entry in self.entries if entry.kind == "deploy" and took_effect(entry)]
+
+    def older(self) -> list[LedgerEntry]:
+        """Those before the running one; with no release running, those that are ahead of no service."""
+        if self.running.release is not None:
+            return [entry for entry in self.releases() if entry.id < (self.running.release or "")]
+        limits = [place.until for place in self.standings.values() if place.until is not None]
+        return [entry for entry in self.releases() if all(entry.id <= limit for limit in limits)]
+
+    def changes(self, entry: LedgerEntry) -> dict[str, str]:
+        """The revisions of ``entry`` that chosen services do not run now, by service."""
+        wanted = {key: entry.services[key].task_definition for key in self.chosen if key in entry.services}
+        return {
+            key: self.revisions.newest(arn)
+            for key, arn in wanted.items()
+            if arn and not self.revisions.same(arn, self.live[key].task_definition)
+        }
+
+    def target(self, entry: LedgerEntry) -> Target:
+        return Target(entry, self.changes(entry), self.running.release, self._left(entry), self._notes(entry))
+
+    def candidates(self) -> tuple[LedgerEntry, ...]:
+        """The newest release of each commit that naming would change something with."""
+        by_sha: dict[str, list[LedgerEntry]] = {}
+        for entry in self.releases():
+            if entry.sha and entry.id != self.running.release and self.changes(entry):
+                by_sha.setdefault(entry.sha, []).append(entry)
+        return tuple(_best(same) for same in by_sha.values())[:_OFFERED]
+
+    def _left(self, entry: LedgerEntry) -> tuple[str, ...]:
+        """Going forward leaves nothing behind that was found bad."""
+        known = {other.id for other in self.entries}
+        places = [self.standings[key] for key in self.changes(entry) if key in self.standings]
+        left = {place.release for place in places if place.exact and place.release in known}
+        return tuple(sorted(release for release in {*left, self.running.release} if release and release > entry.id))
+
+    def _notes(self, entry: LedgerEntry) -> tuple[str, ...]:
+        notes = []
+        if self.running.release is None:
+            notes.append(f"what runs is no release as a whole ({self.what_runs()})")
+        missing = [key for key in self.chosen if key not in entry.services]
+        if missing:
+            notes.append(f"release {entry.id} has no {', '.join(missing)}: left as it is")
+        if not _verified(entry):
+            notes.append(f"release {entry.id} is {_described(entry)}: it is gone to because it was named")
+        return tuple(notes)
+
+    def what_runs(self) -> str:
+        """Each chosen service's revision, and the release it is of."""
+        return "; ".join(
+            f"{key} runs {self.live[key].task_definition.rpartition('/')[2]} "
+            + (f"of release {place.release}" if place.exact else "which no release recorded")
+            for key, place in self.standings.items()
+        )
+
+
+def _named(row: _Row, to: str, services: tuple[str, ...]) -> Target | NoTarget:
+    name = to.strip().lower()
+    of_name = [e for e in row.entries if e.kind == "deploy" and name and (e.id.lower() == name or _begins(e, name))]
+    whole = [entry for entry in of_name if name in (entry.id.lower(), entry.sha)]
+    found = [entry for entry in whole or of_name if took_effect(entry)]
+    shas = dict.fromkeys(entry.sha for entry in found)
+    if len(shas) > 1:
+        several = tuple(_best([entry for entry in found if entry.sha == sha]) for sha in shas)
+        return NoTarget(f"--to {to} fits {len(shas)} releases", several, services)
+    if not found and of_name:
+        ended = "was put back at once" if of_name[0].outcome is Outcome.ROLLED_BACK else "never ran"
+        return NoTarget(f"release {of_name[0].id} of {to} {ended}", row.candidates(), services)
+    if not found:
+        return NoTarget(f"no release of {to} is recorded", row.candidates(), services)
+    best = _best(found)
+    if not any(key in best.services for key in row.chosen):
+        return NoTarget(f"release {best.id} has none of {', '.join(row.chosen)}", row.candidates(), services)
+    return row.target(best)
+
+
+def _begins(entry: LedgerEntry, name: str) -> bool:
+    """A release of uncommitted changes has to be named as such, not only by the commit it began from."""
+    sha = entry.sha or ""
+    return sha.startswith(name) and (not _dirty(entry) or "-dirty" in name)
+
+
+def _best(same: Sequence[LedgerEntry]) -> LedgerEntry:
+    """Of several releases of one commit (newest first) the one that is known to be good, else the newest."""
+    return next(filter(_verified, same), same[0])
+
+
+def _verified(entry: LedgerEntry) -> bool:
+    proven = entry.verdict is not None and entry.verdict.verified and entry.withdrawn_by is None
+    return proven and entry.outcome not in (Outcome.FAILED, Outcome.ROLLED_BACK)
+
+
+def _dirty(entry: LedgerEntry) -> bool:
+    return "-dirty" in (entry.sha or "")
+
+
+def _described(entry: LedgerEntry) -> str:
+    withdrawn = entry.withdrawn_by is not None and entry.verdict is not Verdict.WITHDRAWN
+    verdict = str(entry.verdict) if entry.verdict else "without a verdict"
+    return ", ".join((f"withdrawn, was {verdict}" if withdrawn else verdict, entry.started)).rstrip(", ")
+
+
+def _nothing_verified(row: _Row) -> str:
+    if not row.chosen:
+        return "none of the services runs on ECS"
+    if not row.releases():
+        return "there is no release to go back to: none is recorded"
+    if row.running.release is None:
+        return f"what runs is no release as a whole ({row.what_runs()}), and no verified release is older"
+    sha = row.running.entry.sha if row.running.entry else None
+    commit = f" of {typed(sha)}" if sha else ""
+    if any(_verified(entry) and not _dirty(entry) for entry in row.older()):
+        same = ", ".join(row.chosen)
+        return f"nothing to go back to: every verified release before {row.running.release}{commit} had the same {same}"
+    return f"there is no verified release before the running one ({row.running.release}{commit})"
+
+
+def typed(sha: str) -> str:
+    """A commit as one would type it; a release of uncommitted changes by its whole tag."""
+    return sha if "-dirty" in sha else sha[:_SHORT]

@@ -1,0 +1,169 @@
+"""Read what is recorded of the releases: from the ledger, else from tags; as much as the question needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from deploykit.config.schema import Configuration
+from deploykit.edges.aws.ecs import definitions_of
+from deploykit.edges.aws.session import Aws
+from deploykit.errors import FailedBefore, OutOfReach
+from deploykit.ledger.choose import NoTarget, Target, choose
+from deploykit.ledger.running import live_of
+from deploykit.ledger.store import Listing, Store, open_store
+from deploykit.ledger.tags import AT_MOST, Wanted, tagged_releases
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.observed import ObservedService
+from deploykit.model.progress import Progress
+from deploykit.model.release import Verdict
+
+_NEWEST = 50  # entries that nearly every rollback finds its target among
+_REVISIONS = 24  # of each family, where tags only have to tell what runs
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Entries, newest first. ``store`` None: there is no ledger, or it cannot be read, and tags told them."""
+
+    store: Store | None
+    entries: tuple[LedgerEntry, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A rollback's target, and what it was chosen among."""
+
+    target: Target
+    recorded: Recorded
+
+
+def recorded_releases(
+    configuration: Configuration,
+    aws: Aws,
+    look: Callable[[], Mapping[str, ObservedService]],
+    progress: Progress,
+    limit: int | None = _NEWEST,
+) -> Recorded:
+    """The newest ``limit`` entries of the ledger; what tags tell where there is none or it cannot be read (a warning).
+
+    ``look`` says what runs; it is asked only where tags have to be read. Raises: OutOfReach where neither can
+    be read.
+    """
+    store = open_store(configuration.state, aws, configuration.root)
+    entries = _read(configuration, store, progress, limit) if store else None
+    if entries:
+        return Recorded(store, entries)
+    at_most = AT_MOST if limit is None else max(_REVISIONS, limit)
+    tagged = tagged_releases(aws, look(), configuration.environment, at_most=at_most)
+    return Recorded(None if entries is None else store, tagged[:limit])
+
+
+def find_target(
+    configuration: Configuration,
+    aws: Aws,
+    observed: Mapping[str, ObservedService],
+    progress: Progress,
+    to: str | None = None,
+    services: Collection[str] = (),
+) -> Found:
+    """Where a rollback goes: chosen from the ledger, or from tags alone where it cannot be read or is not configured.
+
+    The newest entries are read first, older ones only where those name no target, and tags for the time before the
+    ledger's first entry. Raises: FailedBefore with what could be named; OutOfReach where neither can be read.
+    """
+    live = live_of(observed)
+    chosen = {key: service for key, service in observed.items() if not services or key in services}
+
+    def pick(entries: Sequence[LedgerEntry]) -> Target | NoTarget:
+        return choose(entries, live, to, services)
+
+    read_tags = partial(tagged_releases, aws, chosen, configuration.environment)
+    store = open_store(configuration.state, aws, configuration.root)
+    entries = _read(configuration, store, progress, _NEWEST, to) if store else None
+    if not entries:
+        entries, store = read_tags(_reaching(pick)), store if entries is not None else None
+        return Found(_or_raise(pick(entries)), Recorded(store, entries))
+    picked = pick(entries)
+    if isinstance(picked, NoTarget) and store is not None:
+        entries = _read(configuration, store, progress, None) or entries
+        picked = pick(entries)
+    if isinstance(picked, NoTarget):
+        oldest = entries[-1].id
+        entries += tuple(entry for entry in read_tags() if entry.id < oldest)
+        picked = pick(entries)
+    if to is None:
+        picked = choose_untagged(aws, entries, pick)
+    return Found(_or_raise(picked), Recorded(store, entries))
+
+
+def told_by_tags(
+    configuration: Configuration, aws: Aws, observed: Mapping[str, ObservedService], progress: Progress
+) -> tuple[LedgerEntry, ...]:
+    """The releases back to the one that ``rollback`` would go to; none, with a warning, where tags cannot be read."""
+    live = live_of(observed)
+    try:
+        reaching = _reaching(lambda entries: choose(entries, live))
+        return tagged_releases(aws, observed, configuration.environment, reaching, _REVISIONS)
+    except (OutOfReach, FailedBefore) as trouble:
+        progress.warn(f"earlier releases cannot be read from the tags of task definitions: {trouble.message}")
+        return ()
+
+
+def _reaching(pick: Callable[[Sequence[LedgerEntry]], Target | NoTarget]) -> Wanted:
+    """Read tags until ``pick`` finds its target among them."""
+
+    def wanted(entries: Sequence[LedgerEntry]) -> str | None:
+        picked = pick(entries)
+        return picked.release if isinstance(picked, Target) else None
+
+    return wanted
+
+
+def _read(
+    configuration: Configuration, store: Store, progress: Progress, limit: int | None, to: str | None = None
+) -> tuple[LedgerEntry, ...] | None:
+    """The environment's entries, those of commit ``to`` included whatever their age; None where they cannot be read."""
+    try:
+        listings = [store.newest(limit)]
+        if to and limit is not None:
+            listings.append(store.newest(sha=to.strip().lower()))
+    except (OutOfReach, FailedBefore) as error:
+        progress.warn(f"the ledger cannot be read ({error.message}); going by the tags of task definitions alone")
+        return None
+    warn_of_broken(listings[0], progress)
+    entries = {stored.entry.id: stored.entry for listing in listings for stored in listing}
+    ours = [entry for entry in entries.values() if entry.environment in ("", configuration.environment)]
+    return tuple(sorted(ours, key=lambda entry: entry.id, reverse=True))
+
+
+def warn_of_broken(listing: Listing, progress: Progress) -> None:
+    """Say which records cannot be read."""
+    for problem in listing.broken:
+        progress.warn(problem.message)
+
+
+def _or_raise(picked: Target | NoTarget) -> Target:
+    if isinstance(picked, NoTarget):
+        raise picked.refusal()
+    return picked
+
+
+def choose_untagged(
+    aws: Aws, entries: Sequence[LedgerEntry], pick: Callable[[Sequence[LedgerEntry]], Target | NoTarget]
+) -> Target | NoTarget:
+    """What ``pick`` chooses of ``entries``, passing over releases whose revisions are tagged as withdrawn.
+
+    A rollback that could not reach the ledger has withdrawn what it left by tag only.
+    """
+    while True:
+        picked = pick(entries)
+        if isinstance(picked, NoTarget):
+            return picked
+        definitions, _ = definitions_of(aws, picked.revisions)
+        own = [definition for definition in definitions.values() if definition.release == picked.release]
+        if not any(definition.verdict == Verdict.WITHDRAWN for definition in own):
+            return picked
+        tagged = picked.release
+        entries = [replace(entry, withdrawn_by="a tag") if entry.id == tagged else entry for entry in entries]

@@ -1,0 +1,1 @@
+"""Would it start? What a release needs is looked for before anything changes."""
