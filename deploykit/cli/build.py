@@ -18,6 +18,8 @@ def add_to(app: typer.Typer) -> None:
         rebuild: Rebuild = False,
     ) -> Result:
         """Build the images that the registry lacks."""
-        from deploykit.cli.steps import run_one
+        from deploykit.cli.steps import deploy_request, shown
+        from deploykit.commands import build as verb
 
-        return run_one(run, "build", services, revision=sha, allow_dirty=allow_dirty, rebuild=rebuild)
+        request = deploy_request(run, services, revision=sha, allow_dirty=allow_dirty, rebuild=rebuild)
+        return shown(run, verb.build(request, run.world()))

@@ -34,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
             raise UsageError(f"--rounds {rounds} must be 1 or more", "leave it out to ask once")
         configuration = run.configuration()
         names = known("endpoint", endpoints or (), [endpoint.id for endpoint in configuration.checks.endpoints])
-        from deploykit.commands.deploy import check as look
+        from deploykit.commands.check import check as look
         from deploykit.report import views
         from deploykit.report.json import plain
 

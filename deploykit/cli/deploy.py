@@ -40,9 +40,9 @@ def add_to(app: typer.Typer) -> None:
         Build, push, roll out, invalidate, check, and put back what ran if it is worse than before.
         """
         seconds = duration("--deadline", deadline)
-        from deploykit.cli.steps import deploy_order, shown
+        from deploykit.cli.steps import deploy_request, shown
 
-        order = deploy_order(
+        request = deploy_request(
             run,
             services,
             revision=sha,
@@ -53,6 +53,6 @@ def add_to(app: typer.Typer) -> None:
             undo=not no_rollback,
             deadline=seconds,
         )
-        from deploykit.commands import deploy as flow
+        from deploykit.commands import deploy as verb
 
-        return shown(run, flow.deploy(order, run.world()))
+        return shown(run, verb.deploy(request, run.world()))

@@ -15,6 +15,8 @@ def add_to(app: typer.Typer) -> None:
         services: Services = None,
     ) -> Result:
         """Empty the CDN's caches in front of the services."""
-        from deploykit.cli.steps import run_one
+        from deploykit.cli.steps import deploy_request, shown
+        from deploykit.commands import invalidate as verb
 
-        return run_one(run, "invalidate", services)
+        request = deploy_request(run, services)
+        return shown(run, verb.invalidate(request, run.world()))

@@ -24,15 +24,14 @@ def add_to(app: typer.Typer) -> None:
         ] = False,
     ) -> Result:
         """Run the migrations of a commit's images, and roll nothing out."""
-        from deploykit.cli.steps import run_one
+        from deploykit.cli.steps import deploy_request, shown
+        from deploykit.commands import migrate as verb
 
-        return run_one(
-            run,
-            "migrate",
-            services,
+        request = deploy_request(run, services,
             revision=sha,
             allow_dirty=allow_dirty,
             allow_older=allow_older,
             allow_withdrawn=allow_withdrawn,
             force=force,
         )
+        return shown(run, verb.migrate(request, run.world()))

@@ -35,12 +35,12 @@ def add_to(app: typer.Typer) -> None:
         With the same options as deploy, what deploy with them would do.
         """
         seconds = duration("--deadline", deadline)
-        from deploykit.cli.steps import deploy_order
+        from deploykit.cli.steps import deploy_request
         from deploykit.commands.plan import plan as made
         from deploykit.report import views
         from deploykit.report.json import plain
 
-        order = deploy_order(
+        request = deploy_request(
             run,
             services,
             revision=sha,
@@ -50,5 +50,5 @@ def add_to(app: typer.Typer) -> None:
             allow_withdrawn=allow_withdrawn,
             deadline=seconds,
         )
-        document = plain(made(order, run.world()))
+        document = plain(made(request, run.world()))
         return Result(0, document, views.of_plan(document, run.style))

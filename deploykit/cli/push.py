@@ -20,6 +20,8 @@ def add_to(app: typer.Typer) -> None:
         rebuild: Annotated[bool, typer.Option("--rebuild", help="Push what `build --rebuild` made.")] = False,
     ) -> Result:
         """Push the images that the registry lacks."""
-        from deploykit.cli.steps import run_one
+        from deploykit.cli.steps import deploy_request, shown
+        from deploykit.commands import push as verb
 
-        return run_one(run, "push", services, revision=sha, allow_dirty=allow_dirty, rebuild=rebuild)
+        request = deploy_request(run, services, revision=sha, allow_dirty=allow_dirty, rebuild=rebuild)
+        return shown(run, verb.push(request, run.world()))

@@ -34,10 +34,10 @@ def add_to(app: typer.Typer) -> None:
         configuration = run.configuration()
         names = known("service", services or (), configuration.services)
         from deploykit.cli.steps import shown
-        from deploykit.commands import deploy as flow
+        from deploykit.commands import rollback as verb
         from deploykit.deploy.request import RollbackRequest
 
-        order = RollbackRequest(
+        request = RollbackRequest(
             configuration=configuration,
             services=names,
             to=to,
@@ -45,4 +45,4 @@ def add_to(app: typer.Typer) -> None:
             deadline=seconds,
             confirm=run.confirm if run.asks else None,
         )
-        return shown(run, flow.rollback(order, run.world()))
+        return shown(run, verb.rollback(request, run.world()))

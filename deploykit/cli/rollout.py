@@ -19,14 +19,13 @@ def add_to(app: typer.Typer) -> None:
         allow_withdrawn: AllowWithdrawn = False,
     ) -> Result:
         """Roll out pushed images, without a verdict."""
-        from deploykit.cli.steps import run_one
+        from deploykit.cli.steps import deploy_request, shown
+        from deploykit.commands import rollout as verb
 
-        return run_one(
-            run,
-            "rollout",
-            services,
+        request = deploy_request(run, services,
             revision=sha,
             allow_dirty=allow_dirty,
             allow_older=allow_older,
             allow_withdrawn=allow_withdrawn,
         )
+        return shown(run, verb.rollout(request, run.world()))

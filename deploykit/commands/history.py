@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from deploykit.commands.status import observe_existing
 from deploykit.config.schema import Configuration
 from deploykit.edges.world import World
 from deploykit.errors import FailedBefore, OutOfReach
-from deploykit.ledger.read import recorded_releases, warn_of_broken
+from deploykit.ledger.read import ours, read_releases, warn_of_broken
 from deploykit.ledger.stats import began, delivery_stats, unknown_stats
 from deploykit.ledger.store import Store, open_store, started_of
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.release import Outcome, Verdict
 from deploykit.model.status import HistoryItem, HistoryReport
+from deploykit.targets.ecs.observe import observe_existing
 
 
 def history(
@@ -26,10 +26,10 @@ def history(
     ``since``: only those that began in the last so many seconds. Records that cannot be read are warnings.
     Raises: OutOfReach where neither ledger nor tags can be read.
     """
-    look = partial(observe_existing, configuration, world.aws)
+    look = partial(observe_existing, configuration, world.aws, refusing=False)
     oldest = None if since is None else world.clock.now() - timedelta(seconds=since)
     reach = limit if oldest is None else _reach(configuration, world, oldest, limit)
-    entries = recorded_releases(configuration, world.aws, look, world.progress, reach).entries
+    entries = read_releases(configuration, world.aws, look, world.progress, reach).entries
     return HistoryReport(_items(entry for entry in entries if oldest is None or _not_before(entry, oldest)))
 
 
@@ -47,10 +47,9 @@ def statistics(configuration: Configuration, world: World, since: float) -> Hist
     ids = store.ids()
     listing = store.newest(_began_since(ids, oldest))
     warn_of_broken(listing, world.progress)
-    ours = [entry for entry in listing.entries if entry.environment in ("", configuration.environment)]
     first = _moment_of(ids[-1]) if ids else None
-    known = [entry for entry in ours if _not_before(entry, oldest)]
-    return HistoryReport(_items(known), delivery_stats(ours, oldest, now, first))
+    known = [entry for entry in ours(listing.entries, configuration) if _not_before(entry, oldest)]
+    return HistoryReport(_items(known), delivery_stats(ours(listing.entries, configuration), oldest, now, first))
 
 
 def _reach(configuration: Configuration, world: World, oldest: datetime, limit: int | None) -> int | None:

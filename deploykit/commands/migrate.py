@@ -2,81 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from deploykit.deploy.facts import decided, look, look_again, plan_of, refusals
-from deploykit.deploy.images import bring
+from deploykit.deploy.outcome import Ending, migration_failed
+from deploykit.deploy.prepare import decide, look_ahead
 from deploykit.deploy.request import DeployRequest
+from deploykit.deploy.run import Prepared, close, run_of
 from deploykit.deploy.source import chosen_services
-from deploykit.edges.clock import Deadline
 from deploykit.edges.world import World
-from deploykit.errors import ExitCode, Interrupted, UsageError
-from deploykit.ledger.entries import new_entry
-from deploykit.ledger.journal import Record, Steps
+from deploykit.errors import ExitCode, UsageError
+from deploykit.ledger.journal import Steps, new_entry
+from deploykit.model.hint import Hint
+from deploykit.model.migration import PlannedMigration
 from deploykit.model.observed import ServiceName
 from deploykit.model.plan import Change, Plan
 from deploykit.model.release import Outcome, ReleaseSummary
-from deploykit.model.report import Ending, RunReport
-from deploykit.preflight.release import preflight, refuse
-from deploykit.targets.ecs.rolling import Rolling
-from deploykit.targets.ecs.rollouts import Rollouts
-from deploykit.targets.migration.plan import migrations_of
-from deploykit.targets.migration.release import Migrating
-from deploykit.targets.sequence import order_of
+from deploykit.model.report import RunReport
+from deploykit.targets.migration import release as migration
+from deploykit.targets.migration.plan import migrations_of, remembered
+from deploykit.targets.sequence import sequence_of
 
 
-def migrate_only(order: DeployRequest, world: World) -> RunReport:
+def migrate(request: DeployRequest, world: World) -> RunReport:
     """Run the migrations that a deploy of the commit would run; nothing is rolled out.
 
     Raises: UsageError (a service without a migration was named), FailedBefore, OutOfReach, Refused, Interrupted.
     """
-    configuration, steps = order.configuration, Steps(world.clock, world.progress)
-    wanted = _with_migration(order)
-    roll_out = order.then("rollout")
-    order = replace(order, services=wanted)
+    configuration, steps = request.configuration, Steps(world.clock, world.progress)
+    roll_out = request.then("rollout")
+    wanted = _with_migration(request)
     if not wanted:
         return RunReport(Outcome.UNCHANGED, ExitCode.OK, ReleaseSummary(None, None), message="no service has `migrate`")
-    seen = look(order, world)
-    if refused := refusals(order, world, seen):
-        raise refused[0]
-    supplies = bring(order, world, seen.source, seen.stock, decided(order, seen), steps)
-    built = any(supply.action == "build" for supply in supplies.values())
-    observed = look_again(order, world, seen) if built else seen.observed
-    plan, _ = plan_of(order, world, seen, observed, supplies)
-    if order.force:
-        plan = _also_as_they_run(plan, order)
-    found = migrations_of(configuration, seen.source, plan, seen.ledger, force=order.force)
+    request = replace(request, services=wanted)
+    decided = decide(request, world, steps)
+    plan, ledger = decided.plan, decided.facts.ledger
+    if request.force:
+        plan = _also_as_they_run(plan, request)
+    found = migrations_of(configuration, decided.facts.source, plan, ledger, force=request.force)
     planned = [item for item in found if item.service in wanted]
-    record = Record(seen.ledger.store, new_entry(plan, order.command, world), world.clock, world.progress)
-    deadline = Deadline(world.clock, order.deadline)
-    rolling = Rolling(world.aws, plan, Rollouts(world.aws, deadline, 1, world.progress))
-    migrating = Migrating(configuration, world, record, rolling, planned)
     if all(item.action == "skip" for item in planned):
-        migrating.run(steps, deadline)
-        ending = Ending(Outcome.UNCHANGED, ExitCode.OK, None, f"nothing to migrate: {_why(migrating)}")
-        return _report(ending, plan, migrating, steps, release=None)
-    ahead = preflight(configuration, world.aws, plan)
-    for warning in ahead.warnings:
-        world.progress.warn(warning)
-    refuse(ahead)
-    record.open()
-    outcome = Outcome.FAILED
-    try:
-        ending = _ending(migrating, roll_out) if migrating.run(steps, deadline) else migrating.ending()
-        outcome = ending.outcome
-    except KeyboardInterrupt as interrupt:
-        outcome = Outcome.INTERRUPTED
-        left = migrating.left() or "nothing was changed"
-        raise Interrupted(f"interrupted; {left}", f"`{order.again}` continues") from interrupt
-    finally:
-        record.close(outcome=outcome, steps=tuple(steps.taken))
-    return _report(ending, plan, migrating, steps, release=plan.release)
+        return _nothing_to_migrate(plan, planned, world, steps)
+    look_ahead(configuration, world, plan)
+    entry = remembered(new_entry(plan, request.command, world), planned)
+    with run_of(Prepared(configuration, plan, ledger, entry, request.again, request.deadline), world, steps) as run:
+        run.journal.where.clear()  # nothing is rolled out: only the migrations have something to tell
+        run.journal.open()
+        migrated = migration.migrate(run, planned)
+        if migrated.failure:
+            return close(run, migration_failed(migrated.failure), findings=(migrated.failure.finding,))
+        hint = Hint(roll_out, " brings the images to ECS")
+        return close(run, Ending(Outcome.DEPLOYED, ExitCode.OK, None, f"migrated {', '.join(migrated.done)}", hint))
 
 
-def _with_migration(order: DeployRequest) -> tuple[str, ...]:
-    services = order.configuration.services
-    chosen = chosen_services(order.configuration, order.services)
-    without = [key for key in order.services if services[key].migrate is None or services[key].service is None]
+def _with_migration(request: DeployRequest) -> tuple[str, ...]:
+    services = request.configuration.services
+    chosen = chosen_services(request.configuration, request.services)
+    without = [key for key in request.services if services[key].migrate is None or services[key].service is None]
     if without:
         raise UsageError(
             f"{', '.join(without)}: no migration is configured",
@@ -85,35 +67,28 @@ def _with_migration(order: DeployRequest) -> tuple[str, ...]:
     return tuple(key for key in chosen if services[key].migrate and services[key].service)
 
 
-def _also_as_they_run(plan: Plan, order: DeployRequest) -> Plan:
+def _also_as_they_run(plan: Plan, request: DeployRequest) -> Plan:
     """Services whose image does not change migrate in the very revision that they run."""
     changes = dict(plan.changes)
     for key, service in plan.observed.items():
-        if key in order.services and key not in changes:
+        if key in request.services and key not in changes:
             name = ServiceName(key, service.state.cluster, service.state.name)
             changes[key] = Change(
                 name, service.container, service.definition, service.sha, service.image, to=service.definition
             )
-    return replace(plan, changes=changes, order=order_of(order.configuration, changes))
+    return replace(plan, changes=changes, sequence=sequence_of(request.configuration, changes))
 
 
-def _why(migrating: Migrating) -> str:
-    return "; ".join(f"{item.service}: {item.reason}" for item in migrating.planned)
-
-
-def _ending(migrating: Migrating, roll_out: str) -> Ending:
-    message = f"migrated {', '.join(migrating.done)}"
-    return Ending(Outcome.DEPLOYED, ExitCode.OK, None, message, f"{roll_out} brings the images to ECS")
-
-
-def _report(ending: Ending, plan: Plan, migrating: Migrating, steps: Steps, release: str | None) -> RunReport:
+def _nothing_to_migrate(plan: Plan, planned: Sequence[PlannedMigration], world: World, steps: Steps) -> RunReport:
+    for item in planned:
+        world.progress.say(f"migration skipped: {item.reason}", item.service)
+    if planned:
+        steps.skip("migrate")
     return RunReport(
-        outcome=ending.outcome,
-        exit_code=ending.code,
-        release=ReleaseSummary(release, plan.sha, plan.previous_sha),
+        outcome=Outcome.UNCHANGED,
+        exit_code=ExitCode.OK,
+        release=ReleaseSummary(None, plan.sha, plan.previous_sha),
         services=plan.released(),
-        findings=(migrating.finding(),) if migrating.failed else (),
         steps=tuple(steps.taken),
-        message=ending.message,
-        hint=ending.hint,
+        message=f"nothing to migrate: {'; '.join(f'{item.service}: {item.reason}' for item in planned)}",
     )

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from deploykit.commands.status import drift
-from deploykit.deploy.facts import Outlook, decided, look_at, plan_of, planned_migrations, refusals
+from deploykit.deploy.facts import Facts, gather, refusals
+from deploykit.deploy.prepare import decided_images, plan_release, planned_migrations
 from deploykit.deploy.request import DeployRequest
 from deploykit.deploy.source import chosen_services, identify
 from deploykit.deploy.way_back import way_back
 from deploykit.edges.world import World
 from deploykit.errors import DeploykitError, FailedBefore, OutOfReach
 from deploykit.images.lookup import Stock, warnings_of
+from deploykit.ledger.drift import drift
 from deploykit.ledger.running import live_of
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import PlannedMigration
@@ -23,7 +24,7 @@ from deploykit.model.planned import PlannedField, PlannedService, PlannedTask, P
 from deploykit.model.progress import Progress, Silent
 from deploykit.preflight.release import preflight
 from deploykit.preflight.startable import Startable
-from deploykit.preflight.waits import too_late, waits
+from deploykit.preflight.waits import too_late
 from deploykit.targets.ecs.definition import registration, short
 from deploykit.targets.ecs.diff import differences
 from deploykit.targets.migration.resume import begun_attempt
@@ -31,40 +32,40 @@ from deploykit.targets.migration.task import tasks_of
 from deploykit.targets.sequence import first_to_last
 
 
-def plan(order: DeployRequest, world: World) -> PlanReport:
+def plan(request: DeployRequest, world: World) -> PlanReport:
     """What ``deploy`` would do now; nothing is changed, and what it would refuse is listed.
 
     Raises: OutOfReach; FailedBefore without a commit to plan for.
     """
-    order = replace(order, command="deploy")  # whose plan it is
+    request = replace(request, command="deploy")  # whose plan it is
     noted = _Noted(world.progress)
     world = replace(world, progress=noted)
-    source = identify(order, chosen_services(order.configuration, order.services))
+    source = identify(request, chosen_services(request.configuration, request.services))
     try:
-        seen = look_at(source, order, world)
+        facts = gather(request, world, source)
     except FailedBefore as refusal:  # AWS could be looked at, and something that must be there is not
         return PlanReport("unchanged", source.commit.tag, {}, refusals=(_said(refusal),), warnings=noted.warnings)
-    refused: list[DeploykitError] = [*refusals(order, world, seen)]
+    refused: list[DeploykitError] = [*refusals(request, world, facts)]
     supplies: dict[str, Supply] = {}
     made: Plan | None = None
     unfinished: LedgerEntry | None = None
     try:
-        supplies = decided(order, seen)
-        made, unfinished = plan_of(order, world, seen, seen.observed, supplies)
+        supplies = decided_images(request, facts)
+        made, unfinished = plan_release(request, world, facts, supplies)
     except FailedBefore as refusal:
         refused.append(refusal)
-    ahead = preflight(order.configuration, world.aws, made) if made else Startable()
-    back = way_back(order.configuration, world.aws, seen.ledger.entries, live_of(seen.observed))
+    ahead = preflight(request.configuration, world.aws, made) if made else Startable()
+    back = way_back(request.configuration, world.aws, facts.ledger.entries, live_of(facts.observed))
     return PlanReport(
         outcome=_outcome(made, supplies),
         sha=source.commit.tag,
-        services={key: _service(key, order, seen, supplies.get(key), made) for key in seen.chosen},
-        migrations=_migrations(order, world, seen, made) if made else (),
+        services={key: _service(key, request, facts, supplies.get(key), made) for key in facts.chosen},
+        migrations=_migrations(request, world, facts, made) if made else (),
         invalidations=made.invalidations if made else (),
-        refusals=(*map(_said, refused), *ahead.problems, *_too_late(order, made)),
-        warnings=(*_warnings(seen), *ahead.warnings, *noted.warnings),
+        refusals=(*map(_said, refused), *ahead.problems, *_too_late(request, made)),
+        warnings=(*_warnings(facts), *ahead.warnings, *noted.warnings),
         way_back=back,
-        order=tuple(key for key in first_to_last(made.order) if _rolls_out(key, made)) if made else (),
+        order=tuple(key for key in first_to_last(made.sequence) if _rolls_out(key, made)) if made else (),
         continues=unfinished.id if unfinished else None,
     )
 
@@ -87,8 +88,8 @@ class _Noted(Silent):
         self._warned[f"{subject}: {text}" if subject else text] = None
 
 
-def _too_late(order: DeployRequest, plan: Plan | None) -> tuple[str, ...]:
-    late = too_late(order.deadline, order.deadline, waits(plan.observed, plan.order)) if plan and plan.changes else None
+def _too_late(request: DeployRequest, plan: Plan | None) -> tuple[str, ...]:
+    late = too_late(request.deadline, request.deadline, plan.least_seconds) if plan and plan.changes else None
     return (_said(late),) if late else ()
 
 
@@ -97,11 +98,11 @@ def _said(refusal: DeploykitError) -> str:
     return ": ".join(filter(None, (refusal.message, problems, refusal.hint)))
 
 
-def _migrations(order: DeployRequest, world: World, seen: Outlook, plan: Plan) -> tuple[PlannedTask, ...]:
-    services = order.configuration.services
+def _migrations(request: DeployRequest, world: World, facts: Facts, plan: Plan) -> tuple[PlannedTask, ...]:
+    services = request.configuration.services
     return tuple(
         PlannedTask(item.service, item.action, item.reason, command, _starts(item, command, world, plan))
-        for item in planned_migrations(order, seen, plan)
+        for item in planned_migrations(request, facts, plan)
         if (migrate := services[item.service].migrate) and (command := tuple(migrate.command))
     )
 
@@ -116,22 +117,22 @@ def _starts(item: PlannedMigration, command: tuple[str, ...], world: World, plan
     except OutOfReach as trouble:
         world.progress.warn(f"could not look for the task that an earlier run began: {trouble.message}", item.service)
         return True
-    return earlier is None or not earlier.goes_on
+    return earlier is None or not earlier.continues
 
 
-def _warnings(seen: Outlook) -> tuple[str, ...]:
+def _warnings(facts: Facts) -> tuple[str, ...]:
     """What people should know: revisions of somebody else's, and what runs otherwise than it was released."""
     newer = [
         f"{key}: {short(service.newer.arn)} was registered by somebody else and runs nowhere yet; the release is made "
         "from it"
-        for key, service in seen.observed.items()
+        for key, service in facts.observed.items()
         if service.newer is not None
     ]
     drifted = [
         f"{found.service}: {found.path} is {found.running}, and the last release left {found.released}"
-        for found in drift(seen.ledger.entries, seen.observed)
+        for found in drift(facts.ledger.entries, facts.observed)
     ]
-    return (*newer, *drifted, *warnings_of(seen.stock))
+    return (*newer, *drifted, *warnings_of(facts.stock))
 
 
 def _outcome(plan: Plan | None, supplies: Mapping[str, Supply]) -> Literal["changes", "unchanged"]:
@@ -139,14 +140,16 @@ def _outcome(plan: Plan | None, supplies: Mapping[str, Supply]) -> Literal["chan
     return "changes" if builds or (plan and plan.changes) else "unchanged"
 
 
-def _service(key: str, order: DeployRequest, seen: Outlook, supply: Supply | None, plan: Plan | None) -> PlannedService:
-    change, observed = plan.changes.get(key) if plan else None, seen.observed.get(key)
+def _service(
+    key: str, request: DeployRequest, facts: Facts, supply: Supply | None, plan: Plan | None
+) -> PlannedService:
+    change, observed = plan.changes.get(key) if plan else None, facts.observed.get(key)
     rolls_out = plan is not None and _rolls_out(key, plan)
     return replace(
         _image(change, observed, supply),
         diff=_diff(change, observed) if rolls_out else (),
         repository=supply.image.repository if supply else None,
-        tags=_tags(order, seen, seen.stock[key], supply, changed=change is not None) if supply else (),
+        tags=_tags(request, facts, facts.stock[key], supply, changed=change is not None) if supply else (),
         cluster=observed.state.cluster if observed else None,
         service=observed.state.name if observed else None,
         task_definition=observed.definition.arn if observed else None,
@@ -176,9 +179,9 @@ def _diff(change: Change | None, observed: ObservedService | None) -> tuple[Plan
     return tuple(PlannedField(d.path, d.before, d.after) for d in found)
 
 
-def _tags(order: DeployRequest, seen: Outlook, stock: Stock, supply: Supply, *, changed: bool) -> tuple[str, ...]:
-    commit = seen.source.commit.tag
+def _tags(request: DeployRequest, facts: Facts, stock: Stock, supply: Supply, *, changed: bool) -> tuple[str, ...]:
+    commit = facts.source.commit.tag
     if supply.action != "build":
         return (commit,) if changed and not supply.named and supply.image.tag != commit else ()
-    content = stock.content_tag(rebuild=order.rebuild)
+    content = stock.content_tag(rebuild=request.rebuild)
     return (supply.image.tag,) if content is None else (supply.image.tag, content)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 from deploykit.config.schema import Configuration
 from deploykit.deploy.way_back import way_back
-from deploykit.edges.aws.ecs import describe_definition, describe_services
+from deploykit.edges.aws.ecs import describe_definition
 from deploykit.edges.aws.session import Aws, AwsRefused, NotAllowed
-from deploykit.edges.parallel import side_by_side
 from deploykit.edges.world import World
-from deploykit.ledger.read import recorded_releases
-from deploykit.ledger.running import Revisions, last_effective, live_of, running_release, took_effect
+from deploykit.ledger.drift import drift
+from deploykit.ledger.read import read_releases
+from deploykit.ledger.running import live_of, running_release, took_effect
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import ObservedService
-from deploykit.model.status import Drift, RunningRelease, ServiceStatus, StatusReport
+from deploykit.model.status import Drift, ReleaseStatus, ServiceStatus, StatusReport
 from deploykit.targets.ecs.definition import registration
 from deploykit.targets.ecs.diff import differences
-from deploykit.targets.ecs.observe import service_names
+from deploykit.targets.ecs.observe import observe_existing, service_names
 
 
 def status(configuration: Configuration, world: World) -> StatusReport:
@@ -26,11 +25,11 @@ def status(configuration: Configuration, world: World) -> StatusReport:
 
     Raises: FailedBefore (no such cluster), NotAllowed, AwsUnreachable.
     """
-    observed = observe_existing(configuration, world.aws)
+    observed = observe_existing(configuration, world.aws, refusing=False)
     names = service_names(configuration)
     for key in names.keys() - observed.keys():
         world.progress.warn(f"service {names[key].service} does not exist in cluster {names[key].cluster}", key)
-    entries = recorded_releases(configuration, world.aws, lambda: observed, world.progress).entries
+    entries = read_releases(configuration, world.aws, lambda: observed, world.progress).entries
     live = live_of(observed)
     return StatusReport(
         release=running(entries, observed),
@@ -40,7 +39,7 @@ def status(configuration: Configuration, world: World) -> StatusReport:
     )
 
 
-def running(entries: Sequence[LedgerEntry], observed: Mapping[str, ObservedService]) -> RunningRelease:
+def running(entries: Sequence[LedgerEntry], observed: Mapping[str, ObservedService]) -> ReleaseStatus:
     """The release that runs as a whole, by ``entries`` (newest first). Pure.
 
     After a rollback of some services, or one that was interrupted, there may be none: each service has its own.
@@ -54,33 +53,8 @@ def running(entries: Sequence[LedgerEntry], observed: Mapping[str, ObservedServi
         if any(later.id > newest and (later.kind == "rollback" or took_effect(later)) for later in entries):
             entry = None  # left since, if only by some services
     if entry is None:
-        return RunningRelease(found.release, found.set_by.sha if found.set_by else None)
-    return RunningRelease(entry.id, entry.sha, entry.verdict)
-
-
-def drift(entries: Sequence[LedgerEntry], observed: Mapping[str, ObservedService]) -> tuple[Drift, ...]:
-    """What runs otherwise than the newest of ``entries`` that took effect left it. Pure.
-
-    A release under way, or interrupted, is no drift: what it has brought so far is tagged with its entry's id.
-    """
-    unfinished = {
-        entry.id for entry in entries if entry.kind == "deploy" and not (entry.verdict and entry.verdict.final)
-    }
-    last = last_effective(entries)
-    if last is None or running_release(entries, live_of(observed)).release is not None:
-        return ()
-    revisions = Revisions(entries)
-    found: list[Drift] = []
-    for key, service in observed.items():
-        released = last.services.get(key)
-        if released is None or revisions.same(released.task_definition, service.definition.arn):
-            continue
-        if service.definition.release in unfinished:
-            continue
-        found.append(Drift(key, "task_definition", released.task_definition, service.definition.arn))
-        if released.image != service.image:
-            found.append(Drift(key, f"containers.{service.container}.image", released.image, service.image))
-    return tuple(found)
+        return ReleaseStatus(found.release, found.set_by.sha if found.set_by else None)
+    return ReleaseStatus(entry.id, entry.sha, entry.verdict)
 
 
 def _by_field(found: Sequence[Drift], observed: Mapping[str, ObservedService], aws: Aws) -> tuple[Drift, ...]:
@@ -100,18 +74,6 @@ def _by_field(found: Sequence[Drift], observed: Mapping[str, ObservedService], a
     return tuple(
         each for one in kept for each in (one, *(fields.get(one.service, ()) if one.path == "task_definition" else ()))
     )
-
-
-def observe_existing(configuration: Configuration, aws: Aws) -> dict[str, ObservedService]:
-    """Every service that exists and has a task definition (under the EXTERNAL controller it has none)."""
-    states = describe_services(aws, list(service_names(configuration).values()))
-    arns = sorted({state.task_definition for state in states.values() if state.task_definition})
-    definitions = side_by_side({arn: partial(describe_definition, aws, arn) for arn in arns})
-    return {
-        key: ObservedService(state, definitions[state.task_definition], configuration.services[key].container or key)
-        for key, state in states.items()
-        if state.task_definition
-    }
 
 
 def _service(observed: ObservedService | None, entries: Sequence[LedgerEntry]) -> ServiceStatus:

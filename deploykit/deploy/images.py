@@ -6,10 +6,12 @@ Slow, and harming nobody, so it comes before anything changes.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from deploykit.deploy.request import DeployRequest
+from deploykit.deploy.source import chosen_services, identify_clean
 from deploykit.edges.aws.ecr import TagTaken, retag
+from deploykit.edges.aws.session import NotAllowed
 from deploykit.edges.docker import Docker, find_docker
 from deploykit.edges.git import Source
 from deploykit.edges.world import World
@@ -26,10 +28,15 @@ from deploykit.ledger.journal import Steps
 from deploykit.model.observed import ObservedService
 from deploykit.model.plan import Supply
 from deploykit.model.release import Commit, Image
+from deploykit.targets.ecs.observe import observe_existing, with_newer
 
 
-def take_stock(
-    order: DeployRequest, world: World, source: Source, chosen: Collection[str], observed: Mapping[str, ObservedService]
+def find_images_of(
+    request: DeployRequest,
+    world: World,
+    source: Source,
+    chosen: Collection[str],
+    observed: Mapping[str, ObservedService],
 ) -> dict[str, Stock]:
     """What the registry has of each chosen service's image. Raises: FailedBefore (a missing repository), NotAllowed."""
     live = {key: platform for key, service in observed.items() if (platform := platform_of(service.base))}
@@ -41,58 +48,90 @@ def take_stock(
     return find_stock(
         world.aws,
         source.repository,
-        order.configuration,
+        request.configuration,
         source.commit,
         chosen,
         live,
         running=running,
-        rebuild=order.rebuild,
+        rebuild=request.rebuild,
     )
 
 
+@dataclass(frozen=True)
+class WantedImages:
+    """What a commit's images are, as far as they are there."""
+
+    source: Source
+    stock: Mapping[str, Stock]
+    supplies: Mapping[str, Supply]
+
+
+def look(request: DeployRequest, world: World) -> WantedImages:
+    """The images of the commit, clean or asked for; what speaks against them is refused."""
+    chosen = chosen_services(request.configuration, request.services)
+    source = identify_clean(request, chosen)
+    observed = _what_runs(request, world, chosen)
+    stock = find_images_of(request, world, source, chosen, observed)
+    for warning in warnings_of(stock):
+        world.progress.warn(warning)
+    if refused := image_refusals(request, source, stock, observed):
+        raise refused[0]
+    return WantedImages(source, stock, decide_images(request, source, stock, observed))
+
+
+def _what_runs(request: DeployRequest, world: World, chosen: Collection[str]) -> Mapping[str, ObservedService]:
+    """What says for which platform to build. The first images are often built before there is a service to run them."""
+    try:
+        observed = observe_existing(request.configuration, world.aws, chosen)
+    except (NotAllowed, FailedBefore) as refusal:  # often there is no cluster yet
+        world.progress.warn(f"cannot tell which platform the services run on: {refusal.message}")
+        return {}
+    return with_newer(observed, world.aws, chosen, world.progress)
+
+
 def image_refusals(
-    order: DeployRequest, source: Source, stock: Mapping[str, Stock], observed: Mapping[str, ObservedService]
+    request: DeployRequest, source: Source, stock: Mapping[str, Stock], observed: Mapping[str, ObservedService]
 ) -> list[FailedBefore]:
     """What speaks against building, pushing or using these images. Pure."""
     found: list[FailedBefore] = []
     try:
-        refuse_secret_arguments(built_services(order.configuration, stock))
+        refuse_secret_arguments(built_services(request.configuration, stock))
     except FailedBefore as refusal:
         found.append(refusal)
     for key, item in stock.items():
         found += refuse_differing(item)
-        if not _kept(order, item, observed.get(key)):
-            found += _unusable(order, item, source.commit)
+        if not _kept(request, item, observed.get(key)):
+            found += _unusable(request, item, source.commit)
     return list({(refusal.message, refusal.hint): refusal for refusal in found}.values())
 
 
-def decide(
-    order: DeployRequest, source: Source, stock: Mapping[str, Stock], observed: Mapping[str, ObservedService]
+def decide_images(
+    request: DeployRequest, source: Source, stock: Mapping[str, Stock], observed: Mapping[str, ObservedService]
 ) -> dict[str, Supply]:
     """Build, reuse or keep, and why; services whose image cannot be used are left out. Pure."""
     supplies = {}
     for key, item in stock.items():
-        if item.image is not None and _kept(order, item, observed.get(key)):
+        if item.image is not None and _kept(request, item, observed.get(key)):
             supplies[key] = Supply("keep", item.image, item.named, "it runs this image already")
             continue
-        if _unusable(order, item, source.commit):
+        if _unusable(request, item, source.commit):
             continue
-        if item.image is not None and not order.rebuild:
+        if item.image is not None and not request.rebuild:
             by_commit = item.image.tag == source.commit.tag
             why = "the registry has this commit's image" if by_commit else "the registry has this content"
             supplies[key] = Supply("reuse", item.image, item.named, why)
             continue
-        service = order.configuration.services[item.owner]
-        tag = item.commit_tag(source.commit, rebuild=order.rebuild)
-        why = "--rebuild" if order.rebuild else "its content is not in the registry"
+        service = request.configuration.services[item.owner]
+        tag = item.commit_tag(source.commit, rebuild=request.rebuild)
+        why = "--rebuild" if request.rebuild else "its content is not in the registry"
         supplies[key] = Supply(
-            "build", Image(service.repository, service_uri(order.configuration, service), tag, ""), True, why
+            "build", Image(service.repository, service_uri(request.configuration, service), tag, ""), True, why
         )
     return supplies
 
 
-def bring(
-    order: DeployRequest,
+def bring_images(
+    request: DeployRequest,
     world: World,
     source: Source,
     stock: Mapping[str, Stock],
@@ -112,9 +151,9 @@ def bring(
         return dict(supplies)
     docker = find_docker(world.environ)
     with steps.step("build"):
-        built = build(docker, order, world, source, stock, supplies)
+        built = build_images_of(docker, request, world, source, stock, supplies)
     with steps.step("push"):
-        return push(docker, order, world, stock, supplies, built)
+        return push_images_of(docker, request, world, stock, supplies, built)
 
 
 def to_build(stock: Mapping[str, Stock], supplies: Mapping[str, Supply]) -> dict[str, Wanted]:
@@ -126,33 +165,33 @@ def to_build(stock: Mapping[str, Stock], supplies: Mapping[str, Supply]) -> dict
     }
 
 
-def build(
+def build_images_of(
     docker: Docker,
-    order: DeployRequest,
+    request: DeployRequest,
     world: World,
     source: Source,
     stock: Mapping[str, Stock],
     supplies: Mapping[str, Supply],
 ) -> dict[str, str]:
     """Build what is to be built: local image ids, by owning service. Raises as ``build_images`` does."""
-    with layer_cache(order.configuration, docker, world.aws, world.progress, world.environ) as cache:
+    with layer_cache(request.configuration, docker, world.aws, world.progress, world.environ) as cache:
         return build_images(
             docker,
             source.repository,
-            order.configuration,
+            request.configuration,
             source.commit,
             to_build(stock, supplies),
             world.progress,
             environment=world.environ,
             clock=world.clock,
-            afresh=order.rebuild,
+            afresh=request.rebuild,
             cache=cache,
         )
 
 
-def push(
+def push_images_of(
     docker: Docker,
-    order: DeployRequest,
+    request: DeployRequest,
     world: World,
     stock: Mapping[str, Stock],
     supplies: Mapping[str, Supply],
@@ -165,11 +204,11 @@ def push(
     """
     wanted = to_build(stock, supplies)
     images = push_images(
-        docker, world.aws, order.configuration, wanted, world.progress, built=built, environment=world.environ
+        docker, world.aws, request.configuration, wanted, world.progress, built=built, environment=world.environ
     )
     of_owner = {item.owner: item for item in stock.values()}
     for owner in wanted:
-        if (content := of_owner[owner].content_tag(rebuild=order.rebuild)) is not None:
+        if (content := of_owner[owner].content_tag(rebuild=request.rebuild)) is not None:
             images[owner] = _known_as(content, images[owner], owner, world)
     pushed = {key: images[stock[key].owner] for key, supply in supplies.items() if supply.action == "build"}
     return {key: replace(s, image=pushed[key]) if key in pushed else s for key, s in supplies.items()}
@@ -205,10 +244,10 @@ def name_images(commit: Commit, supplies: Mapping[str, Supply], changed: Collect
             retag(world.aws, supply.image, commit.tag)
 
 
-def _kept(order: DeployRequest, item: Stock, observed: ObservedService | None) -> bool:
+def _kept(request: DeployRequest, item: Stock, observed: ObservedService | None) -> bool:
     running = observed.digest if observed else None
-    return item.image is not None and not order.rebuild and running == item.image.digest
+    return item.image is not None and not request.rebuild and running == item.image.digest
 
 
-def _unusable(order: DeployRequest, item: Stock, commit: Commit) -> list[FailedBefore]:
-    return unusable(item, commit, order.configuration.services[item.owner].repository)
+def _unusable(request: DeployRequest, item: Stock, commit: Commit) -> list[FailedBefore]:
+    return unusable(item, commit, request.configuration.services[item.owner].repository)

@@ -1,177 +1,234 @@
-"""From what happened to an outcome, an exit code and the last line. Pure."""
+"""From what the phases came to, to an outcome, an exit code and the last line. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from deploykit.deploy.prove import Proven
+from deploykit.deploy.undo import Undone
 from deploykit.errors import ExitCode
-from deploykit.judge.judge import Judgement
 from deploykit.ledger.choose import typed
+from deploykit.ledger.journal import Steps
+from deploykit.ledger.read import Ledger
 from deploykit.model.finding import Finding
+from deploykit.model.hint import Command, Hint, command
 from deploykit.model.plan import Plan
-from deploykit.model.release import Outcome, Verdict
-from deploykit.model.report import Ending
+from deploykit.model.probe import EndpointResult
+from deploykit.model.release import Outcome, ReleaseSummary, Verdict
+from deploykit.model.report import RunReport
+from deploykit.targets.cdn.release import Emptied
+from deploykit.targets.ecs.release import RolledOut
+from deploykit.targets.migration.release import Migrated, MigrationFailure
 
-_GO_BACK = "`deploykit rollback` goes back to the last verified release"
-_OR_BACK = "; `deploykit rollback` goes back"
 _LATER = {"not-put-back", "not-invalidated"}  # findings on what followed a failure, and so not why it failed
+_SEE_OR_NAME = Hint(
+    command("status"), " shows what runs; ", command("rollback", "--to", "SHA"), " goes to a release you name"
+)
 
 
 @dataclass(frozen=True)
-class Happened:
-    """What a run did, as far as its end depends on it."""
+class Course:
+    """What each phase of a run came to. ``where``: who runs what, in words; ``again`` continues with the same."""
 
     plan: Plan
-    rolled_out: bool
-    superseded: Sequence[str]  # services that another rollout took over
-    untouched: bool  # no rollout was begun: a migration is all that happened
-    held: Sequence[str]  # services whose migration forbids an undo by itself
-    left: str  # who runs what, in words
-    again: str  # the command line that goes on with the same
-    failed: Sequence[str]  # how each rollout that did not complete ended, in words
-    trouble: str | None  # an error of AWS's on the way
-    judgement: Judgement | None
-    put_back: bool | None  # None: nothing had to be, or it was not asked for
-    after_undo: Judgement | None
-    findings: Sequence[Finding]
+    migrated: Migrated
+    rolled: RolledOut
+    emptied: Emptied
+    proven: Proven
+    undone: Undone
+    where: str
+    again: Command
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything that was found, in the order of the phases, each once."""
+        failure = self.migrated.failure
+        phases = (self.rolled, self.emptied, self.proven, self.undone)
+        found = [*([failure.finding] if failure else []), *(each for phase in phases for each in phase.findings)]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def results(self) -> Mapping[str, EndpointResult]:
+        """How each endpoint fared with the release, or else after it."""
+        judged = self.proven.judgement or self.undone.after.judgement
+        return judged.endpoints if judged else {}
 
     @property
     def not_invalidated(self) -> bool:
         return any(finding.id == "not-invalidated" for finding in self.findings)
 
+    @property
+    def what(self) -> str:
+        return self.plan.sha[:7] if self.plan.sha else "the release"
 
-def conclude(run: Happened) -> Ending:
+    @property
+    def why(self) -> str:
+        """Why the rollout failed, in one clause: the cause where a task told it, else what ECS said, else the error."""
+        errors = [finding for finding in self.findings if finding.severity == "error" and finding.id not in _LATER]
+        trouble = [self.rolled.trouble.message] if self.rolled.trouble else []
+        said = [finding.summary for finding in errors] or [*self.rolled.failures] or trouble
+        return said[0] if said else "the rollout failed"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ends. ``rollback``: its hint also says how to go back, once it is known whether that is ready."""
+
+    outcome: Outcome
+    code: ExitCode
+    verdict: Verdict | None
+    message: str
+    hint: str = ""
+    rollback: bool = False
+
+
+def conclude(course: Course) -> Ending:
     """What the run comes to; the exit code says what the human does next."""
-    if run.superseded:
-        return _superseded(run)
-    if run.plan.kind == "rollback":
-        return _rollback(run)
-    if not run.rolled_out:
-        return _failed(run, _why(run))
-    judgement = run.judgement
+    if course.migrated.failure:
+        return migration_failed(course.migrated.failure)
+    if course.rolled.superseded:
+        return _superseded(course)
+    if course.plan.kind == "rollback":
+        return _rollback(course)
+    if not course.rolled.complete:
+        return _failed(course, course.why)
+    judgement = course.proven.judgement
     if judgement is None:
-        return _stepped(run)
+        return _stepped(course)
     if judgement.verdict is Verdict.UNHEALTHY:
-        return _failed(run, "the release is unhealthy: " + judgement.reason)
-    if judgement.verdict is Verdict.INCONCLUSIVE or run.not_invalidated:
-        reason = "a CDN could not be invalidated" if run.not_invalidated else judgement.reason
+        return _failed(course, "the release is unhealthy: " + judgement.reason)
+    if judgement.verdict is Verdict.INCONCLUSIVE or course.not_invalidated:
+        reason = "a CDN could not be invalidated" if course.not_invalidated else judgement.reason
         return Ending(
             Outcome.INCONCLUSIVE,
             ExitCode.INCONCLUSIVE,
             Verdict.INCONCLUSIVE,
             f"rolled out, but not proven: {reason}",
-            f"`{run.again}` again judges it once more{_OR_BACK}",
+            Hint(course.again, " again judges it once more"),
+            rollback=True,
         )
     words = "released and healthy" if judgement.verdict is Verdict.HEALTHY else "released; no endpoints to check"
-    return Ending(Outcome.DEPLOYED, ExitCode.OK, judgement.verdict, f"{_what(run)} {words}")
+    return Ending(Outcome.DEPLOYED, ExitCode.OK, judgement.verdict, f"{course.what} {words}")
 
 
-def without_way_back(hint: str) -> str:
-    """``hint`` as it stands where a plain rollback would find nothing to go to, or not all that it needs."""
-    named = "`deploykit history` lists the releases, `deploykit rollback --to SHA` goes to one you name"
-    return hint.replace(_GO_BACK, named).replace(_OR_BACK, f"; {named}")
+def migration_failed(failure: MigrationFailure) -> Ending:
+    """How a run ends after a migration that failed."""
+    message = f"{failure.summary}: {failure.end.reason}; no service was touched"
+    return Ending(Outcome.FAILED, ExitCode.MIGRATION, None, message, failure.hint)
 
 
-def _failed(run: Happened, why: str) -> Ending:
-    if run.untouched:
-        return _only_migrated(run, why)
-    verdict = None if run.plan.kind == "step" else Verdict.UNHEALTHY
-    if run.put_back is None:
-        hint = _GO_BACK
-        if run.held:
-            before = typed(run.plan.previous_sha) if run.plan.previous_sha else "SHA"
-            hint = f"mend it and deploy again; if the database fits {before}: `deploykit rollback --to {before}`"
-            why = f"{why}; not undone, since the migration of {', '.join(run.held)} forbids it"
-        return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, f"{why}; left as it is ({run.left})", hint)
-    after = run.after_undo.verdict if run.after_undo else Verdict.UNCHECKED
-    if run.put_back and after in (Verdict.HEALTHY, Verdict.UNCHECKED):
-        previous = f" to {run.plan.previous_sha[:7]}" if run.plan.previous_sha else ""
-        return Ending(
-            Outcome.ROLLED_BACK,
-            ExitCode.ROLLED_BACK,
-            verdict,
-            f"{why}; put back{previous}: what runs is as healthy as before",
-        )
-    left = f"not every service could be put back ({run.left})"
-    reason = run.after_undo.reason if run.put_back and run.after_undo else left
-    return Ending(
-        Outcome.FAILED,
-        ExitCode.UNHEALTHY,
-        verdict,
-        f"{why}; and what runs now is not healthy: {reason}",
-        "`deploykit status` shows what runs; `deploykit rollback --to SHA` goes to a release you name",
+def unchanged(plan: Plan, steps: Steps, ledger: Ledger) -> RunReport:
+    """The report of a deploy that changes no service: it leaves no ledger entry, and nothing is called."""
+    for name in ("rollout", "invalidate", "check"):
+        steps.skip(name)
+    entry = next((e for e in ledger.entries if e.kind == "deploy" and e.sha == plan.sha), None)
+    verdict = entry.verdict if entry else _tagged(plan)
+    short = plan.sha[:7] if plan.sha else "it"
+    words = f"nothing to do: {short} runs already"
+    if any((step.name, step.status) == ("push", "done") for step in steps.taken):  # an image that no service runs
+        words = f"{short}: pushed what was missing; no service changes"
+    return RunReport(
+        outcome=Outcome.UNCHANGED,
+        exit_code=ExitCode.OK,
+        release=ReleaseSummary(entry.id if entry else None, plan.sha, plan.previous_sha, verdict),
+        services=plan.released(),
+        steps=tuple(steps.taken),
+        message=f"{words} (verdict: {verdict})" if verdict else words,
+        hint=Hint(command("check"), " looks at it") if verdict == Verdict.UNHEALTHY else "",
     )
 
 
-def _only_migrated(run: Happened, why: str) -> Ending:
-    """The migration is done, and then nothing could be begun: there is nothing to put back."""
-    after = run.after_undo.verdict if run.after_undo else Verdict.UNCHECKED
-    if after in (Verdict.HEALTHY, Verdict.UNCHECKED):
+def _tagged(plan: Plan) -> Verdict | None:
+    words = {service.definition.verdict for service in plan.observed.values() if service.definition.verdict}
+    return Verdict(words.pop()) if len(words) == 1 and words <= set(Verdict) else None
+
+
+def _failed(course: Course, why: str) -> Ending:
+    undone, previous = course.undone, course.plan.previous_sha
+    if not course.rolled.started:
+        return _only_migrated(course, why)
+    verdict = None if course.plan.kind == "step" else Verdict.UNHEALTHY
+    if undone.forbidden_by:
+        back = command("rollback", "--to", typed(previous) if previous else "SHA")
+        hint = Hint(f"fix it and deploy again; if the database fits {typed(previous) if previous else 'SHA'}: ", back)
+        why = f"{why}; not undone, since the migration of {', '.join(undone.forbidden_by)} forbids it"
+        return Ending(
+            Outcome.FAILED, ExitCode.UNHEALTHY, verdict, f"{why}; left as it is ({course.where})", hint
+        )
+    if undone.restored is None:
+        message = f"{why}; left as it is ({course.where})"
+        return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, message, rollback=True)
+    if undone.restored and _as_healthy(undone):
+        to = f" to {previous[:7]}" if previous else ""
+        message = f"{why}; put back{to}: what runs is as healthy as before"
+        return Ending(Outcome.ROLLED_BACK, ExitCode.ROLLED_BACK, verdict, message)
+    after = undone.after.judgement
+    reason = after.reason if undone.restored and after else f"not every service could be put back ({course.where})"
+    message = f"{why}; and what runs now is not healthy: {reason}"
+    return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, message, _SEE_OR_NAME)
+
+
+def _only_migrated(course: Course, why: str) -> Ending:
+    """The migration is done, and then nothing could be begun: there is nothing to restore."""
+    if _as_healthy(course.undone):
         return Ending(
             Outcome.FAILED,
             ExitCode.ROLLED_BACK,
             None,
             f"{why}; the migration is done, no service was touched yet: what runs is as healthy as before",
-            f"`{run.again}` goes on, and does not run the migration again",
+            Hint(course.again, " continues, and does not run the migration again"),
         )
-    reason = run.after_undo.reason if run.after_undo else ""
+    after = course.undone.after.judgement
     return Ending(
         Outcome.FAILED,
         ExitCode.UNHEALTHY,
         None,
-        f"{why}; no service was touched yet, but since the migration what runs is not healthy: {reason}",
-        f"mend what stopped the rollout and `{run.again}`, or mend the database",
+        f"{why}; no service was touched yet, but since the migration what runs is not healthy: "
+        f"{after.reason if after else ''}",
+        Hint("fix what stopped the rollout and ", course.again, ", or fix the database"),
     )
 
 
-def _rollback(run: Happened) -> Ending:
-    if not run.rolled_out:
-        return Ending(
-            Outcome.FAILED,
-            ExitCode.UNHEALTHY,
-            Verdict.UNHEALTHY,
-            f"the rollback failed: {_why(run)} ({run.left})",
-            "`deploykit status` shows what runs; `deploykit rollback --to SHA` goes to a release you name",
-        )
-    verdict = run.judgement.verdict if run.judgement else Verdict.UNCHECKED
-    reason = run.judgement.reason if run.judgement else ""
+def _as_healthy(undone: Undone) -> bool:
+    judged = undone.after.judgement
+    return judged is None or judged.verdict in (Verdict.HEALTHY, Verdict.UNCHECKED)
+
+
+def _rollback(course: Course) -> Ending:
+    if not course.rolled.complete:
+        message = f"the rollback failed: {course.why} ({course.where})"
+        return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, Verdict.UNHEALTHY, message, _SEE_OR_NAME)
+    judgement = course.proven.judgement
+    verdict = judgement.verdict if judgement else Verdict.UNCHECKED
+    reason = judgement.reason if judgement else ""
     code, words = {
         Verdict.HEALTHY: (ExitCode.OK, "healthy"),
         Verdict.UNCHECKED: (ExitCode.OK, "running; no endpoints to check"),
         Verdict.UNHEALTHY: (ExitCode.UNHEALTHY, f"not healthy: {reason}"),
     }.get(verdict or Verdict.INCONCLUSIVE, (ExitCode.INCONCLUSIVE, f"not proven: {reason}"))
-    if code is ExitCode.OK and run.not_invalidated:
+    if code is ExitCode.OK and course.not_invalidated:
         code, words = ExitCode.INCONCLUSIVE, "running, but a CDN could not be invalidated"
-    hint = {ExitCode.UNHEALTHY: _GO_BACK, ExitCode.INCONCLUSIVE: f"`deploykit check` looks again{_OR_BACK}"}
-    return Ending(Outcome.ROLLED_BACK, code, verdict, f"{_what(run)} is back and {words}", hint.get(code, ""))
+    hint = Hint(command("check"), " looks again") if code is ExitCode.INCONCLUSIVE else ""
+    message = f"{course.what} is back and {words}"
+    return Ending(Outcome.ROLLED_BACK, code, verdict, message, hint, rollback=code is not ExitCode.OK)
 
 
-def _stepped(run: Happened) -> Ending:
-    if run.not_invalidated:
+def _stepped(course: Course) -> Ending:
+    if course.not_invalidated:
         return Ending(
             Outcome.INCONCLUSIVE, ExitCode.INCONCLUSIVE, None, "rolled out, but a CDN could not be invalidated"
         )
-    return Ending(Outcome.DEPLOYED, ExitCode.OK, None, f"{_what(run)} rolled out; `deploykit check` looks at it")
+    message = Hint(f"{course.what} rolled out; ", command("check"), " looks at it")
+    return Ending(Outcome.DEPLOYED, ExitCode.OK, None, message)
 
 
-def _superseded(run: Happened) -> Ending:
-    taken = ", ".join(run.superseded)
+def _superseded(course: Course) -> Ending:
+    taken = ", ".join(course.rolled.superseded)
     return Ending(
         Outcome.INTERRUPTED,
         ExitCode.INTERRUPTED,
         None,
-        f"another rollout took over {taken} ({run.left}); nothing was undone, since it is theirs now",
-        f"`deploykit status` shows what runs; `{run.again}` continues once it is over",
+        f"another rollout took over {taken} ({course.where}); nothing was undone, since it is theirs now",
+        Hint(command("status"), " shows what runs; ", course.again, " continues once it is over"),
     )
-
-
-def _why(run: Happened) -> str:
-    """Why the rollout failed, in one clause: the cause where a task told it, else what ECS said, else the error."""
-    causes = [finding.summary for finding in run.findings if finding.severity == "error" and finding.id not in _LATER]
-    said = causes or list(run.failed) or ([run.trouble] if run.trouble else [])
-    return said[0] if said else "the rollout failed"
-
-
-def _what(run: Happened) -> str:
-    return f"{run.plan.sha[:7]}" if run.plan.sha else "the release"

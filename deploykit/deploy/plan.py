@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from deploykit.config.schema import Configuration
-from deploykit.ledger.choose import Target
+from deploykit.ledger.choose import Destination
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import TAG_RELEASE, Definition, ObservedService, ServiceName, running_sha
 from deploykit.model.plan import Change, Plan, Supply
 from deploykit.model.release import Commit, Verdict
 from deploykit.targets.cdn.plan import needed, refuse_beyond_limits
 from deploykit.targets.ecs.definition import has_variable, next_registration, registration, release_tags, same_content
-from deploykit.targets.sequence import order_of
+from deploykit.targets.sequence import sequence_of
 
 
 def plan_deploy(
@@ -44,7 +44,7 @@ def plan_deploy(
         previous_sha=running_sha(observed),
         observed=observed,
         changes=changes,
-        order=order_of(configuration, changes),
+        sequence=sequence_of(configuration, changes),
         invalidations=invalidations,
     )
 
@@ -71,7 +71,7 @@ def resume(plan: Plan, configuration: Configuration, unfinished: LedgerEntry, be
         release=unfinished.id,
         previous_sha=unfinished.previous_sha,
         changes=changes,
-        order=order_of(configuration, changes),
+        sequence=sequence_of(configuration, changes),
         invalidations=needed(configuration.cdn, changes),
     )
 
@@ -79,17 +79,17 @@ def resume(plan: Plan, configuration: Configuration, unfinished: LedgerEntry, be
 def plan_rollback(
     configuration: Configuration,
     observed: Mapping[str, ObservedService],
-    target: Target,
+    destination: Destination,
     definitions: Mapping[str, Definition],
     release: str,
 ) -> Plan:
-    """The way back to ``target``, whose revisions are ``definitions`` by service; deregistered ones are made anew."""
+    """The way back to ``destination``, whose revisions are ``definitions`` by service; deregistered ones are new."""
     changes = {
         key: Change(
             name=ServiceName(key, observed[key].state.cluster, observed[key].state.name),
             container=observed[key].container,
             before=observed[key].definition,
-            sha=definition.sha or (target.entry.services[key].sha if key in target.entry.services else None),
+            sha=definition.sha or (destination.entry.services[key].sha if key in destination.entry.services else None),
             image=str((definition.container(observed[key].container) or {}).get("image", "")) or None,
             registration=None if definition.active else registration(definition),
             to=definition if definition.active else None,
@@ -103,15 +103,15 @@ def plan_rollback(
         kind="rollback",
         environment=configuration.environment,
         release=release,
-        sha=target.sha,
+        sha=destination.sha,
         previous_sha=running_sha(observed),
         observed=observed,
         changes=changes,
-        order=order_of(configuration, changes),
+        sequence=sequence_of(configuration, changes),
         invalidations=invalidations,
-        target=target.release,
-        target_verdict=target.entry.verdict if target.entry.verdict is not Verdict.WITHDRAWN else None,
-        withdraws=target.withdraws,
+        target=destination.release,
+        target_verdict=destination.entry.verdict if destination.entry.verdict is not Verdict.WITHDRAWN else None,
+        withdraws=destination.withdraws,
     )
 
 

@@ -10,7 +10,8 @@ from deploykit.deploy.plan import resume
 from deploykit.edges.aws.ecs import describe_definition
 from deploykit.edges.parallel import side_by_side
 from deploykit.edges.world import World
-from deploykit.ledger.entries import Ledger, unfinished
+from deploykit.ledger.read import Ledger
+from deploykit.ledger.running import unfinished
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.plan import Plan
 

@@ -9,31 +9,31 @@ from deploykit.deploy.request import DeployRequest
 from deploykit.edges.git import Repository, Source
 from deploykit.errors import Refused
 from deploykit.images import sources
-from deploykit.ledger.entries import withdrawn
+from deploykit.ledger.running import withdrawn
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import ObservedService, running_sha
 from deploykit.model.progress import Progress
 from deploykit.model.release import Commit
 
 
-def identify(order: DeployRequest, chosen: Sequence[str]) -> Source:
+def identify(request: DeployRequest, chosen: Sequence[str]) -> Source:
     """The commit that the order means; whether something is uncommitted beside it is another question.
 
     Raises: FailedBefore (no repository, unknown commit).
     """
-    configuration = order.configuration
+    configuration = request.configuration
     repository = Repository.find(configuration.root)
-    if order.revision is None and not order.allow_dirty:
+    if request.revision is None and not request.allow_dirty:
         return Source(repository, repository.head())
-    commit = sources.identify(repository, configuration, chosen, sha=order.revision, allow_dirty=order.allow_dirty)
+    commit = sources.identify(repository, configuration, chosen, sha=request.revision, allow_dirty=request.allow_dirty)
     return Source(repository, commit)
 
 
-def identify_clean(order: DeployRequest, chosen: Sequence[str]) -> Source:
+def identify_clean(request: DeployRequest, chosen: Sequence[str]) -> Source:
     """As ``identify``, and Raises: Refused where something is uncommitted and was not asked for."""
-    source = identify(order, chosen)
-    if order.revision is None and not order.allow_dirty:
-        sources.refuse_uncommitted(source.repository, order.configuration, chosen)
+    source = identify(request, chosen)
+    if request.revision is None and not request.allow_dirty:
+        sources.refuse_uncommitted(source.repository, request.configuration, chosen)
     return source
 
 
@@ -43,11 +43,11 @@ def chosen_services(configuration: Configuration, asked: Sequence[str]) -> tuple
 
 
 def refuse_older(
-    order: DeployRequest, source: Source, observed: Mapping[str, ObservedService], progress: Progress
+    request: DeployRequest, source: Source, observed: Mapping[str, ObservedService], progress: Progress
 ) -> None:
     """Raises: Refused where ``source`` would not bring the running commit forward (``history = "forward"``)."""
     target, running = source.commit.sha, running_sha(observed)
-    if order.allow_older or order.configuration.history == "any" or running is None or running[:40] == target:
+    if request.allow_older or request.configuration.history == "any" or running is None or running[:40] == target:
         return
     forward = source.repository.is_ancestor(running[:40], target)
     if forward is None:
@@ -65,10 +65,10 @@ def refuse_older(
         )
 
 
-def refuse_withdrawn(order: DeployRequest, commit: Commit, entries: Sequence[LedgerEntry]) -> None:
+def refuse_withdrawn(request: DeployRequest, commit: Commit, entries: Sequence[LedgerEntry]) -> None:
     """Raises: Refused where a rollback left this commit: what was wrong with it has not changed."""
     sha = commit.tag
-    if order.allow_withdrawn:
+    if request.allow_withdrawn:
         return
     of_commit = [entry for entry in entries if entry.kind == "deploy" and entry.sha == sha]
     left = next((entry for entry in of_commit if withdrawn(entry)), None)

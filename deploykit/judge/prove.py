@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from deploykit.config.checks import Checks, Endpoint
 from deploykit.edges.clock import Clock, Deadline
-from deploykit.judge.judge import Judge, Judgement
+from deploykit.judge.judge import Judge
 from deploykit.model.probe import Reading
 from deploykit.model.progress import Progress
 from deploykit.model.release import Verdict
@@ -17,48 +17,75 @@ from deploykit.model.release import Verdict
 PATIENCE_WITH_CACHES = 60.0
 
 AskRound = Callable[[Sequence[Endpoint]], Sequence[Reading]]
-OnStale = Callable[[Mapping[str, Sequence[Reading]]], bool]
 
 
-def prove(
-    ask_round: AskRound,
-    judge: Judge,
-    checks: Checks,
-    clock: Clock,
-    progress: Progress,
-    on_stale: OnStale | None = None,
-) -> Judgement:
+class Proof:
     """Rounds, ``checks.interval`` seconds from start to start, until ``judge`` has decided or at ``checks.deadline``.
 
-    ``on_stale`` gets the endpoints that keep an old version, with the readings that showed it, once for each endpoint.
-    It returns True where it emptied the caches before them and waited for that: their versions are then tested anew,
-    and the time it took does not count against the deadline. A failure that a cache may have kept since before the
-    first round says nothing of what is judged, and is not counted.
+    ``judgement`` is what they have proven so far. A failure that a cache may have kept since before the first round
+    says nothing of what is judged, and is not counted.
     """
-    past = Past(clock.monotonic())
-    deadline = Deadline(clock, checks.deadline)
-    tried: set[str] = set()
-    said: dict[str, str] = {}
-    while True:
-        began = clock.monotonic()
-        if checks.endpoints:
-            judge.take(past.left_out(ask_round(checks.endpoints), began))
-        judgement = judge.judgement()
-        _tell(progress, judge, said, past.kept)
-        stale = [name for name in judgement.stale if name not in tried]
-        if stale and on_stale is not None and judgement.verdict is not Verdict.UNHEALTHY:
-            tried.update(stale)
-            left = deadline.left
-            if on_stale(judge.other_versions(stale)):
-                judge.forget_versions(stale)
-                judgement = judge.judgement()
-                deadline = Deadline(clock, left)
-        if judgement.decided:
-            return judgement
-        pause = max(0.0, began + checks.interval - clock.monotonic())
-        if pause >= deadline.left:
-            return judge.expired()
-        clock.sleep(pause)
+
+    def __init__(self, ask_round: AskRound, judge: Judge, checks: Checks, clock: Clock, progress: Progress) -> None:
+        self.judgement = judge.judgement()
+        self._ask, self._judge, self._checks = ask_round, judge, checks
+        self._clock, self._progress = clock, progress
+        self._past = Past(clock.monotonic())
+        self._deadline = Deadline(clock, checks.deadline)
+        self._began: float | None = None  # the last round
+        self._tried: set[str] = set()
+        self._said: dict[str, str] = {}
+        self._found: tuple[list[str], float] = ([], 0.0)  # stale endpoints, and the seconds left when they were found
+
+    def until_stale(self) -> Mapping[str, Sequence[Reading]]:
+        """Rounds until it is decided; earlier where endpoints begin to keep an old version, once for each endpoint.
+
+        Those, with the readings that showed it; empty where it is decided. The caller may empty the caches before
+        them, say so with ``emptied``, and must call this again.
+        """
+        while self._next_round():
+            stale = [name for name in self.judgement.stale if name not in self._tried]
+            if stale and self.judgement.verdict is not Verdict.UNHEALTHY:
+                self._tried.update(stale)
+                self._found = (stale, self._deadline.left)
+                return self._judge.other_versions(stale)
+        return {}
+
+    def emptied(self) -> None:
+        """The caches before the endpoints found last are empty: their versions are tested anew.
+
+        The time that this took does not count against the deadline.
+        """
+        stale, left = self._found
+        self._judge.forget_versions(stale)
+        self.judgement = self._judge.judgement()
+        self._deadline = Deadline(self._clock, left)
+
+    def _next_round(self) -> bool:
+        """One round, once its time has come; False where it is decided, or there is no time left for it."""
+        if self._began is not None:
+            if self.judgement.decided:
+                return False
+            pause = max(0.0, self._began + self._checks.interval - self._clock.monotonic())
+            if pause >= self._deadline.left:
+                self.judgement = self._judge.expired()
+                return False
+            self._clock.sleep(pause)
+        self._began = self._clock.monotonic()
+        if self._checks.endpoints:
+            self._judge.take(self._past.left_out(self._ask(self._checks.endpoints), self._began))
+        self.judgement = self._judge.judgement()
+        self._tell()
+        return True
+
+    def _tell(self) -> None:
+        for name, known in self._judge.states().items():
+            kept = name in self._past.kept
+            state = "a CDN cache still serves an error from before; waiting for it to expire" if kept else known
+            if self._said.get(name) != state:
+                self._said[name] = state
+                self._progress.live(name, state)
+        self._progress.live("checks", self._judge.progress())
 
 
 class Past:
@@ -96,12 +123,3 @@ def at_edge(readings: Sequence[Reading], origin_readings: Sequence[Reading], exp
     if answered:
         return all(reading.version == expected for reading in answered)
     return any(reading.cached for reading in readings)
-
-
-def _tell(progress: Progress, judge: Judge, said: dict[str, str], kept: Collection[str]) -> None:
-    for name, known in judge.states().items():
-        state = "a cache still gives a failure of before; waiting for it to forget" if name in kept else known
-        if said.get(name) != state:
-            said[name] = state
-            progress.live(name, state)
-    progress.live("checks", judge.progress())

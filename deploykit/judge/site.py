@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from deploykit.config.schema import Configuration, Endpoint
 from deploykit.edges.world import World
 from deploykit.judge.baseline import take_baseline
-from deploykit.judge.judge import Judge, Judgement
-from deploykit.judge.prove import at_edge, prove
+from deploykit.judge.judge import Judge
+from deploykit.judge.prove import Proof, at_edge
 from deploykit.model.probe import Reading, Samples
 from deploykit.model.release import ReleasedService
 from deploykit.probes.http import Prober
 
-Repair = Callable[[Collection[str]], bool]  # services whose caches to empty → True once they are
 
-
-class Proof:
-    """The checks of one environment, bound to its address."""
+class Site:
+    """The endpoints of one environment, bound to its address."""
 
     def __init__(self, configuration: Configuration, world: World) -> None:
         checks = configuration.checks
@@ -30,33 +28,23 @@ class Proof:
         """How each endpoint answers now."""
         return take_baseline(self.ask, self._configuration.checks, self._world.clock, self._world.progress)
 
-    def prove(
-        self,
-        running: Mapping[str, ReleasedService],
-        baseline: Mapping[str, Samples] | None,
-        *,
-        restoring: bool,
-        repair: Repair,
-    ) -> Judgement:
-        """Judge what runs; ``restoring``: against being as healthy as the baseline. No baseline: absolutely.
-
-        Where an endpoint keeps an old version at the edge only, ``repair`` empties the caches once more.
-        """
+    def proof(
+        self, running: Mapping[str, ReleasedService], baseline: Mapping[str, Samples] | None, *, restoring: bool
+    ) -> Proof:
+        """The proof of what runs; ``restoring``: against being as healthy as the baseline. No baseline: absolutely."""
         checks, world = self._configuration.checks, self._world
-        versions = self.versions(running)
-        judge = Judge(checks, versions, baseline, absolute=baseline is None, restoring=restoring)
+        judge = Judge(checks, self.versions(running), baseline, absolute=baseline is None, restoring=restoring)
+        return Proof(self.ask, judge, checks, world.clock, world.progress)
 
-        def on_stale(stale: Mapping[str, Sequence[Reading]]) -> bool:
-            at_origin = self._at_origin(stale)
-            at_the_edge = [
-                key for key, readings in stale.items() if at_edge(readings, at_origin.get(key, ()), versions[key])
-            ]
-            if not at_the_edge:
-                return False
-            world.progress.say(f"an old version is kept at the edge: {', '.join(at_the_edge)}")
-            return repair({key for name in at_the_edge if (key := self._service(self._endpoint(name)))})
-
-        return prove(self.ask, judge, checks, world.clock, world.progress, on_stale)
+    def kept_at_edge(
+        self, stale: Mapping[str, Sequence[Reading]], running: Mapping[str, ReleasedService]
+    ) -> frozenset[str]:
+        """The services of which the edge alone keeps an old version, by the ``stale`` readings of their endpoints."""
+        versions, at_origin = self.versions(running), self._at_origin(stale)
+        kept = [name for name, seen in stale.items() if at_edge(seen, at_origin.get(name, ()), versions[name])]
+        if kept:
+            self._world.progress.say(f"an old version is kept at the edge: {', '.join(kept)}")
+        return frozenset(key for name in kept if (key := self._service(self._endpoint(name))))
 
     def versions(self, running: Mapping[str, ReleasedService]) -> dict[str, str | None]:
         """Endpoint id to the version it must show: its service's commit, None where that is not known."""

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 
 from deploykit.errors import FailedBefore
 from deploykit.ledger.running import (
-    Live,
+    LiveRevision,
+    Position,
     Revisions,
-    Running,
-    Standing,
+    RunningRelease,
+    position,
     running_release,
-    standing,
     took_effect,
 )
 from deploykit.model.ledger import LedgerEntry
@@ -33,7 +33,7 @@ _SHORT = 12  # digits of a commit to type: unambiguous in any repository
 
 
 @dataclass(frozen=True)
-class Target:
+class Destination:
     """Where to go: ``revisions`` are ARNs by service, of those services only that run something else now.
 
     ``withdraws`` are the releases that the rollback leaves; ``entry`` itself is withdrawn no more. ``notes`` are what
@@ -56,7 +56,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class NoTarget:
+class NoDestination:
     """Why there is nothing to go back to, and what could be named instead."""
 
     reason: str
@@ -74,10 +74,10 @@ class NoTarget:
 
 def choose(
     entries: Sequence[LedgerEntry],
-    live: Mapping[str, Live],
+    live: Mapping[str, LiveRevision],
     to: str | None = None,
     services: Collection[str] = (),
-) -> Target | NoTarget:
+) -> Destination | NoDestination:
     """Where ``deploykit rollback`` goes. ``entries``: newest first; ``services``: only these (none: all)."""
     chosen = tuple(key for key in live if not services or key in services)
     row = _Row(entries, live, chosen)
@@ -86,21 +86,21 @@ def choose(
     verified = [entry for entry in row.older() if _verified(entry) and not _dirty(entry) and row.changes(entry)]
     if verified:
         return row.target(verified[0])
-    return NoTarget(_nothing_verified(row), row.candidates(), tuple(services))
+    return NoDestination(_nothing_verified(row), row.candidates(), tuple(services))
 
 
 class _Row:
     """The releases in their order, and where the chosen services stand in it."""
 
-    def __init__(self, entries: Sequence[LedgerEntry], live: Mapping[str, Live], chosen: Sequence[str]) -> None:
+    def __init__(self, entries: Sequence[LedgerEntry], live: Mapping[str, LiveRevision], chosen: Sequence[str]) -> None:
         self.entries = entries
         self.live = live
         self.chosen = chosen
         self.revisions = Revisions(entries)
-        self.running: Running = running_release(entries, live, chosen, whole=True)
-        self.standings: dict[str, Standing] = {}
+        self.running: RunningRelease = running_release(entries, live, chosen, whole=True)
+        self.positions: dict[str, Position] = {}
         if self.running.release is None:
-            self.standings = {key: standing(entries, key, live[key], self.revisions) for key in chosen}
+            self.positions = {key: position(entries, key, live[key], self.revisions) for key in chosen}
 
     def releases(self) -> list[LedgerEntry]:
         """Those that could be gone to, verified or not, newest first."""
@@ -110,7 +110,7 @@ class _Row:
         """Those before the running one; with no release running, those that are ahead of no service."""
         if self.running.release is not None:
             return [entry for entry in self.releases() if entry.id < (self.running.release or "")]
-        limits = [place.until for place in self.standings.values() if place.until is not None]
+        limits = [place.until for place in self.positions.values() if place.until is not None]
         return [entry for entry in self.releases() if all(entry.id <= limit for limit in limits)]
 
     def changes(self, entry: LedgerEntry) -> dict[str, str]:
@@ -122,8 +122,8 @@ class _Row:
             if arn and not self.revisions.same(arn, self.live[key].task_definition)
         }
 
-    def target(self, entry: LedgerEntry) -> Target:
-        return Target(entry, self.changes(entry), self.running.release, self._left(entry), self._notes(entry))
+    def target(self, entry: LedgerEntry) -> Destination:
+        return Destination(entry, self.changes(entry), self.running.release, self._left(entry), self._notes(entry))
 
     def candidates(self) -> tuple[LedgerEntry, ...]:
         """The newest release of each commit that naming would change something with."""
@@ -136,7 +136,7 @@ class _Row:
     def _left(self, entry: LedgerEntry) -> tuple[str, ...]:
         """Going forward leaves nothing behind that was found bad."""
         known = {other.id for other in self.entries}
-        places = [self.standings[key] for key in self.changes(entry) if key in self.standings]
+        places = [self.positions[key] for key in self.changes(entry) if key in self.positions]
         left = {place.release for place in places if place.exact and place.release in known}
         return tuple(sorted(release for release in {*left, self.running.release} if release and release > entry.id))
 
@@ -156,11 +156,11 @@ class _Row:
         return "; ".join(
             f"{key} runs {self.live[key].task_definition.rpartition('/')[2]} "
             + (f"of release {place.release}" if place.exact else "which no release recorded")
-            for key, place in self.standings.items()
+            for key, place in self.positions.items()
         )
 
 
-def _named(row: _Row, to: str, services: tuple[str, ...]) -> Target | NoTarget:
+def _named(row: _Row, to: str, services: tuple[str, ...]) -> Destination | NoDestination:
     name = to.strip().lower()
     of_name = [e for e in row.entries if e.kind == "deploy" and name and (e.id.lower() == name or _begins(e, name))]
     whole = [entry for entry in of_name if name in (entry.id.lower(), entry.sha)]
@@ -168,15 +168,15 @@ def _named(row: _Row, to: str, services: tuple[str, ...]) -> Target | NoTarget:
     shas = dict.fromkeys(entry.sha for entry in found)
     if len(shas) > 1:
         several = tuple(_best([entry for entry in found if entry.sha == sha]) for sha in shas)
-        return NoTarget(f"--to {to} fits {len(shas)} releases", several, services)
+        return NoDestination(f"--to {to} fits {len(shas)} releases", several, services)
     if not found and of_name:
         ended = "was put back at once" if of_name[0].outcome is Outcome.ROLLED_BACK else "never ran"
-        return NoTarget(f"release {of_name[0].id} of {to} {ended}", row.candidates(), services)
+        return NoDestination(f"release {of_name[0].id} of {to} {ended}", row.candidates(), services)
     if not found:
-        return NoTarget(f"no release of {to} is recorded", row.candidates(), services)
+        return NoDestination(f"no release of {to} is recorded", row.candidates(), services)
     best = _best(found)
     if not any(key in best.services for key in row.chosen):
-        return NoTarget(f"release {best.id} has none of {', '.join(row.chosen)}", row.candidates(), services)
+        return NoDestination(f"release {best.id} has none of {', '.join(row.chosen)}", row.candidates(), services)
     return row.target(best)
 
 

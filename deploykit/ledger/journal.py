@@ -1,4 +1,4 @@
-"""The run's own ledger entry: opened before anything changes, closed whatever happens."""
+"""What a run accumulates: its ledger entry, where each service is by now, and its steps. Everything else is frozen."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from deploykit.edges.clock import Clock
+from deploykit.config.schema import Configuration
+from deploykit.edges.clock import Clock, Deadline
+from deploykit.edges.world import World
 from deploykit.errors import DeploykitError
 from deploykit.ledger.store import Store
 from deploykit.ledger.writer import update
+from deploykit.model.hint import Command, Hint
 from deploykit.model.ledger import LedgerEntry
+from deploykit.model.plan import Plan
 from deploykit.model.progress import Progress
+from deploykit.model.release import Commit, ReleasedService
 from deploykit.model.report import StepReport
 
 
@@ -25,7 +30,6 @@ class Steps:
 
     def __init__(self, clock: Clock, progress: Progress) -> None:
         self.taken: list[StepReport] = []
-        self.began = clock.monotonic()
         self._clock = clock
         self._progress = progress
 
@@ -52,22 +56,70 @@ class Steps:
                 return
 
 
-class Record:
-    """Facts of a run as they become known.
+class Journal:
+    """The run's own ledger entry, opened before anything changes and closed whatever happens.
 
     ``store`` None: no ledger is configured, and the facts live in this process and in tags only. ``resumes``: an
     earlier run of the same release wrote the entry already.
+
+    ``tried`` has every service in the release as it was tried, ``running`` as it runs by now, ``where`` says in words
+    where each one that changes is. ``touched``: something that runs was changed. ``continues``: what to
+    type to continue with the same.
     """
 
     def __init__(
-        self, store: Store | None, entry: LedgerEntry, clock: Clock, progress: Progress, *, resumes: bool = False
+        self, store: Store | None, entry: LedgerEntry, plan: Plan, world: World, continues: Hint, *, resumes: bool
     ) -> None:
         self.entry = entry
+        self.tried: dict[str, ReleasedService] = plan.released()
+        self.running: dict[str, ReleasedService] = plan.released()
+        self.where: dict[str, str] = dict.fromkeys(plan.changes, "untouched")
+        self.migrating: tuple[str, str] | None = None  # service and task of a migration under way
+        self.touched = False
+        self.continues = continues
         self._store = store
-        self._clock = clock
-        self._progress = progress
-        self._began = clock.monotonic()
+        self._clock = world.clock
+        self._progress = world.progress
+        self._began = world.clock.monotonic()
         self._open = resumes
+        self._closed = False
+
+    def describe(self) -> str:
+        """Who runs what, in one line: for people whose run ended in between."""
+        parts = [f"{key} {words}" for key, words in self.where.items()]
+        if self.migrating:
+            key, task = self.migrating
+            parts.insert(0, f"the migration of {key} continues by itself (task {task.rpartition('/')[2]})")
+        if not parts:  # a run that only empties caches
+            asked = [each for each in self.entry.invalidations if each.id]
+            parts = [f"invalidation {each.id} of {each.distribution} continues by itself" for each in asked]
+        return ", ".join(parts) or "nothing was changed"
+
+    @property
+    def migrated(self) -> bool:
+        """True once a migration of this release succeeded, in this run or in the one that it continues."""
+        records = self.entry.migrations.values()
+        return any(record.release == self.entry.id and record.outcome == "succeeded" for record in records)
+
+    def began(self, service: ReleasedService) -> None:
+        """The rollout of a service was begun: something that runs is touched now."""
+        self.touched = True
+        self.tried[service.service] = self.running[service.service] = service
+
+    def restoring(self, service: ReleasedService) -> None:
+        """An undo has set a service back to what it ran before."""
+        self.running[service.service] = service
+
+    def migration_started(self, service: str, task: str) -> None:
+        """A migration runs in ``task`` (its ARN), with or without this run."""
+        self.migrating = (service, task)
+
+    def migration_ended(self) -> None:
+        self.migrating = None
+
+    def undoing(self, continues: Hint) -> None:
+        """From now on what was released is undone, and ``continues`` is how that continues."""
+        self.continues = continues
 
     def open(self) -> None:
         """Write the entry; nothing may change before. Raises what the store raises."""
@@ -99,10 +151,53 @@ class Record:
             self._progress.warn(f"ledger entry {release} could not be changed: {error.message}")
 
     def close(self, **facts: Any) -> None:
-        """The end of the run."""
+        """The end of the run; only the first call counts."""
+        if self._closed:
+            return
+        self._closed = True
         seconds = round(self._clock.monotonic() - self._began, 3)
-        self.note(**facts, seconds=seconds, ended=timestamp(self._clock.now()))
+        self.note(services=self.tried, **facts, seconds=seconds, ended=timestamp(self._clock.now()))
         self.save()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every phase of a run gets: what it is to do, the world it acts in, and where it writes down what it did."""
+
+    plan: Plan
+    configuration: Configuration
+    world: World
+    journal: Journal
+    steps: Steps
+    deadline: Deadline
+    entries: tuple[LedgerEntry, ...]  # of the releases before it, newest first
+    again: Command  # what to type to continue with the same
+
+
+def new_entry(
+    plan: Plan, command: str, world: World, reason: str | None = None, commit: Commit | None = None
+) -> LedgerEntry:
+    """The run's own entry, as far as it is known before anything is done.
+
+    ``commit``: the one released, where the run has it before it; a work tree on top of one has no time of its own.
+    """
+    by, host, run_url = author(world.environ)
+    return LedgerEntry(
+        id=plan.release,
+        kind=plan.kind,
+        command=command,
+        environment=plan.environment,
+        sha=plan.sha,
+        previous_sha=plan.previous_sha,
+        started=timestamp(world.clock.now()),
+        by=by,
+        committed=commit.time or None if commit and not commit.dirty else None,
+        host=host,
+        run_url=run_url,
+        reason=reason,
+        services=plan.released(),
+        target=plan.target,
+    )
 
 
 def author(environ: Mapping[str, str]) -> tuple[str, str, str | None]:

@@ -2,50 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 
 from deploykit.config.schema import Configuration
 from deploykit.edges.aws.ecs import definitions_of
 from deploykit.edges.aws.session import Aws
 from deploykit.errors import FailedBefore, OutOfReach
-from deploykit.ledger.choose import NoTarget, Target, choose
+from deploykit.ledger.choose import Destination, NoDestination, choose
 from deploykit.ledger.running import live_of
-from deploykit.ledger.store import Listing, Store, open_store
+from deploykit.ledger.store import Listing, Store, open_store, release_id
 from deploykit.ledger.tags import AT_MOST, Wanted, tagged_releases
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import ObservedService
 from deploykit.model.progress import Progress
 from deploykit.model.release import Verdict
 
+_READ = 30  # releases back that a deploy looks at: withdrawn and unfinished ones are among the newest
 _NEWEST = 50  # entries that nearly every rollback finds its target among
 _REVISIONS = 24  # of each family, where tags only have to tell what runs
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """Entries, newest first. ``store`` None: there is no ledger, or it cannot be read, and tags told them."""
+class Ledger:
+    """What is known of the releases so far, newest first.
+
+    ``store`` None: no ``state`` is configured, or it cannot be read, and the tags of task definitions told the entries.
+    """
 
     store: Store | None
     entries: tuple[LedgerEntry, ...]
 
-
-@dataclass(frozen=True)
-class Found:
-    """A rollback's target, and what it was chosen among."""
-
-    target: Target
-    recorded: Recorded
+    def new_id(self, now: datetime, sha: str) -> str:
+        """The id of a release that begins now; it sorts behind every other whatever this machine's clock says."""
+        return release_id(now, sha, after=self.entries[0].id if self.entries else None)
 
 
-def recorded_releases(
+def read_ledger(configuration: Configuration, aws: Aws, progress: Progress) -> Ledger:
+    """The newest entries, for a run that changes something.
+
+    Raises what the store raises: nothing may change while the ledger cannot be read.
+    """
+    store = open_store(configuration.state, aws, configuration.root)
+    if store is None:
+        return Ledger(None, ())
+    listing = store.newest(_READ)
+    warn_of_broken(listing, progress)
+    return Ledger(store, ours(listing.entries, configuration))
+
+
+def ours(entries: Iterable[LedgerEntry], configuration: Configuration) -> tuple[LedgerEntry, ...]:
+    """The entries of this environment; a state that environments share has others too."""
+    return tuple(entry for entry in entries if entry.environment in ("", configuration.environment))
+
+
+def read_releases(
     configuration: Configuration,
     aws: Aws,
     look: Callable[[], Mapping[str, ObservedService]],
     progress: Progress,
     limit: int | None = _NEWEST,
-) -> Recorded:
+) -> Ledger:
     """The newest ``limit`` entries of the ledger; what tags tell where there is none or it cannot be read (a warning).
 
     ``look`` says what runs; it is asked only where tags have to be read. Raises: OutOfReach where neither can
@@ -54,20 +73,20 @@ def recorded_releases(
     store = open_store(configuration.state, aws, configuration.root)
     entries = _read(configuration, store, progress, limit) if store else None
     if entries:
-        return Recorded(store, entries)
+        return Ledger(store, entries)
     at_most = AT_MOST if limit is None else max(_REVISIONS, limit)
     tagged = tagged_releases(aws, look(), configuration.environment, at_most=at_most)
-    return Recorded(None if entries is None else store, tagged[:limit])
+    return Ledger(None if entries is None else store, tagged[:limit])
 
 
-def find_target(
+def find_destination(
     configuration: Configuration,
     aws: Aws,
     observed: Mapping[str, ObservedService],
     progress: Progress,
     to: str | None = None,
     services: Collection[str] = (),
-) -> Found:
+) -> tuple[Destination, Ledger]:
     """Where a rollback goes: chosen from the ledger, or from tags alone where it cannot be read or is not configured.
 
     The newest entries are read first, older ones only where those name no target, and tags for the time before the
@@ -76,7 +95,7 @@ def find_target(
     live = live_of(observed)
     chosen = {key: service for key, service in observed.items() if not services or key in services}
 
-    def pick(entries: Sequence[LedgerEntry]) -> Target | NoTarget:
+    def pick(entries: Sequence[LedgerEntry]) -> Destination | NoDestination:
         return choose(entries, live, to, services)
 
     read_tags = partial(tagged_releases, aws, chosen, configuration.environment)
@@ -84,18 +103,18 @@ def find_target(
     entries = _read(configuration, store, progress, _NEWEST, to) if store else None
     if not entries:
         entries, store = read_tags(_reaching(pick)), store if entries is not None else None
-        return Found(_or_raise(pick(entries)), Recorded(store, entries))
+        return _or_raise(pick(entries)), Ledger(store, entries)
     picked = pick(entries)
-    if isinstance(picked, NoTarget) and store is not None:
+    if isinstance(picked, NoDestination) and store is not None:
         entries = _read(configuration, store, progress, None) or entries
         picked = pick(entries)
-    if isinstance(picked, NoTarget):
+    if isinstance(picked, NoDestination):
         oldest = entries[-1].id
         entries += tuple(entry for entry in read_tags() if entry.id < oldest)
         picked = pick(entries)
     if to is None:
         picked = choose_untagged(aws, entries, pick)
-    return Found(_or_raise(picked), Recorded(store, entries))
+    return _or_raise(picked), Ledger(store, entries)
 
 
 def told_by_tags(
@@ -111,12 +130,12 @@ def told_by_tags(
         return ()
 
 
-def _reaching(pick: Callable[[Sequence[LedgerEntry]], Target | NoTarget]) -> Wanted:
+def _reaching(pick: Callable[[Sequence[LedgerEntry]], Destination | NoDestination]) -> Wanted:
     """Read tags until ``pick`` finds its target among them."""
 
     def wanted(entries: Sequence[LedgerEntry]) -> str | None:
         picked = pick(entries)
-        return picked.release if isinstance(picked, Target) else None
+        return picked.release if isinstance(picked, Destination) else None
 
     return wanted
 
@@ -133,9 +152,8 @@ def _read(
         progress.warn(f"the ledger cannot be read ({error.message}); going by the tags of task definitions alone")
         return None
     warn_of_broken(listings[0], progress)
-    entries = {stored.entry.id: stored.entry for listing in listings for stored in listing}
-    ours = [entry for entry in entries.values() if entry.environment in ("", configuration.environment)]
-    return tuple(sorted(ours, key=lambda entry: entry.id, reverse=True))
+    entries = {entry.id: entry for listing in listings for entry in listing.entries}
+    return tuple(sorted(ours(entries.values(), configuration), key=lambda entry: entry.id, reverse=True))
 
 
 def warn_of_broken(listing: Listing, progress: Progress) -> None:
@@ -144,22 +162,22 @@ def warn_of_broken(listing: Listing, progress: Progress) -> None:
         progress.warn(problem.message)
 
 
-def _or_raise(picked: Target | NoTarget) -> Target:
-    if isinstance(picked, NoTarget):
+def _or_raise(picked: Destination | NoDestination) -> Destination:
+    if isinstance(picked, NoDestination):
         raise picked.refusal()
     return picked
 
 
 def choose_untagged(
-    aws: Aws, entries: Sequence[LedgerEntry], pick: Callable[[Sequence[LedgerEntry]], Target | NoTarget]
-) -> Target | NoTarget:
+    aws: Aws, entries: Sequence[LedgerEntry], pick: Callable[[Sequence[LedgerEntry]], Destination | NoDestination]
+) -> Destination | NoDestination:
     """What ``pick`` chooses of ``entries``, passing over releases whose revisions are tagged as withdrawn.
 
     A rollback that could not reach the ledger has withdrawn what it left by tag only.
     """
     while True:
         picked = pick(entries)
-        if isinstance(picked, NoTarget):
+        if isinstance(picked, NoDestination):
             return picked
         definitions, _ = definitions_of(aws, picked.revisions)
         own = [definition for definition in definitions.values() if definition.release == picked.release]

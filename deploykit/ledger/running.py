@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import ObservedService
-from deploykit.model.release import Outcome
+from deploykit.model.release import Outcome, Verdict
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveRevision:
     """What one service is set to run: the revision's ARN, and the release that it is tagged with."""
 
     task_definition: str
@@ -19,7 +19,7 @@ class Live:
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningRelease:
     """The release that runs. ``release`` None: what runs is no release as a whole.
 
     ``entry`` is that release's own entry (None where it is older than what was read), ``set_by`` the entry of the run
@@ -32,7 +32,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Position:
     """Where one service stands in the row of releases.
 
     ``release`` is the newest one that its revision belongs to; ``exact`` False: the revision is in no release, and came
@@ -73,9 +73,9 @@ class Revisions:
         return max([arn, *(copy for copy in self._original if self.same(copy, arn))], key=lambda copy: split(copy)[1])
 
 
-def live_of(observed: Mapping[str, ObservedService]) -> dict[str, Live]:
+def live_of(observed: Mapping[str, ObservedService]) -> dict[str, LiveRevision]:
     """What ``observed`` services are set to run."""
-    return {key: Live(service.definition.arn, service.definition.release) for key, service in observed.items()}
+    return {key: LiveRevision(service.definition.arn, service.definition.release) for key, service in observed.items()}
 
 
 def took_effect(entry: LedgerEntry) -> bool:
@@ -86,8 +86,12 @@ def took_effect(entry: LedgerEntry) -> bool:
 
 
 def running_release(
-    entries: Sequence[LedgerEntry], live: Mapping[str, Live], services: Collection[str] = (), *, whole: bool = False
-) -> Running:
+    entries: Sequence[LedgerEntry],
+    live: Mapping[str, LiveRevision],
+    services: Collection[str] = (),
+    *,
+    whole: bool = False,
+) -> RunningRelease:
     """The newest of ``entries`` (newest first) all of whose revisions run; a rollback's is the release it went to.
 
     ``services``: look at these only. Services that an entry does not know, or that are gone since, say nothing.
@@ -103,14 +107,14 @@ def running_release(
             revisions.same(entry.services[key].task_definition, live[key].task_definition) for key in known
         ):
             if entry.kind != "rollback":
-                return Running(entry.id, entry, entry)
+                return RunningRelease(entry.id, entry, entry)
             if entry.target and (not whole or _runs_whole(_find(entries, entry.target), live, chosen, revisions)):
-                return Running(entry.target, _find(entries, entry.target), entry)
-    return Running()
+                return RunningRelease(entry.target, _find(entries, entry.target), entry)
+    return RunningRelease()
 
 
 def _runs_whole(
-    gone_to: LedgerEntry | None, live: Mapping[str, Live], chosen: Collection[str], revisions: Revisions
+    gone_to: LedgerEntry | None, live: Mapping[str, LiveRevision], chosen: Collection[str], revisions: Revisions
 ) -> bool:
     """True where every chosen service runs what ``gone_to`` has of it."""
     services = gone_to.services if gone_to else {}
@@ -119,7 +123,7 @@ def _runs_whole(
     )
 
 
-def standing(entries: Sequence[LedgerEntry], service: str, live: Live, revisions: Revisions) -> Standing:
+def position(entries: Sequence[LedgerEntry], service: str, live: LiveRevision, revisions: Revisions) -> Position:
     """Where ``service`` stands when what runs is no release as a whole."""
     matching = (
         entry.target if entry.kind == "rollback" else entry.id
@@ -130,11 +134,11 @@ def standing(entries: Sequence[LedgerEntry], service: str, live: Live, revisions
         and revisions.same(entry.services[service].task_definition, live.task_definition)
     )
     if release := next(filter(None, matching), None):
-        return Standing(release, exact=True, until=release)
+        return Position(release, exact=True, until=release)
     ids = [entry.id for entry in entries]
     if live.release:  # registered by a run that did not get to write it down
         before = max((identifier for identifier in ids if identifier < live.release), default="")
-        return Standing(live.release, exact=True, until=before)
+        return Position(live.release, exact=True, until=before)
     family, number = split(live.task_definition)
     numbered = [
         (entry.id, split(entry.services[service].task_definition)[1])
@@ -142,9 +146,9 @@ def standing(entries: Sequence[LedgerEntry], service: str, live: Live, revisions
         if service in entry.services and split(entry.services[service].task_definition)[0] == family
     ]
     if not numbered:
-        return Standing(None, exact=False, until=None)
+        return Position(None, exact=False, until=None)
     before = max((identifier for identifier, other in numbered if other < number), default="")
-    return Standing(before or None, exact=False, until=before)
+    return Position(before or None, exact=False, until=before)
 
 
 def split(arn: str) -> tuple[str, int]:
@@ -165,3 +169,30 @@ def _concerns(entry: LedgerEntry, chosen: Collection[str]) -> bool:
 
 def _find(entries: Sequence[LedgerEntry], identifier: str) -> LedgerEntry | None:
     return next((entry for entry in entries if entry.id == identifier), None)
+
+
+def unfinished(entries: Sequence[LedgerEntry], sha: str, tags: Mapping[str, str | None]) -> LedgerEntry | None:
+    """The entry that the next deploy of ``sha`` goes on with: the newest release, not judged yet.
+
+    ``tags``: the release that each live definition is tagged with.  An entry that nothing runs of any more (it was
+    killed before its first rollout) is left behind, unless it had begun a migration: the baseline in it is older than
+    what that may have changed.
+    """
+    releases = [entry for entry in entries if entry.kind in ("deploy", "rollback") or _rolled_out(entry)]
+    newest = releases[0] if releases else None
+    if newest is None or newest.kind == "rollback" or newest.sha != sha or withdrawn(newest):
+        return None
+    judged = newest.verdict is not None and newest.verdict.final
+    migrating = any(record.release == newest.id for record in newest.migrations.values())
+    cut_off = migrating and newest.kind == "deploy" and newest.outcome in (None, Outcome.INTERRUPTED)
+    return newest if not judged and (cut_off or newest.id in tags.values()) else None
+
+
+def _rolled_out(entry: LedgerEntry) -> bool:
+    """True for the step `rollout` by itself, which brings a commit to run and judges nothing."""
+    return entry.kind == "step" and any(service.changed for service in entry.services.values())
+
+
+def withdrawn(entry: LedgerEntry) -> bool:
+    """True where a rollback withdrew the release; tags tell it as a verdict, without by which."""
+    return bool(entry.withdrawn_by) or entry.verdict is Verdict.WITHDRAWN

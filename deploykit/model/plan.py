@@ -64,7 +64,7 @@ class Plan:
     previous_sha: str | None
     observed: Mapping[str, ObservedService]  # every service of the environment
     changes: Mapping[str, Change]
-    order: Mapping[str, tuple[str, ...]]  # each change, and those of the others that come before it
+    sequence: Mapping[str, tuple[str, ...]]  # each change, and those of the others that come before it
     invalidations: tuple[CdnInvalidation, ...]
     target: str | None = None  # a rollback's: the release gone back to
     target_verdict: Verdict | None = None  # what was proven of it
@@ -73,6 +73,21 @@ class Plan:
     @property
     def empty(self) -> bool:
         return not self.changes
+
+    @property
+    def least_seconds(self) -> float:
+        """Seconds that ECS's own waits take at least, one rollout after the other where ``sequence`` says so."""
+
+        def until_done(key: str) -> float:
+            shifting = self.observed[key].state.shifting
+            return max(map(until_done, self.sequence[key]), default=0.0) + (shifting.least if shifting else 0.0)
+
+        return max(map(until_done, self.sequence), default=0.0)
+
+    @property
+    def patience(self) -> float:
+        """Seconds on top of every deadline: a rollback is not refused because ECS bakes for long, a deploy is."""
+        return self.least_seconds if self.kind == "rollback" else 0.0
 
     def released(self) -> dict[str, ReleasedService]:
         """Every service as it runs before anything is done."""

@@ -13,7 +13,7 @@ from deploykit.model.stats import DeliveryStats
 
 
 @dataclass(frozen=True)
-class RunningRelease:
+class ReleaseStatus:
     """The release whose revisions run; everything None where what runs is no release as a whole."""
 
     id: str | None = None
@@ -50,7 +50,7 @@ class Drift:
 class StatusReport:
     """The answer of ``deploykit status``."""
 
-    release: RunningRelease = RunningRelease()
+    release: ReleaseStatus = ReleaseStatus()
     services: Mapping[str, ServiceStatus] = field(default_factory=dict)
     lease: None = None
     hold: None = None

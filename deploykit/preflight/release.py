@@ -34,7 +34,7 @@ def preflight(configuration: Configuration, aws: Aws, plan: Plan) -> Startable:
     groups, unseen = _log_groups(aws, definitions)
     whole = {key: change.registration for key, change in plan.changes.items() if change.registration is not None}
     pulls = unpullable(aws, whole, configuration.account, configuration.registry)
-    late = too_long(plan.observed, plan.order, configuration.rollout.deadline)
+    late = too_long(plan.observed, plan.sequence, configuration.rollout.deadline)
     problems = (*found.problems, *ports, *groups, *pulls.problems, *([late] if late else []))
     return Startable(problems, (*found.warnings, *unseen, *pulls.warnings))
 

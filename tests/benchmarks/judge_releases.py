@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from deploykit.config.checks import Checks, Endpoint
 from deploykit.judge.baseline import take_baseline
 from deploykit.judge.judge import Judge
-from deploykit.judge.prove import prove
 from deploykit.model.probe import Failure, Reading
 from deploykit.model.release import Verdict
-from tests.unit.probe_kit import FakeClock, Listener, checks, endpoint
+from tests.unit.probe_kit import FakeClock, Listener, checks, endpoint, prove
 
 ENDPOINTS = 7
 NEW, OLD = "new", "old"

@@ -36,7 +36,7 @@ def test_a_service_that_is_gone_does_not_keep_the_others_on_the_bad_release(worl
     assert (done.code, done.document["outcome"]) == (11, "failed")
     assert world.running("api") == "dev-api:2"
     [found] = [finding for finding in done.document["findings"] if finding["id"] == "not-put-back"]
-    assert found["summary"].startswith("service web could not be put back: ")
+    assert found["summary"].startswith("service web could not be restored: ")
 
 
 def test_the_time_that_a_run_took_counts_the_caches_of_its_undo_once(world: World) -> None:

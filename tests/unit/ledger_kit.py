@@ -13,7 +13,7 @@ import pytest
 from deploykit.config.schema import Configuration, Project, Service
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.world import World
-from deploykit.ledger.running import Live
+from deploykit.ledger.running import LiveRevision
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.progress import Silent
 from deploykit.model.release import Outcome, ReleasedService, Verdict
@@ -79,8 +79,8 @@ def newest_first(*entries: LedgerEntry) -> list[LedgerEntry]:
     return sorted(entries, key=lambda item: item.id, reverse=True)
 
 
-def live(**revisions: int) -> dict[str, Live]:
-    return {key: Live(arn(key, revision)) for key, revision in revisions.items()}
+def live(**revisions: int) -> dict[str, LiveRevision]:
+    return {key: LiveRevision(arn(key, revision)) for key, revision in revisions.items()}
 
 
 @dataclass

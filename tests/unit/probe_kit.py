@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deploykit.config.checks import Checks, Endpoint
+from deploykit.edges.clock import Clock
+from deploykit.judge.judge import Judge, Judgement
+from deploykit.judge.prove import AskRound, Proof
 from deploykit.model.probe import Failure, Reading
+from deploykit.model.progress import Progress
 
 
 def endpoint(name: str = "api", **keys: Any) -> Endpoint:
@@ -68,3 +72,19 @@ class Listener:
 
     def command(self, argv: Sequence[str]) -> None:
         self.lines.append(("command", " ".join(argv)))
+
+
+def prove(
+    ask: AskRound,
+    judge: Judge,
+    checks: Checks,
+    clock: Clock,
+    progress: Progress,
+    on_stale: Callable[[Mapping[str, Sequence[Reading]]], bool] | None = None,
+) -> Judgement:
+    """A proof to its end; ``on_stale`` says whether it emptied the caches before the endpoints it gets."""
+    proof = Proof(ask, judge, checks, clock, progress)
+    while stale := proof.until_stale():
+        if on_stale is not None and on_stale(stale):
+            proof.emptied()
+    return proof.judgement

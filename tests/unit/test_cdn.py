@@ -7,7 +7,8 @@ import pytest
 from deploykit.config.schema import Cdn
 from deploykit.errors import FailedBefore
 from deploykit.model.plan import CdnInvalidation
-from deploykit.targets.cdn.plan import needed, reference, refuse_beyond_limits
+from deploykit.targets.cdn.plan import needed, refuse_beyond_limits
+from deploykit.targets.cdn.release import reference
 
 CDN = {
     "site": Cdn(distribution="E1", paths=("/*",), after=("frontend",)),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from deploykit.deploy.unchanged import unchanged
-from deploykit.ledger.entries import Ledger
+from deploykit.deploy.outcome import unchanged
 from deploykit.ledger.journal import Steps
+from deploykit.ledger.read import Ledger
 from deploykit.model.plan import Plan
 from deploykit.targets.sequence import first_to_last
 from tests.flow.shop import Told

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from deploykit.config.checks import Endpoint
 from deploykit.judge.judge import BLIND_ROUNDS, Judge, Judgement
-from deploykit.judge.prove import PATIENCE_WITH_CACHES, at_edge, prove
+from deploykit.judge.prove import PATIENCE_WITH_CACHES, at_edge
 from deploykit.model.probe import Reading, Samples
 from deploykit.model.release import Verdict
-from tests.unit.probe_kit import FakeClock, Listener, bad, blind, checks, endpoint, good
+from tests.unit.probe_kit import FakeClock, Listener, bad, blind, checks, endpoint, good, prove
 
 Round = Callable[[int], list[Reading]]  # the round's number, from 0
 
@@ -180,7 +180,7 @@ def test_an_error_that_the_edge_keeps_from_before_says_nothing_of_what_runs_now(
     assert judgement.verdict is Verdict.HEALTHY
     assert judgement.endpoints["api"].after == Samples(18, 0)
     assert len(site.began) == 8
-    assert ("api", "a cache still gives a failure of before; waiting for it to forget") in listener.lines
+    assert ("api", "a CDN cache still serves an error from before; waiting for it to expire") in listener.lines
 
 
 def test_ages_are_rounded_down_by_those_who_tell_them() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from deploykit.ledger.running import Live, Revisions, running_release, standing, took_effect
+from deploykit.ledger.running import LiveRevision, Revisions, position, running_release, took_effect
 from deploykit.model.release import Outcome, Verdict
 from tests.unit.ledger_kit import arn, entry, live, newest_first, release, rolled_back
 
@@ -100,16 +100,16 @@ def test_a_refused_run_never_took_effect() -> None:
 
 def test_an_unknown_revision_stands_behind_the_lower_numbers_of_its_family() -> None:
     revisions = Revisions(ALL)
-    by_hand = standing(ALL, "api", Live(arn("api", 9)), revisions)
+    by_hand = position(ALL, "api", LiveRevision(arn("api", 9)), revisions)
     assert (by_hand.exact, by_hand.until) == (False, release(3))
-    between = standing([entry(5, {"api": 6, "web": 2}), *ALL], "api", Live(arn("api", 4)), revisions)
+    between = position([entry(5, {"api": 6, "web": 2}), *ALL], "api", LiveRevision(arn("api", 4)), revisions)
     assert between.until == release(3)
-    older = standing([entry(5, {"api": 6, "web": 2})], "api", Live(arn("api", 4)), revisions)
+    older = position([entry(5, {"api": 6, "web": 2})], "api", LiveRevision(arn("api", 4)), revisions)
     assert older.until == ""
-    elsewhere = standing(ALL, "api", Live(arn("terraformed", 1)), revisions)
+    elsewhere = position(ALL, "api", LiveRevision(arn("terraformed", 1)), revisions)
     assert elsewhere.until is None
 
 
 def test_a_killed_runs_revision_stands_at_the_release_it_is_tagged_with() -> None:
-    found = standing(ALL, "api", Live(arn("api", 9), release(4)), Revisions(ALL))
+    found = position(ALL, "api", LiveRevision(arn("api", 9), release(4)), Revisions(ALL))
     assert (found.release, found.exact, found.until) == (release(4), True, release(3))

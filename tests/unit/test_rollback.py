@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from deploykit.errors import ExitCode
-from deploykit.ledger.choose import NoTarget, Target, choose
-from deploykit.ledger.running import Live
+from deploykit.ledger.choose import Destination, NoDestination, choose
+from deploykit.ledger.running import LiveRevision
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.release import Outcome, Verdict
 from tests.unit.ledger_kit import arn, entry, live, newest_first, release, rolled_back, sha
@@ -22,18 +22,18 @@ NOW = live(api=3, web=2)
 
 
 def went(
-    entries: Sequence[LedgerEntry], now: Mapping[str, Live], to: str | None = None, services: Sequence[str] = ()
-) -> Target:
+    entries: Sequence[LedgerEntry], now: Mapping[str, LiveRevision], to: str | None = None, services: Sequence[str] = ()
+) -> Destination:
     found = choose(entries, now, to, services)
-    assert isinstance(found, Target), found
+    assert isinstance(found, Destination), found
     return found
 
 
 def refused(
-    entries: Sequence[LedgerEntry], now: Mapping[str, Live], to: str | None = None, services: Sequence[str] = ()
-) -> NoTarget:
+    entries: Sequence[LedgerEntry], now: Mapping[str, LiveRevision], to: str | None = None, services: Sequence[str] = ()
+) -> NoDestination:
     found = choose(entries, now, to, services)
-    assert isinstance(found, NoTarget), found
+    assert isinstance(found, NoDestination), found
     assert found.refusal().code is ExitCode.FAILED_BEFORE
     return found
 
@@ -221,7 +221,7 @@ def test_a_revision_older_than_every_release_has_nothing_to_go_back_to() -> None
 
 def test_a_killed_deploy_is_left_for_the_release_before_it() -> None:
     killed = entry(4, {"api": 3, "web": 2}, changed="", verdict=None, outcome=None)
-    now = {"api": Live(arn("api", 4), release(4)), "web": Live(arn("web", 2), release(3))}
+    now = {"api": LiveRevision(arn("api", 4), release(4)), "web": LiveRevision(arn("web", 2), release(3))}
     target = went([killed, *ALL], now)
     assert (target.release, target.revisions) == (release(3), {"api": arn("api", 3)})
     assert target.withdraws == (release(4),)

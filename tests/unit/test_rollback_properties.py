@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from deploykit.ledger.choose import NoTarget, Target, choose
-from deploykit.ledger.running import Live, running_release
+from deploykit.ledger.choose import Destination, NoDestination, choose
+from deploykit.ledger.running import LiveRevision, running_release
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.release import Outcome, Verdict
 from tests.unit.ledger_kit import arn, entry, newest_first, release, rolled_back
@@ -42,13 +42,13 @@ class Account:
         if fate == "undone":
             self.runs = before
 
-    def live(self) -> Mapping[str, Live]:
-        return {key: Live(arn(key, revision)) for key, revision in self.runs.items()}
+    def live(self) -> Mapping[str, LiveRevision]:
+        return {key: LiveRevision(arn(key, revision)) for key, revision in self.runs.items()}
 
     def newest(self) -> list[LedgerEntry]:
         return newest_first(*self.entries)
 
-    def go(self, target: Target, again: bool) -> None:
+    def go(self, target: Destination, again: bool) -> None:
         """``again``: the old revisions were deregistered and are registered under new numbers."""
         for key, revision in target.revisions.items():
             self.registered += 1
@@ -87,7 +87,7 @@ def test_repeated_rollbacks_walk_strictly_backwards_and_end_honestly(made: Accou
     for registered_again in again:
         before = running_release(made.newest(), made.live()).release
         found = choose(made.newest(), made.live())
-        if isinstance(found, NoTarget):
+        if isinstance(found, NoDestination):
             break
         assert found.release in proven
         assert before is None or found.release < before
@@ -111,7 +111,7 @@ def test_a_withdrawn_release_is_not_gone_to_again_whatever_is_deployed_between(
             made.deploy(" ".join(sorted(changed)), fate)
             continue
         found = choose(made.newest(), made.live())
-        if isinstance(found, Target):
+        if isinstance(found, Destination):
             assert found.release not in left
             left |= set(found.withdraws)
             made.go(found, again=False)
@@ -127,7 +127,7 @@ def test_rolling_back_some_services_at_a_time_never_takes_one_forward(
 ) -> None:
     for services, again in acts:
         found = choose(made.newest(), made.live(), services=services)
-        if isinstance(found, NoTarget):
+        if isinstance(found, NoDestination):
             continue
         assert set(found.revisions) <= services
         for key in found.revisions:
@@ -144,7 +144,7 @@ def test_whatever_was_changed_by_hand_the_target_is_proven_and_something_changes
         made.registered += 1
         made.runs[key] = made.registered
     found = choose(made.newest(), made.live())
-    if isinstance(found, Target):
+    if isinstance(found, Destination):
         assert found.release in verified(made)
         assert by_hand <= set(found.revisions)
         assert found.notes

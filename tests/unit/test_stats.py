@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.clock import SystemClock
 from deploykit.edges.world import World
-from deploykit.ledger.entries import new_entry
+from deploykit.ledger.journal import new_entry
 from deploykit.ledger.stats import FEW, delivery_stats
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.plan import Plan

@@ -9,7 +9,7 @@ import pytest
 
 from deploykit.edges.aws.session import NotAllowed
 from deploykit.errors import FailedBefore
-from deploykit.ledger.read import find_target
+from deploykit.ledger.read import find_destination
 from deploykit.ledger.running import live_of, running_release
 from deploykit.ledger.store import open_store
 from deploykit.ledger.tags import Revision, releases_of, tagged_releases
@@ -92,8 +92,8 @@ def three_releases(there: Simulated) -> dict[str, str]:
 
 def went(there: Simulated, to: str | None = None, state: str | None = None) -> tuple[str, dict[str, str]]:
     configuration = there.configuration("api", "web", state=state)
-    found = find_target(configuration, there.aws, observe(configuration, there.aws), there.world.progress, to)
-    return found.target.release, dict(found.target.revisions)
+    found, _ = find_destination(configuration, there.aws, observe(configuration, there.aws), there.world.progress, to)
+    return found.release, dict(found.revisions)
 
 
 def test_a_rollback_is_found_from_tags_alone(there: Simulated) -> None:
@@ -171,7 +171,7 @@ def test_no_permission_to_read_tags_either_is_said(there: Simulated) -> None:
     observed = observe(configuration, there.aws)
     there.sim.faults.deny("ListTaskDefinitions")
     with pytest.raises(NotAllowed, match="ecs:ListTaskDefinitions"):
-        find_target(configuration, there.aws, observed, there.world.progress)
+        find_destination(configuration, there.aws, observed, there.world.progress)
 
 
 # -- the ledger first, tags where it does not reach ------------------------------------------------------------------

@@ -15,7 +15,7 @@ from deploykit.commands.status import status
 from deploykit.errors import FailedBefore, UsageError
 from deploykit.ledger.store import Store, open_store
 from deploykit.model.release import Outcome, Verdict
-from deploykit.model.status import RunningRelease, ServiceStatus
+from deploykit.model.status import ReleaseStatus, ServiceStatus
 from tests.simulator import serve
 from tests.simulator.small import Line
 from tests.unit.ledger_kit import Simulated, arn, entry, release, rolled_back, sha, world
@@ -47,7 +47,7 @@ def store(there: Simulated) -> Store:
 
 def test_status_says_what_runs_since_when_and_by_whom(there: Simulated, store: Store) -> None:
     found = status(there.configuration("api", "web", state=STATE), there.world)
-    assert found.release == RunningRelease(release(2), sha(2), Verdict.HEALTHY)
+    assert found.release == ReleaseStatus(release(2), sha(2), Verdict.HEALTHY)
     api, web = found.services["api"], found.services["web"]
     assert (api.sha, api.by, api.desired, api.running) == (sha(1), "ada", 1, 1)
     assert (web.sha, web.by, web.desired, web.running) == (sha(2), "grace", 2, 2)
@@ -74,7 +74,7 @@ def test_a_change_by_hand_is_drift(there: Simulated, store: Store) -> None:
     made = there.sim.ecs.register_task_definition({**body, "containerDefinitions": [container]})
     there.run("web", made["taskDefinition"]["taskDefinitionArn"])
     found = status(there.configuration("api", "web", state=STATE), there.world)
-    assert found.release == RunningRelease()
+    assert found.release == ReleaseStatus()
     assert [(d.service, d.path, d.running) for d in found.drift] == [
         ("web", "task_definition", arn("web", 4)),
         ("web", "containerDefinitions.web.image", image),
@@ -86,18 +86,18 @@ def test_a_release_that_was_killed_shows_as_running_without_a_verdict(there: Sim
     there.run("web", there.revision("web", 3, verdict=None))
     store.create(entry(3, {"api": 2, "web": 3}, changed="", verdict=None, outcome=None))
     found = status(there.configuration("api", "web", state=STATE), there.world)
-    assert found.release == RunningRelease(release(3), sha(3), None)
+    assert found.release == ReleaseStatus(release(3), sha(3), None)
 
 
 def test_without_a_ledger_tags_say_what_runs(there: Simulated, store: Store) -> None:
     found = status(there.configuration("api", "web"), there.world)
-    assert found.release == RunningRelease(release(2), sha(2), Verdict.HEALTHY)
+    assert found.release == ReleaseStatus(release(2), sha(2), Verdict.HEALTHY)
     assert found.services["web"].by is None
 
 
 def test_before_the_first_release_nothing_is_made_up(there: Simulated) -> None:
     found = status(there.configuration("api", "web", state=STATE), there.world)
-    assert (found.release, found.drift) == (RunningRelease(), ())
+    assert (found.release, found.drift) == (ReleaseStatus(), ())
     assert found.services["api"].running == 1
     assert found.services["api"].sha is None
 

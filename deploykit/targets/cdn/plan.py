@@ -1,17 +1,12 @@
-"""CloudFront's caches: which must be emptied, within which limits, and the wait until they are."""
+"""CloudFront's caches: which must be emptied, and within which limits. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from deploykit.config.schema import Cdn
-from deploykit.edges.aws.cloudfront import Invalidation, create_invalidation, get_invalidation
-from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, Throttled
-from deploykit.edges.clock import Deadline
 from deploykit.errors import FailedBefore, Problem
-from deploykit.model.ledger import InvalidationRecord
 from deploykit.model.plan import CdnInvalidation
-from deploykit.model.progress import Progress
 
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html#limits-invalidations
 _PATHS_IN_PROGRESS = 3000
@@ -40,79 +35,6 @@ def refuse_beyond_limits(invalidations: Sequence[CdnInvalidation]) -> None:
         raise FailedBefore(
             "CloudFront would refuse the invalidation", "mend `paths` in deploykit.toml", problems=problems
         )
-
-
-def reference(release: str, distribution: str, purpose: str, number: int) -> str:
-    """The caller reference: the same for a repeated run, another for another purpose.
-
-    CloudFront answers a reference it knows, with the same paths, with the first invalidation:
-    https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_InvalidationBatch.html
-    """
-    return f"deploykit/{release}/{distribution}/{purpose}/{number}"
-
-
-def invalidate(
-    aws: Aws,
-    records: Sequence[InvalidationRecord],
-    deadline: Deadline,
-    progress: Progress,
-    answered: Callable[[InvalidationRecord, Invalidation], None],
-) -> None:
-    """Ask for every invalidation of ``records`` (already written down), and wait until all are completed.
-
-    ``answered`` is told CloudFront's id of each. Raises: AwsRefused, NotAllowed; FailedBefore past the deadline.
-    """
-    under_way: dict[str, tuple[InvalidationRecord, Invalidation]] = {}
-    for record in records:
-        invalidation = _create(aws, record, deadline, progress)
-        answered(record, invalidation)
-        progress.say(f"invalidating {', '.join(record.paths)} on {record.distribution}", record.cdn)
-        under_way[record.reference] = (record, invalidation)
-    began = deadline.clock.monotonic()
-    pause = 1.0
-    while under_way:
-        for key, (record, invalidation) in list(under_way.items()):
-            if invalidation.completed or _completed(aws, record, invalidation):
-                seconds = deadline.clock.monotonic() - began
-                progress.say(f"invalidation {invalidation.id} completed after {seconds:.0f} s", record.cdn)
-                del under_way[key]
-            else:
-                progress.live(record.cdn, f"invalidation {invalidation.id} in progress")
-        if not under_way:
-            return
-        if deadline.passed:
-            left = ", ".join(
-                f"{invalidation.id} on {record.distribution}" for record, invalidation in under_way.values()
-            )
-            raise FailedBefore(
-                f"CloudFront has not completed {left} after {deadline.seconds:.0f} s",
-                "it goes on by itself; `deploykit deploy` again judges the release once it is done",
-            )
-        deadline.sleep(pause)
-        pause = min(10.0, pause * 1.3)  # an invalidation takes seconds to minutes
-
-
-def _create(aws: Aws, record: InvalidationRecord, deadline: Deadline, progress: Progress) -> Invalidation:
-    while True:
-        try:
-            return create_invalidation(aws, record.distribution, record.paths, record.reference)
-        except AwsRefused as refusal:
-            if refusal.error == "NoSuchDistribution":
-                raise FailedBefore(
-                    f"[cdn.{record.cdn}] distribution {record.distribution} does not exist in this account",
-                    "mend `distribution` in deploykit.toml; `aws cloudfront list-distributions` shows what is there",
-                ) from refusal
-            if refusal.error != "TooManyInvalidationsInProgress" or deadline.passed:
-                raise
-            progress.say("too many invalidations in progress; waiting for one to end", record.cdn)
-            deadline.sleep(10.0)
-
-
-def _completed(aws: Aws, record: InvalidationRecord, invalidation: Invalidation) -> bool:
-    try:
-        return get_invalidation(aws, record.distribution, invalidation.id).completed
-    except (Throttled, AwsUnreachable):
-        return False  # asked again at the next turn
 
 
 def _beyond_limits(paths: Sequence[str]) -> list[str]:

@@ -1,64 +1,141 @@
-"""The writes to CloudFront: every invalidation is in the ledger before it is asked for."""
+"""The writes to CloudFront: every invalidation is in the ledger before it is asked for, and waited for.
+
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Invalidation.html
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from deploykit.edges.aws.cloudfront import Invalidation
-from deploykit.edges.aws.session import Aws
+from deploykit.edges.aws.cloudfront import Invalidation, create_invalidation, get_invalidation
+from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, Throttled
 from deploykit.edges.clock import Deadline
-from deploykit.ledger.journal import Record
+from deploykit.errors import DeploykitError, FailedBefore
+from deploykit.ledger.journal import Journal, Run
+from deploykit.model.finding import Finding
 from deploykit.model.ledger import InvalidationRecord
 from deploykit.model.plan import CdnInvalidation
 from deploykit.model.progress import Progress
-from deploykit.targets.cdn.plan import invalidate, reference
 
 Purpose = Literal["release", "undo", "stale", "step"]
 
 
-def empty(
-    invalidations: Sequence[CdnInvalidation],
-    purpose: Purpose,
-    record: Record,
-    aws: Aws,
-    deadline: Deadline,
-    progress: Progress,
-) -> None:
+def reference(release: str, distribution: str, purpose: str, number: int) -> str:
+    """The caller reference: the same for a repeated run, another for another purpose.
+
+    CloudFront answers a reference it knows, with the same paths, with the first invalidation:
+    https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_InvalidationBatch.html
+    """
+    return f"deploykit/{release}/{distribution}/{purpose}/{number}"
+
+
+@dataclass(frozen=True)
+class Emptied:
+    """What became of the invalidations of one purpose. ``error``: what CloudFront refused, or did not complete."""
+
+    error: DeploykitError | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        if self.error is None:
+            return ()
+        return (Finding("not-invalidated", "error", "high", "cdn", self.error.message, hint=self.error.hint),)
+
+
+def invalidate(run: Run, invalidations: Sequence[CdnInvalidation], purpose: Purpose) -> Emptied:
     """Empty the caches of ``invalidations`` for ``purpose``, and wait until CloudFront has.
 
     A purpose that occurs again in one release (a second stale edge) gets the next number; a run that continues a
     killed one takes up the records it finds, so that CloudFront answers with the invalidation it already has.
-    Raises: AwsRefused, NotAllowed; FailedBefore past the deadline.
     """
     if not invalidations:
-        return
-    records = []
-    for item in invalidations:
-        records.append(_record(item, purpose, record))
-        record.note(invalidations=_merged(record.entry.invalidations, records))
-    record.save()
+        if purpose in ("release", "step"):
+            run.steps.skip("invalidate")
+        return Emptied()
+    records: list[InvalidationRecord] = []
+    asked: list[tuple[InvalidationRecord, Invalidation]] = []
+    try:
+        with run.steps.step("invalidate"):
+            for item in invalidations:
+                records.append(_record(item, purpose, run.journal))
+                _note(run.journal, records)
+            run.journal.save()
+            for record in records:
+                invalidation = _create(run.world.aws, record, run.deadline, run.world.progress)
+                _note(run.journal, [replace(record, id=invalidation.id)])
+                run.world.progress.say(f"invalidating {', '.join(record.paths)} on {record.distribution}", record.cdn)
+                asked.append((record, invalidation))
+            _wait(run, asked)
+    except DeploykitError as error:
+        if purpose != "step":  # by itself, this ends the command
+            run.world.progress.warn(error.message)
+        return Emptied(error)
+    return Emptied()
 
-    def answered(asked: InvalidationRecord, invalidation: Invalidation) -> None:
-        done = replace(asked, id=invalidation.id)
-        record.note(invalidations=_merged(record.entry.invalidations, [done]))
 
-    invalidate(aws, records, deadline, progress, answered)
-
-
-def _record(item: CdnInvalidation, purpose: Purpose, record: Record) -> InvalidationRecord:
-    same = [r for r in record.entry.invalidations if r.distribution == item.distribution and r.purpose == purpose]
+def _record(item: CdnInvalidation, purpose: Purpose, journal: Journal) -> InvalidationRecord:
+    same = [r for r in journal.entry.invalidations if r.distribution == item.distribution and r.purpose == purpose]
     unanswered = next(
         (r for r in same if r.cdn == item.cdn and r.paths == item.paths and (purpose != "stale" or r.id is None)), None
     )
     if unanswered is not None:
         return unanswered
     number = 1 + max((r.number for r in same), default=0)
-    key = reference(record.entry.id, item.distribution, purpose, number)
+    key = reference(journal.entry.id, item.distribution, purpose, number)
     return InvalidationRecord(item.cdn, item.distribution, purpose, number, key, item.paths)
 
 
-def _merged(known: Sequence[InvalidationRecord], new: Sequence[InvalidationRecord]) -> tuple[InvalidationRecord, ...]:
-    merged = {record.reference: record for record in (*known, *new)}
-    return tuple(merged.values())
+def _note(journal: Journal, records: Sequence[InvalidationRecord]) -> None:
+    merged = {record.reference: record for record in (*journal.entry.invalidations, *records)}
+    journal.note(invalidations=tuple(merged.values()))
+
+
+def _create(aws: Aws, record: InvalidationRecord, deadline: Deadline, progress: Progress) -> Invalidation:
+    while True:
+        try:
+            return create_invalidation(aws, record.distribution, record.paths, record.reference)
+        except AwsRefused as refusal:
+            if refusal.error == "NoSuchDistribution":
+                raise FailedBefore(
+                    f"[cdn.{record.cdn}] distribution {record.distribution} does not exist in this account",
+                    "fix `distribution` in deploykit.toml; `aws cloudfront list-distributions` shows what is there",
+                ) from refusal
+            if refusal.error != "TooManyInvalidationsInProgress" or deadline.passed:
+                raise
+            progress.say("too many invalidations in progress; waiting for one to end", record.cdn)
+            deadline.sleep(10.0)
+
+
+def _wait(run: Run, asked: Sequence[tuple[InvalidationRecord, Invalidation]]) -> None:
+    """Until all are completed. Raises: FailedBefore past the deadline."""
+    world, deadline = run.world, run.deadline
+    under_way = {record.reference: (record, invalidation) for record, invalidation in asked}
+    began = world.clock.monotonic()
+    pause = 1.0
+    while True:
+        for key, (record, invalidation) in list(under_way.items()):
+            if invalidation.completed or _completed(world.aws, record, invalidation):
+                seconds = world.clock.monotonic() - began
+                world.progress.say(f"invalidation {invalidation.id} completed after {seconds:.0f} s", record.cdn)
+                del under_way[key]
+            else:
+                world.progress.live(record.cdn, f"invalidation {invalidation.id} in progress")
+        if not under_way:
+            return
+        if deadline.passed:
+            left = ", ".join(f"{each.id} on {record.distribution}" for record, each in under_way.values())
+            raise FailedBefore(
+                f"CloudFront has not completed {left} after {deadline.seconds:.0f} s",
+                "it goes on by itself; `deploykit deploy` again judges the release once it is done",
+            )
+        deadline.sleep(pause)
+        pause = min(10.0, pause * 1.3)  # an invalidation takes seconds to minutes
+
+
+def _completed(aws: Aws, record: InvalidationRecord, invalidation: Invalidation) -> bool:
+    try:
+        return get_invalidation(aws, record.distribution, invalidation.id).completed
+    except (Throttled, AwsUnreachable):
+        return False  # asked again at the next turn

@@ -57,14 +57,21 @@ def observe(
 def observe_existing(
     configuration: Configuration,
     aws: Aws,
-    keys: Collection[str],
+    keys: Collection[str] | None = None,
     known: Mapping[str, ObservedService] | None = None,
+    *,
+    refusing: bool = True,
 ) -> dict[str, ObservedService]:
-    """Those services among ``keys`` that ECS has. Raises: FailedBefore (EXTERNAL controller), NotAllowed."""
-    names = [name for key, name in service_names(configuration).items() if key in keys]
+    """Those services among ``keys`` (None: of all) that ECS has.
+
+    Under the EXTERNAL controller a service has no task definition: refused (FailedBefore), or, not ``refusing``, left
+    out. Raises: NotAllowed, AwsUnreachable.
+    """
+    names = [name for key, name in service_names(configuration).items() if keys is None or key in keys]
     states = describe_services(aws, names)
-    # under the EXTERNAL controller the service itself has no task definition
-    refuse_controllers({key: state.controller for key, state in states.items() if not state.task_definition})
+    if refusing:
+        refuse_controllers({key: state.controller for key, state in states.items() if not state.task_definition})
+    states = {key: state for key, state in states.items() if state.task_definition}
     definitions = {service.definition.arn: service.definition for service in (known or {}).values()}
     new = sorted({state.task_definition for state in states.values()} - set(definitions))
     # remembered, since the way back often leads to the very revisions that a release replaces

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from deploykit.edges.aws.ecs_rollouts import ServiceRollout
+from deploykit.edges.aws.ecs_service_deployments import ServiceDeployment
 from deploykit.model.observed import Shifting
-from deploykit.targets.ecs.stand import Sight, Stand
+from deploykit.targets.ecs.state import RolloutState, RolloutView
 
 # What each stage means for who answers; ECS may add others, which are then only named.
 _MEANING = {
@@ -26,26 +26,27 @@ _MEANING = {
 }
 
 
-def shifted(sight: Sight, record: ServiceRollout | None, *, back: bool) -> Sight:
+def shifted(view: RolloutView, record: ServiceDeployment | None, *, back: bool) -> RolloutView:
     """``sight``, which the service's list gave, corrected by ECS's record of the rollout.
 
     All new tasks run long before ECS is done, and rolloutState is documented for rolling updates only:
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html
     ``back``: the record is that of a rollout that was stopped, and its rollback is what is waited for.
     """
-    if record is None or sight.rollout is None or sight.stand not in (Stand.WAITING, Stand.STEADY, Stand.FAILED):
-        return sight
+    undecided = (RolloutState.WAITING, RolloutState.STEADY, RolloutState.FAILED)
+    if record is None or view.rollout is None or view.state not in undecided:
+        return view
     said = f"ECS reports {record.status}" + (f": {record.reason}" if record.reason else "")
     if record.status == ("ROLLBACK_SUCCESSFUL" if back else "SUCCESSFUL"):
-        return replace(sight, stand=Stand.STEADY, reason="")
+        return replace(view, state=RolloutState.STEADY, reason="")
     if record.status.startswith("ROLLBACK") and not back:
-        return replace(sight, stand=Stand.ROLLED_BACK, reason=said)
+        return replace(view, state=RolloutState.ROLLED_BACK, reason=said)
     if record.status in ("STOPPED", "ROLLBACK_FAILED"):
-        return replace(sight, stand=Stand.FAILED, reason=said)
-    return replace(sight, stand=Stand.WAITING) if sight.stand is Stand.STEADY else sight
+        return replace(view, state=RolloutState.FAILED, reason=said)
+    return replace(view, state=RolloutState.WAITING) if view.state is RolloutState.STEADY else view
 
 
-def stage_words(record: ServiceRollout, left: float | None) -> str:
+def stage_words(record: ServiceDeployment, left: float | None) -> str:
     """The stage for people: ECS's name for it, what it means, and the seconds left where they are known."""
     if record.status.startswith("ROLLBACK"):
         return f"{record.status}: requests go back to the old tasks"
@@ -57,7 +58,7 @@ def stage_words(record: ServiceRollout, left: float | None) -> str:
     return ", ".join(words)
 
 
-def paused_words(record: ServiceRollout) -> str:
+def paused_words(record: ServiceDeployment) -> str:
     """What a rollout that a lifecycle hook has paused waits for, and what to type."""
     if not record.paused:
         return ""
@@ -67,13 +68,13 @@ def paused_words(record: ServiceRollout) -> str:
     )
 
 
-def bake_left(record: ServiceRollout, shifting: Shifting, since_stage: float) -> float | None:
+def bake_left(record: ServiceDeployment, shifting: Shifting, since_stage: float) -> float | None:
     """Seconds of the bake time that are left at the most; None in other stages."""
     baking = record.stage == "BAKE_TIME" and record.status == "IN_PROGRESS"
     return max(0.0, shifting.bake - since_stage) if baking else None
 
 
-def shifting_pause(record: ServiceRollout | None, left: float | None, since_begin: float) -> float:
+def shifting_pause(record: ServiceDeployment | None, left: float | None, since_begin: float) -> float:
     """Seconds until the next look: each is two calls, and what is waited for is minutes; close at the bake's end."""
     if left is not None:
         return min(10.0, max(2.0, left / 3))

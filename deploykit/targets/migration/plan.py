@@ -9,11 +9,11 @@ from dataclasses import replace
 from deploykit.config.schema import Configuration
 from deploykit.edges.git import Source
 from deploykit.errors import FailedBefore
-from deploykit.ledger.entries import Ledger
+from deploykit.ledger.read import Ledger
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import MigrationRecord, PlannedMigration
 from deploykit.model.plan import Plan
-from deploykit.targets.sequence import order_of
+from deploykit.targets.sequence import sequence_of
 
 _SHOWN = 3  # paths named in a reason
 
@@ -74,6 +74,12 @@ def plan_migrations(
     return [_planned(configuration, plan, key, trees.get(key), entries, force) for key in in_order(configuration, keys)]
 
 
+def remembered(entry: LedgerEntry, planned: Sequence[PlannedMigration]) -> LedgerEntry:
+    """``entry`` with what earlier releases did: the newest entry has to tell it alone."""
+    known = {item.service: replace(item.known, outcome="skipped") for item in planned if item.known}
+    return replace(entry, migrations={**known, **entry.migrations})
+
+
 def left_out(planned: Sequence[PlannedMigration]) -> list[PlannedMigration]:
     """The same for a rollout by itself, which runs none."""
     words = "`rollout` runs no migration, `deploykit migrate` does"
@@ -82,7 +88,7 @@ def left_out(planned: Sequence[PlannedMigration]) -> list[PlannedMigration]:
 
 def in_order(configuration: Configuration, keys: Sequence[str]) -> list[str]:
     """``keys`` with every service behind those that it depends on, else as they stand."""
-    before = order_of(configuration, keys)
+    before = sequence_of(configuration, keys)
     done: list[str] = []
     while len(done) < len(keys):
         done.append(next(key for key in keys if key not in done and set(before[key]) <= set(done)))

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from deploykit.config.schema import Configuration
 from deploykit.config.service import Migrate
 from deploykit.edges.aws.session import AwsUnreachable
 from deploykit.edges.clock import Deadline
-from deploykit.edges.world import World
-from deploykit.errors import DeploykitError, ExitCode
-from deploykit.ledger.journal import Record, Steps, timestamp
+from deploykit.errors import DeploykitError
+from deploykit.ledger.journal import Run, timestamp
 from deploykit.model.finding import Finding
 from deploykit.model.migration import MigrationOutcome, MigrationRecord, PlannedMigration
-from deploykit.model.release import Outcome
-from deploykit.model.report import Ending
-from deploykit.targets.ecs.rolling import Rolling
+from deploykit.model.observed import Definition
+from deploykit.model.task import Task
+from deploykit.targets.ecs.release import register
 from deploykit.targets.migration.resume import Attempt, begun_attempt
 from deploykit.targets.migration.task import (
     OneOff,
@@ -32,185 +30,187 @@ from deploykit.targets.migration.task import (
 
 # outcome → what happened, and what to do about it
 _WORDS: dict[MigrationOutcome | None, tuple[str, str]] = {
-    "failed": ("failed", "mend it, then `{again}`: the services still run what they ran"),
+    "failed": ("failed", "fix it, then `{again}`: the services still run what they ran"),
     "not_started": ("never started", "`{again}` once what ECS names is there; the database was not touched"),
     "stopped": ("was stopped from outside", "see what it had done by then; `{again}` runs it again"),
     "timed_out": ("took too long", "see what it had done by then; a longer `migrate.timeout` lets it finish"),
-    None: ("was not seen to end", "`{again}` looks for it first, and goes on with it"),
+    None: ("was not seen to end", "`{again}` looks for it first, and continues with it"),
 }
 
 
-@dataclass
-class Migrating:
-    """The migrations of one run. ``failed`` is the one that ended it; ``current`` the one under way."""
+@dataclass(frozen=True)
+class MigrationFailure:
+    """The migration that ended the run, and how; ``again`` is the command line that tries again."""
 
-    configuration: Configuration
-    world: World
-    record: Record
-    rolling: Rolling
-    planned: Sequence[PlannedMigration]
-    failed: tuple[str, TaskEnd] | None = None
-    current: str = ""
-    done: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        """Hand on what earlier releases did: the newest entry has to tell it alone."""
-        known = {item.service: replace(item.known, outcome="skipped") for item in self.planned if item.known}
-        self.record.note(migrations={**known, **self.record.entry.migrations})
-
-    def run(self, steps: Steps, deadline: Deadline) -> bool:
-        """Run what is to run; False where one failed, and then nothing after it was begun.
-
-        Raises: DeploykitError only while nothing may have touched a database.
-        """
-        for item in self.planned:
-            if item.action == "skip":
-                self.world.progress.say(f"migration skipped: {item.reason}", item.service)
-        wanted = [item for item in self.planned if item.action == "run"]
-        if not wanted:
-            if self.planned:
-                steps.skip("migrate")
-            return True
-        with steps.step("migrate"):
-            for item in wanted:
-                end = self._one(item, deadline)
-                if end.outcome != "succeeded":
-                    self.failed = (item.service, end)
-                    break
-                self.done.append(item.service)
-        if self.failed:
-            steps.mark("migrate", "failed")
-        return self.failed is None
+    service: str
+    end: TaskEnd
+    again: str
 
     @property
-    def touched(self) -> bool:
-        """True once a migration of this release succeeded, in this run or in the one that it continues."""
-        mine = self.record.entry.migrations.values()
-        return any(record.release == self.record.entry.id and record.outcome == "succeeded" for record in mine)
+    def summary(self) -> str:
+        return f"the migration of {self.service} {_WORDS[self.end.outcome][0]}"
 
-    def left(self) -> str:
-        """For people whose run ended in between: what is under way without it."""
-        own = self.record.entry.migrations.get(self.current)
-        if own is None or own.outcome is not None or not own.task:
-            return ""
-        return f"the migration of {self.current} goes on by itself (task {own.task.rpartition('/')[2]})"
+    @property
+    def hint(self) -> str:
+        return _WORDS[self.end.outcome][1].format(again=self.again)
 
-    def ending(self) -> Ending:
-        """How the run ends after a migration that failed."""
-        key, end = self.failed or ("", TaskEnd(None))
-        happened, hint = _WORDS[end.outcome]
-        message = f"the migration of {key} {happened}: {end.reason}; no service was touched"
-        return Ending(Outcome.FAILED, ExitCode.MIGRATION, None, message, hint.format(again=self._again()))
-
+    @property
     def finding(self) -> Finding:
         """The failed migration with its last words."""
-        key, end = self.failed or ("", TaskEnd(None))
-        happened, hint = _WORDS[end.outcome]
         return Finding(
-            id=f"migration-{(end.outcome or 'unseen').replace('_', '-')}",
+            id=f"migration-{(self.end.outcome or 'unseen').replace('_', '-')}",
             severity="error",
-            confidence="high" if end.outcome else "medium",
-            subject=key,
-            summary=f"the migration of {key} {happened} ({end.reason})",
-            evidence=(*end.evidence, *(f"log: {line}" for line in end.lines)),
-            hint=hint.format(again=self._again()),
+            confidence="high" if self.end.outcome else "medium",
+            subject=self.service,
+            summary=f"{self.summary} ({self.end.reason})",
+            evidence=(*self.end.evidence, *(f"log: {line}" for line in self.end.lines)),
+            hint=self.hint,
         )
 
-    def _one(self, item: PlannedMigration, deadline: Deadline) -> TaskEnd:
-        self.current = item.service
-        try:
-            end = self._carry_out(item, deadline)
-        except DeploykitError as error:
-            if not self.touched:  # then this is a command that failed before anything was touched
-                raise
-            return TaskEnd("not_started", error.message)
-        self._note(item, outcome=end.outcome, exit_code=end.exit_code)
-        self.record.save()
-        self.world.progress.say(f"migration {end.outcome or 'not seen to end'}: {end.reason}", item.service)
-        self.current = ""
-        return end
 
-    def _carry_out(self, item: PlannedMigration, deadline: Deadline) -> TaskEnd:
-        change, observed = self.rolling.plan.changes[item.service], self.rolling.plan.observed[item.service]
-        migrate, world = self._migrate(item.service), self.world
-        known = tasks_of(world.aws, change.name, observed.definition.family)
-        command = tuple(migrate.command)
-        earlier = begun_attempt(world.aws, item, change, observed, command, known)
-        if earlier is not None:
-            if earlier.goes_on:
-                return self._adopt(item, earlier, deadline)
-            said = earlier.end.reason if earlier.end else ""
-            world.progress.say(f"the attempt before ended badly ({said}); trying again", item.service)
-        definition = self.rolling.register(item.service)
-        one_off = OneOff(change.name, observed.state.placing, definition, change.container, command)
-        running = [task for task in known if task.status != "STOPPED"]
-        waiting = Deadline(world.clock, min(migrate.timeout, deadline.left))
-        if still := wait_for_others(world.aws, running, one_off, waiting, world.progress):
-            return TaskEnd("not_started", f"task {still}, another migration of this service, still runs")
-        return self._start(item, one_off, Deadline(world.clock, min(migrate.timeout, deadline.left)))
+@dataclass(frozen=True)
+class Migrated:
+    """What became of a run's migrations. ``registered``: the revisions that they needed, by service."""
 
-    def _start(self, item: PlannedMigration, one_off: OneOff, deadline: Deadline) -> TaskEnd:
-        before, release = self.record.entry.migrations.get(item.service), self.record.entry.id
-        attempt = before.attempt + 1 if before is not None and before.release == release else 1
-        began = timestamp(self.world.clock.now())
-        # written before RunTask: a run that is killed in between leaves a trace of what it was about to start
-        self._begin(item, attempt=attempt, task_definition=one_off.definition.arn, started=began)
-        self.world.progress.say(f"migrating ({item.reason}): {shlex.join(one_off.command)}", item.service)
-        service = self.rolling.plan.observed[item.service].state.arn
+    done: tuple[str, ...] = ()
+    failure: MigrationFailure | None = None
+    registered: Mapping[str, Definition] = field(default_factory=dict)
 
-        def token(ask: int) -> str:
-            return client_token(release, service, attempt, ask)
 
-        world = self.world
-        try:
-            task = start(world.aws, one_off, started_by(release, item.service), token, deadline, world.progress)
-        except AwsUnreachable as trouble:
-            return TaskEnd(None, f"whether it started is not known ({trouble.message})")
-        except DeploykitError:
-            self._note(item, outcome="not_started")
-            self.record.save()
-            raise
-        if isinstance(task, TaskEnd):
-            return task
-        self._note(item, task=task.arn)
-        self.record.save()
-        return follow(self.world.aws, one_off, task, deadline, self.world.progress)
+def migrate(run: Run, planned: Sequence[PlannedMigration]) -> Migrated:
+    """Run what is to run of ``planned``; nothing is begun after one that failed.
 
-    def _adopt(self, item: PlannedMigration, earlier: Attempt, deadline: Deadline) -> TaskEnd:
-        """Go on with the task that an earlier run left behind, or take its good end."""
-        pending, attempt = item.pending, item.pending.attempt if item.pending else 1
-        task, started = earlier.task, pending.started if pending else ""
-        self._begin(item, attempt=attempt, task_definition=task.task_definition, started=started, task=task.arn)
-        if earlier.end is not None:
-            self.world.progress.say(f"task {task.id} of an earlier run has done it", item.service)
-            return earlier.end
-        self.world.progress.say(f"going on with task {task.id}, which an earlier run began", item.service)
-        now = self.world.clock.now()
-        ran = (now - task.created).total_seconds() if task.created else 0.0
-        left = max(0.0, self._migrate(item.service).timeout - ran)
-        waiting = Deadline(self.world.clock, min(left, deadline.left))
-        return follow(self.world.aws, earlier.one_off, task, waiting, self.world.progress)
+    Raises: DeploykitError only while nothing may have touched a database.
+    """
+    for item in planned:
+        if item.action == "skip":
+            run.world.progress.say(f"migration skipped: {item.reason}", item.service)
+    wanted = [item for item in planned if item.action == "run"]
+    if not wanted:
+        if planned:
+            run.steps.skip("migrate")
+        return Migrated()
+    done: list[str] = []
+    failure: MigrationFailure | None = None
+    registered: dict[str, Definition] = {}
+    with run.steps.step("migrate"):
+        for item in wanted:
+            try:
+                begin = _begin(run, item)
+                if isinstance(begin, OneOff):
+                    registered[item.service] = begin.definition
+                    end = _start(run, item, begin)
+                else:
+                    end = begin if isinstance(begin, TaskEnd) else _adopt(run, item, begin)
+            except DeploykitError as error:
+                if not run.journal.migrated:  # then this is a command that failed before anything was touched
+                    raise
+                end = TaskEnd("not_started", error.message)
+            else:
+                _ended(run, item, end)
+            if end.outcome != "succeeded":
+                failure = MigrationFailure(item.service, end, f"deploykit {run.journal.entry.command}")
+                break
+            done.append(item.service)
+    if failure:
+        run.steps.mark("migrate", "failed")
+    return Migrated(tuple(done), failure, registered)
 
-    def _begin(self, item: PlannedMigration, *, attempt: int, task_definition: str, started: str,
-               task: str | None = None) -> None:  # fmt: skip
-        change, release = self.rolling.plan.changes[item.service], self.record.entry.id
-        fresh = MigrationRecord(
-            release, item.tree, change.image or "", None, attempt, task_definition, task, None, started
-        )
-        self.record.note(migrations={**self.record.entry.migrations, item.service: fresh})
-        self.record.save()
 
-    def _note(self, item: PlannedMigration, **facts: object) -> None:
-        known = self.record.entry.migrations.get(item.service)
-        if known is not None and known.release == self.record.entry.id:
-            changed = replace(known, **facts)  # type: ignore[arg-type]  # fields by name
-            self.record.note(migrations={**self.record.entry.migrations, item.service: changed})
+def _begin(run: Run, item: PlannedMigration) -> OneOff | Attempt | TaskEnd:
+    """What is to be started; or what an earlier run has begun; or the end, where another one is in its way."""
+    change, observed, world = run.plan.changes[item.service], run.plan.observed[item.service], run.world
+    migration = _migration(run, item)
+    known = tasks_of(world.aws, change.name, observed.definition.family)
+    command = tuple(migration.command)
+    earlier = begun_attempt(world.aws, item, change, observed, command, known)
+    if earlier is not None:
+        if earlier.continues:
+            return earlier
+        said = earlier.end.reason if earlier.end else ""
+        world.progress.say(f"the attempt before ended badly ({said}); trying again", item.service)
+    one_off = OneOff(change.name, observed.state.placing, register(world.aws, change), change.container, command)
+    running = [task for task in known if task.status != "STOPPED"]
+    waiting = Deadline(world.clock, min(migration.timeout, run.deadline.left))
+    if still := wait_for_others(world.aws, running, one_off, waiting, world.progress):
+        return TaskEnd("not_started", f"task {still}, another migration of this service, still runs")
+    return one_off
 
-    def _migrate(self, service: str) -> Migrate:
-        migrate = self.configuration.services[service].migrate
-        if migrate is None:
-            raise ValueError(f"service {service} has no migration")
-        return migrate
 
-    def _again(self) -> str:
-        return f"deploykit {self.record.entry.command}"
+def _start(run: Run, item: PlannedMigration, one_off: OneOff) -> TaskEnd:
+    world, release = run.world, run.journal.entry.id
+    deadline = Deadline(world.clock, min(_migration(run, item).timeout, run.deadline.left))
+    before = run.journal.entry.migrations.get(item.service)
+    attempt = before.attempt + 1 if before is not None and before.release == release else 1
+    # written before RunTask: a run that is killed in between leaves a trace of what it was about to start
+    _note_attempt(run, item, attempt, one_off.definition.arn, timestamp(world.clock.now()))
+    run.journal.save()
+    world.progress.say(f"migrating ({item.reason}): {shlex.join(one_off.command)}", item.service)
+    service = run.plan.observed[item.service].state.arn
+
+    def token(ask: int) -> str:
+        return client_token(release, service, attempt, ask)
+
+    try:
+        task = start(world.aws, one_off, started_by(release, item.service), token, deadline, world.progress)
+    except AwsUnreachable as trouble:
+        return TaskEnd(None, f"whether it started is not known ({trouble.message})")
+    except DeploykitError:
+        _note(run, item, outcome="not_started")
+        run.journal.save()
+        raise
+    if isinstance(task, TaskEnd):
+        return task
+    _note(run, item, task=task.arn)
+    run.journal.save()
+    return _followed(run, item, one_off, task, deadline)
+
+
+def _adopt(run: Run, item: PlannedMigration, earlier: Attempt) -> TaskEnd:
+    """Continue with the task that an earlier run left behind, or take its good end."""
+    world, pending, task = run.world, item.pending, earlier.task
+    attempt, started = (pending.attempt, pending.started) if pending else (1, "")
+    _note_attempt(run, item, attempt, task.task_definition, started, task.arn)
+    run.journal.save()
+    if earlier.end is not None:
+        world.progress.say(f"task {task.id} of an earlier run has done it", item.service)
+        return earlier.end
+    world.progress.say(f"continuing with task {task.id}, which an earlier run began", item.service)
+    ran = (world.clock.now() - task.created).total_seconds() if task.created else 0.0
+    left = max(0.0, _migration(run, item).timeout - ran)
+    return _followed(run, item, earlier.one_off, task, Deadline(world.clock, min(left, run.deadline.left)))
+
+
+def _followed(run: Run, item: PlannedMigration, one_off: OneOff, task: Task, deadline: Deadline) -> TaskEnd:
+    run.journal.migration_started(item.service, task.arn)
+    return follow(run.world.aws, one_off, task, deadline, run.world.progress)
+
+
+def _ended(run: Run, item: PlannedMigration, end: TaskEnd) -> None:
+    run.journal.migration_ended()
+    _note(run, item, outcome=end.outcome, exit_code=end.exit_code)
+    run.journal.save()
+    run.world.progress.say(f"migration {end.outcome or 'not seen to end'}: {end.reason}", item.service)
+
+
+def _note_attempt(
+    run: Run, item: PlannedMigration, attempt: int, definition: str, started: str, task: str | None = None
+) -> None:
+    image, journal = run.plan.changes[item.service].image or "", run.journal
+    fresh = MigrationRecord(journal.entry.id, item.tree, image, None, attempt, definition, task, None, started)
+    journal.note(migrations={**journal.entry.migrations, item.service: fresh})
+
+
+def _note(run: Run, item: PlannedMigration, **facts: object) -> None:
+    entry = run.journal.entry
+    known = entry.migrations.get(item.service)
+    if known is not None and known.release == entry.id:
+        changed = replace(known, **facts)  # type: ignore[arg-type]  # fields by name
+        run.journal.note(migrations={**entry.migrations, item.service: changed})
+
+
+def _migration(run: Run, item: PlannedMigration) -> Migrate:
+    found = run.configuration.services[item.service].migrate
+    if found is None:
+        raise ValueError(f"service {item.service} has no migration")
+    return found

@@ -25,7 +25,7 @@ class Attempt:
     end: TaskEnd | None
 
     @property
-    def goes_on(self) -> bool:
+    def continues(self) -> bool:
         """True where no other has to be started: it runs, or has done it."""
         return self.end is None or self.end.outcome == "succeeded"
 

@@ -12,7 +12,7 @@ _FEW = 3  # rollouts at once that are looked at as closely as a single one
 _MANY_PAUSE = 2.5  # seconds
 
 
-class Stand(StrEnum):
+class RolloutState(StrEnum):
     """How far a rollout is; the last six are ends."""
 
     WAITING = "waiting"
@@ -27,10 +27,10 @@ class Stand(StrEnum):
 
 
 @dataclass(frozen=True)
-class Sight:
+class RolloutView:
     """One look at one rollout."""
 
-    stand: Stand
+    state: RolloutState
     reason: str = ""
     rollout: Rollout | None = None
 
@@ -41,7 +41,7 @@ def look(
     wanted: str,
     record: str | None = None,
     older: Collection[str] = (),
-) -> Sight:
+) -> RolloutView:
     """Judge one DescribeServices answer.
 
     ``rollout`` is the id that our UpdateService got; None follows whichever rollout runs ``wanted`` (after
@@ -54,19 +54,19 @@ def look(
     if ours is not None and ours.status == "PRIMARY":
         return _primary(state, ours)
     if ours is not None and ours.state == "FAILED":
-        return Sight(Stand.ROLLED_BACK, ours.reason, ours)
+        return RolloutView(RolloutState.ROLLED_BACK, ours.reason, ours)
     if record and record.startswith("ROLLBACK"):
-        return Sight(Stand.ROLLED_BACK, f"ECS reports {record}", ours)
+        return RolloutView(RolloutState.ROLLED_BACK, f"ECS reports {record}", ours)
     if ours is None and all(listed.id in older for listed in state.rollouts):
-        return Sight(Stand.WAITING, "waiting for ECS to list the rollout")
+        return RolloutView(RolloutState.WAITING, "waiting for ECS to list the rollout")
     if rollout is None:
-        return Sight(Stand.WAITING, "waiting for ECS to put the revision back", ours)
+        return RolloutView(RolloutState.WAITING, "waiting for ECS to put the revision back", ours)
     if primary is not None and primary.task_definition == wanted:
         return _primary(state, primary)  # somebody forced a new rollout of the very same revision
     if ours is not None or record in ("STOPPED", "STOP_REQUESTED", "SUCCESSFUL"):
         other = f"rollout {primary.id} of {primary.task_definition.rsplit('/', 1)[-1]}" if primary else "nothing"
-        return Sight(Stand.SUPERSEDED, f"{other} runs in its place", ours)
-    return Sight(Stand.VANISHED, "ECS no longer lists the rollout", ours)
+        return RolloutView(RolloutState.SUPERSEDED, f"{other} runs in its place", ours)
+    return RolloutView(RolloutState.VANISHED, "ECS no longer lists the rollout", ours)
 
 
 def needs_record(state: ServiceState, rollout: str | None, wanted: str, older: Collection[str] = ()) -> bool:
@@ -105,14 +105,14 @@ def together(pauses: Sequence[float]) -> float:
     return shortest if len(pauses) <= _FEW else max(shortest, _MANY_PAUSE)
 
 
-def _primary(state: ServiceState, rollout: Rollout) -> Sight:
+def _primary(state: ServiceState, rollout: Rollout) -> RolloutView:
     if rollout.state == "COMPLETED":
-        return Sight(Stand.STEADY, rollout.reason, rollout)
+        return RolloutView(RolloutState.STEADY, rollout.reason, rollout)
     if rollout.state == "FAILED":
-        return Sight(Stand.FAILED, rollout.reason, rollout)
+        return RolloutView(RolloutState.FAILED, rollout.reason, rollout)
     if rollout.state is None and rollout.running == rollout.desired and len(state.rollouts) == 1:
-        return Sight(Stand.STEADY, "", rollout)  # no rolloutState: steady is one rollout with all its tasks
-    return Sight(Stand.WAITING, rollout.reason, rollout)
+        return RolloutView(RolloutState.STEADY, "", rollout)  # no rolloutState: one rollout with all its tasks
+    return RolloutView(RolloutState.WAITING, rollout.reason, rollout)
 
 
 def _of(rollouts: Sequence[Rollout], task_definition: str) -> Rollout | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploykit.model.observed import Rollout
-from deploykit.targets.ecs.stand import Stand, look, needs_record, pause, together
+from deploykit.targets.ecs.state import RolloutState, look, needs_record, pause, together
 from tests.unit.makers import ARN, rollout, service
 
 OLD, NEW, OTHER = f"{ARN}web:1", f"{ARN}web:2", f"{ARN}web:9"
@@ -20,50 +20,54 @@ def ours(**more: Any) -> Rollout:
     return rollout(OURS, **values)
 
 
-CASES: dict[str, tuple[list[Rollout], str | None, Stand]] = {
-    "under way": ([ours(), rollout(status="ACTIVE")], None, Stand.WAITING),
-    "completed": ([ours(state="COMPLETED", running=2)], None, Stand.STEADY),
-    "given up by ECS and left": ([ours(state="FAILED", reason="tasks failed to start")], None, Stand.FAILED),
+CASES: dict[str, tuple[list[Rollout], str | None, RolloutState]] = {
+    "under way": ([ours(), rollout(status="ACTIVE")], None, RolloutState.WAITING),
+    "completed": ([ours(state="COMPLETED", running=2)], None, RolloutState.STEADY),
+    "given up by ECS and left": ([ours(state="FAILED", reason="tasks failed to start")], None, RolloutState.FAILED),
     "given up by ECS, which puts the old one back": (
         [rollout("ecs-svc/3", task_definition=OLD, state="IN_PROGRESS"), ours(state="FAILED", status="ACTIVE")],
         None,
-        Stand.ROLLED_BACK,
+        RolloutState.ROLLED_BACK,
     ),
-    "put back and gone from the list": ([rollout("ecs-svc/3")], "ROLLBACK_SUCCESSFUL", Stand.ROLLED_BACK),
-    "stopped by a person": ([rollout("ecs-svc/3"), ours(status="ACTIVE")], "ROLLBACK_IN_PROGRESS", Stand.ROLLED_BACK),
+    "put back and gone from the list": ([rollout("ecs-svc/3")], "ROLLBACK_SUCCESSFUL", RolloutState.ROLLED_BACK),
+    "stopped by a person": (
+        [rollout("ecs-svc/3"), ours(status="ACTIVE")],
+        "ROLLBACK_IN_PROGRESS",
+        RolloutState.ROLLED_BACK,
+    ),
     "overtaken by somebody": (
         [rollout("ecs-svc/3", task_definition=OTHER, state="IN_PROGRESS"), ours(status="ACTIVE")],
         "STOPPED",
-        Stand.SUPERSEDED,
+        RolloutState.SUPERSEDED,
     ),
-    "overtaken and gone": ([rollout("ecs-svc/3", task_definition=OTHER)], "STOPPED", Stand.SUPERSEDED),
-    "gone without a record": ([rollout("ecs-svc/1")], None, Stand.VANISHED),
+    "overtaken and gone": ([rollout("ecs-svc/3", task_definition=OTHER)], "STOPPED", RolloutState.SUPERSEDED),
+    "gone without a record": ([rollout("ecs-svc/1")], None, RolloutState.VANISHED),
     "begun anew with the very same revision": (
         [rollout("ecs-svc/3", task_definition=NEW, state="IN_PROGRESS")],
         "STOPPED",
-        Stand.WAITING,
+        RolloutState.WAITING,
     ),
-    "without a state, every task there": ([ours(state=None, running=2)], None, Stand.STEADY),
+    "without a state, every task there": ([ours(state=None, running=2)], None, RolloutState.STEADY),
     "without a state, the old one draining": (
         [ours(state=None, running=2), rollout(status="ACTIVE")],
         None,
-        Stand.WAITING,
+        RolloutState.WAITING,
     ),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_rollout_is(name: str) -> None:
-    rollouts, record, stand = CASES[name]
+    rollouts, record, expected = CASES[name]
     state = service(rollouts=rollouts, task_definition=rollouts[0].task_definition)
-    assert look(state, OURS, NEW, record).stand is stand
+    assert look(state, OURS, NEW, record).state is expected
 
 
 def test_after_a_stop_the_revision_is_followed_under_whatever_id() -> None:
     back = [rollout("ecs-svc/7", task_definition=OLD, state="IN_PROGRESS", running=1)]
-    assert look(service(rollouts=back), None, OLD).stand is Stand.WAITING
-    assert look(service(rollouts=[rollout("ecs-svc/7")]), None, OLD).stand is Stand.STEADY
-    assert look(service(rollouts=[ours()]), None, OLD).stand is Stand.WAITING
+    assert look(service(rollouts=back), None, OLD).state is RolloutState.WAITING
+    assert look(service(rollouts=[rollout("ecs-svc/7")]), None, OLD).state is RolloutState.STEADY
+    assert look(service(rollouts=[ours()]), None, OLD).state is RolloutState.WAITING
 
 
 def test_the_record_is_only_asked_for_where_the_list_cannot_tell() -> None:
@@ -77,12 +81,12 @@ def test_the_record_is_only_asked_for_where_the_list_cannot_tell() -> None:
 
 def test_an_answer_from_before_the_rollout_is_waited_out_and_a_rollout_of_others_is_not() -> None:
     before = service(rollouts=[rollout("ecs-svc/1")])
-    assert look(before, OURS, NEW, older={"ecs-svc/1"}).stand is Stand.WAITING
-    assert look(before, OURS, NEW).stand is Stand.VANISHED
-    assert look(before, OURS, NEW, "ROLLBACK_IN_PROGRESS", {"ecs-svc/1"}).stand is Stand.ROLLED_BACK
+    assert look(before, OURS, NEW, older={"ecs-svc/1"}).state is RolloutState.WAITING
+    assert look(before, OURS, NEW).state is RolloutState.VANISHED
+    assert look(before, OURS, NEW, "ROLLBACK_IN_PROGRESS", {"ecs-svc/1"}).state is RolloutState.ROLLED_BACK
     others = service(rollouts=[rollout("ecs-svc/3", task_definition=OTHER), rollout("ecs-svc/1", status="ACTIVE")])
-    assert look(others, OURS, NEW, older={"ecs-svc/1"}).stand is Stand.VANISHED
-    assert look(others, OURS, NEW, "STOPPED", {"ecs-svc/1"}).stand is Stand.SUPERSEDED
+    assert look(others, OURS, NEW, older={"ecs-svc/1"}).state is RolloutState.VANISHED
+    assert look(others, OURS, NEW, "STOPPED", {"ecs-svc/1"}).state is RolloutState.SUPERSEDED
 
 
 def polled(pauses: Callable[[float], float], seconds: float = 180.0) -> int:

@@ -15,7 +15,7 @@ _RECORDS_A_CALL = 20  # DescribeServiceDeployments takes no more
 
 
 @dataclass(frozen=True)
-class ServiceRollout:
+class ServiceDeployment:
     """A service deployment: ECS's own record of one rollout, kept when the rollout has left the service's list.
 
     Its id is another than that of the service's list, so the revision tells which is which.
@@ -39,7 +39,7 @@ class ServiceRollout:
         return self.status in ("PENDING", "IN_PROGRESS")
 
 
-def service_rollout(aws: Aws, name: ServiceName, task_definition: str) -> ServiceRollout | None:
+def find_service_deployment(aws: Aws, name: ServiceName, task_definition: str) -> ServiceDeployment | None:
     """The newest service deployment that brought this revision; among the last ten, None where it is none of them.
 
     Raises: NotAllowed, AwsRefused.
@@ -52,7 +52,7 @@ def service_rollout(aws: Aws, name: ServiceName, task_definition: str) -> Servic
     revisions = aws.call("ecs", "DescribeServiceRevisions", serviceRevisionArns=wanted)["serviceRevisions"]
     definitions = {revision["serviceRevisionArn"]: revision.get("taskDefinition") for revision in revisions}
     found = (
-        ServiceRollout(
+        ServiceDeployment(
             arn=brief["serviceDeploymentArn"],
             status=brief["status"],
             revision=brief["targetServiceRevisionArn"],
@@ -65,13 +65,13 @@ def service_rollout(aws: Aws, name: ServiceName, task_definition: str) -> Servic
     return next((rollout for rollout in found if rollout.task_definition == task_definition), None)
 
 
-def describe_rollouts(aws: Aws, arns: Sequence[str]) -> dict[str, ServiceRollout]:
+def describe_service_deployments(aws: Aws, arns: Sequence[str]) -> dict[str, ServiceDeployment]:
     """These service deployments as they stand, by ARN; unknown ones are left out. Not retried: callers poll.
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceDeployments.html
     Raises: NotAllowed, AwsRefused, AwsUnreachable, Throttled.
     """
-    found: dict[str, ServiceRollout] = {}
+    found: dict[str, ServiceDeployment] = {}
     for some in portions(arns, _RECORDS_A_CALL):
         answer = aws.call("ecs", "DescribeServiceDeployments", retry=False, serviceDeploymentArns=some)
         found |= {record["serviceDeploymentArn"]: _record(record) for record in answer["serviceDeployments"]}
@@ -91,7 +91,7 @@ def serving_groups(aws: Aws, revision: str) -> tuple[str, ...]:
     return tuple(balancer["targetGroupArn"] for balancer in balancers if balancer.get("targetGroupArn"))
 
 
-def stop_rollout(aws: Aws, arn: str) -> None:
+def stop_service_deployment(aws: Aws, arn: str) -> None:
     """Have ECS put back the service's previous revision.
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopServiceDeployment.html
@@ -99,10 +99,10 @@ def stop_rollout(aws: Aws, arn: str) -> None:
     aws.call("ecs", "StopServiceDeployment", serviceDeploymentArn=arn, stopType="ROLLBACK")
 
 
-def _record(record: Mapping[str, Any]) -> ServiceRollout:
+def _record(record: Mapping[str, Any]) -> ServiceDeployment:
     target = record.get("targetServiceRevision") or {}
     hooks = [hook for hook in record.get("lifecycleHookDetails") or () if hook.get("status") == "AWAITING_ACTION"]
-    return ServiceRollout(
+    return ServiceDeployment(
         arn=record["serviceDeploymentArn"],
         status=record["status"],
         revision=target.get("arn") or "",

@@ -1,0 +1,32 @@
+"""``deploykit rollout``: one step of the runbook by itself, in a ledger entry without a verdict."""
+
+from __future__ import annotations
+
+from deploykit.deploy.prepare import decide, planned_migrations, prepare
+from deploykit.deploy.prove import Proven
+from deploykit.deploy.request import DeployRequest
+from deploykit.deploy.run import begin, finish, nothing_to_do, run_of
+from deploykit.deploy.undo import undo
+from deploykit.edges.world import World
+from deploykit.ledger.journal import Steps
+from deploykit.model.report import RunReport
+from deploykit.targets.ecs.release import roll_out
+from deploykit.targets.migration.plan import left_out
+from deploykit.targets.migration.release import migrate
+
+
+def rollout(request: DeployRequest, world: World) -> RunReport:
+    """Roll out the commit's images; no migration, no invalidation, no check. Raises as ``deploy`` does."""
+    steps = Steps(world.clock, world.progress)
+    decided = decide(request, world, steps)
+    if decided.plan.empty:
+        return nothing_to_do(decided.plan, request.configuration, world, steps, decided.facts.ledger)
+    migrations = left_out(planned_migrations(request, decided.facts, decided.plan))
+    with run_of(prepare(request, world, decided, migrations), world, steps) as run:
+        begin(run)
+        migrated = migrate(run, migrations)
+        rolled = roll_out(run)
+        steps.skip("invalidate")
+        steps.skip("check")
+        undone = undo(run, rolled, Proven(), None, wanted=request.undo, services_only=True)
+        return finish(run, migrated, rolled, undone=undone)

@@ -1,0 +1,96 @@
+"""From what was asked for to what a run needs to begin: facts, refusals, images, plan, preflight. Nothing runs yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deploykit.config.schema import Configuration
+from deploykit.deploy.facts import Facts, gather, refuse
+from deploykit.deploy.images import bring_images, decide_images, name_images
+from deploykit.deploy.plan import plan_deploy
+from deploykit.deploy.request import DeployRequest
+from deploykit.deploy.resume import resumed
+from deploykit.deploy.run import Prepared
+from deploykit.edges.world import World
+from deploykit.errors import FailedBefore
+from deploykit.ledger.journal import Steps, new_entry
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.migration import PlannedMigration
+from deploykit.model.plan import Plan, Supply
+from deploykit.preflight.release import preflight
+from deploykit.preflight.release import refuse as refuse_unstartable
+from deploykit.targets.migration.plan import migrations_of, remembered
+from deploykit.targets.migration.resume import with_begun
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a release is made of. ``unfinished``: the ledger entry that it continues."""
+
+    facts: Facts
+    images: Mapping[str, Supply]
+    plan: Plan
+    unfinished: LedgerEntry | None
+
+
+def decide(request: DeployRequest, world: World, steps: Steps) -> Decided:
+    """Gather the facts, refuse, bring the images, plan. Raises: FailedBefore, Refused, OutOfReach."""
+    facts = gather(request, world)
+    refuse(request, world, facts)
+    images = bring_images(request, world, facts.source, facts.stock, decided_images(request, facts), steps)
+    if any(image.action == "build" for image in images.values()):
+        facts = facts.again(request, world)
+    plan, unfinished = plan_release(request, world, facts, images)
+    return Decided(facts, images, plan, unfinished)
+
+
+def decided_images(request: DeployRequest, facts: Facts) -> dict[str, Supply]:
+    """Build, reuse or keep, for each chosen service whose image is not among the refusals."""
+    return decide_images(request, facts.source, facts.stock, facts.observed)
+
+
+def plan_release(
+    request: DeployRequest, world: World, facts: Facts, images: Mapping[str, Supply]
+) -> tuple[Plan, LedgerEntry | None]:
+    """The plan, and the unfinished entry that it continues. Raises: FailedBefore."""
+    configuration, commit = request.configuration, facts.source.commit
+    release = facts.ledger.new_id(world.clock.now(), commit.sha)
+    plan = plan_deploy(configuration, facts.observed, commit, images, release, request.command)
+    plan, unfinished = resumed(plan, configuration, facts.ledger, world) or (plan, None)
+    return with_begun(plan, planned_migrations(request, facts, plan), world.aws), unfinished
+
+
+def planned_migrations(request: DeployRequest, facts: Facts, plan: Plan) -> list[PlannedMigration]:
+    """What becomes of each service's migration; nothing where a path is not there, which stands among the refusals."""
+    try:
+        return migrations_of(request.configuration, facts.source, plan, facts.ledger, force=request.force)
+    except FailedBefore:
+        return []
+
+
+def prepare(
+    request: DeployRequest, world: World, decided: Decided, migrations: Sequence[PlannedMigration]
+) -> Prepared:
+    """Look ahead, give the images the commit's tag, and make the run's ledger entry. Raises: FailedBefore."""
+    configuration, facts, plan, unfinished = request.configuration, decided.facts, decided.plan, decided.unfinished
+    look_ahead(configuration, world, plan)
+    name_images(facts.source.commit, decided.images, plan.changes, world)
+    entry = unfinished or new_entry(plan, request.command, world, commit=facts.source.commit)
+    return Prepared(
+        configuration,
+        plan,
+        facts.ledger,
+        remembered(entry, migrations),
+        request.again,
+        request.deadline,
+        resumes=unfinished is not None,
+    )
+
+
+def look_ahead(configuration: Configuration, world: World, plan: Plan) -> None:
+    """What would fail in ten minutes fails now. Raises: FailedBefore with everything that is missing."""
+    ahead = preflight(configuration, world.aws, plan)
+    for warning in ahead.warnings:
+        world.progress.warn(warning)
+    refuse_unstartable(ahead)

@@ -1,0 +1,145 @@
+"""The frame round every run that changes something: opened, interrupted, closed and reported in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from deploykit.config.schema import Configuration
+from deploykit.deploy.outcome import Course, Ending, conclude, unchanged
+from deploykit.deploy.prove import Proven
+from deploykit.deploy.undo import Undone
+from deploykit.deploy.way_back import with_way_back
+from deploykit.edges.clock import Deadline
+from deploykit.edges.world import World
+from deploykit.errors import ExitCode, Interrupted
+from deploykit.ledger.journal import Journal, Run, Steps
+from deploykit.ledger.read import Ledger
+from deploykit.model.finding import Finding
+from deploykit.model.hint import Command, Hint, command
+from deploykit.model.ledger import LedgerEntry
+from deploykit.model.plan import Plan
+from deploykit.model.probe import EndpointResult
+from deploykit.model.release import Outcome, ReleaseSummary, Verdict
+from deploykit.model.report import RunReport
+from deploykit.preflight.waits import too_late
+from deploykit.targets.cdn.release import Emptied
+from deploykit.targets.ecs.release import RolledOut
+from deploykit.targets.ecs.verdict_tags import write_verdicts
+from deploykit.targets.migration.release import Migrated
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a run needs to begin. ``seconds`` is what it has for everything; ``again`` continues with the same.
+
+    ``resumes``: ``entry`` is another run's of the same release, which did not get to its end.
+    """
+
+    configuration: Configuration
+    plan: Plan
+    ledger: Ledger
+    entry: LedgerEntry
+    again: Command
+    seconds: float
+    resumes: bool = False
+
+
+@contextmanager
+def run_of(prepared: Prepared, world: World, steps: Steps) -> Iterator[Run]:
+    """The run: its journal, steps and deadline; whatever happens inside, the ledger entry is closed and tells it.
+
+    Raises: Interrupted, with what is known of the run, on Ctrl-C and its kind.
+    """
+    plan = prepared.plan
+    journal = Journal(
+        prepared.ledger.store, prepared.entry, plan, world, Hint(prepared.again, " continues"), resumes=prepared.resumes
+    )
+    deadline = Deadline(world.clock, prepared.seconds + plan.patience)
+    outcome = Outcome.FAILED
+    try:
+        earlier, again = prepared.ledger.entries, prepared.again
+        yield Run(plan, prepared.configuration, world, journal, steps, deadline, earlier, again)
+    except KeyboardInterrupt as interrupt:
+        outcome = Outcome.INTERRUPTED
+        raise Interrupted(
+            f"interrupted; {journal.describe()}",
+            Hint(journal.continues, "; ", command("status"), " shows what runs"),
+            RunReport(
+                outcome=outcome,
+                exit_code=ExitCode.INTERRUPTED,
+                release=ReleaseSummary(plan.release, plan.sha, plan.previous_sha),
+                services=journal.running,
+                steps=tuple(steps.taken),
+            ),
+        ) from interrupt
+    finally:
+        journal.close(outcome=outcome, steps=tuple(steps.taken))
+
+
+def begin(run: Run) -> None:
+    """Open the ledger entry: from now on something may change. Raises: FailedBefore where there is no time for it."""
+    run.journal.open()
+    if late := too_late(run.deadline.left, run.deadline.seconds, run.plan.least_seconds):
+        raise late
+
+
+def finish(
+    run: Run,
+    migrated: Migrated,
+    rolled: RolledOut | None = None,
+    emptied: Emptied | None = None,
+    proven: Proven | None = None,
+    undone: Undone | None = None,
+) -> RunReport:
+    """Conclude from what the phases came to, write the verdict down, in the ledger and as tags, and report.
+
+    What is left out was not begun, because a phase before it failed, or is not this command's.
+    """
+    journal = run.journal
+    course = Course(
+        run.plan,
+        migrated,
+        rolled or RolledOut(False),
+        emptied or Emptied(),
+        proven or Proven(),
+        undone or Undone(),
+        journal.describe(),
+        run.again,
+    )
+    ending = conclude(course)
+    report = close(run, ending, course.results, course.findings)
+    write_verdicts(run, course.rolled, ending.verdict)
+    entries = [journal.entry, *run.entries]
+    return with_way_back(report, run.configuration, run.world, entries, offered=ending.rollback)
+
+
+def nothing_to_do(
+    plan: Plan, configuration: Configuration, world: World, steps: Steps, ledger: Ledger
+) -> RunReport:
+    """The report of a plan that changes nothing: no run is begun."""
+    report = unchanged(plan, steps, ledger)
+    bad = report.release.verdict is Verdict.UNHEALTHY
+    return with_way_back(report, configuration, world, ledger.entries, offered=bad)
+
+
+def close(
+    run: Run, ending: Ending, results: Mapping[str, EndpointResult] | None = None, findings: tuple[Finding, ...] = ()
+) -> RunReport:
+    """Close the ledger entry with ``ending``, and report it; the way back is not looked at."""
+    plan, steps = run.plan, tuple(run.steps.taken)
+    run.journal.close(
+        verdict=ending.verdict, outcome=ending.outcome, checks=results or {}, findings=findings, steps=steps
+    )
+    return RunReport(
+        outcome=ending.outcome,
+        exit_code=ending.code,
+        release=ReleaseSummary(plan.release, plan.sha, plan.previous_sha, ending.verdict),
+        services=run.journal.running,
+        checks=results or {},
+        findings=findings,
+        steps=steps,
+        message=ending.message,
+        hint=ending.hint,
+    )
