@@ -90,13 +90,21 @@ def dial(addresses: list[Address], turn: int, deadline: Deadline) -> socket.sock
     raise next((error for error in errors if isinstance(error, ConnectionError | TimeoutError)), errors[0])
 
 
-@cache
 def default_tls() -> ssl.SSLContext:
     """The one TLS context of the process: reading the certificates takes 60 ms, far too long for every connection.
 
     Trusted are the system's authorities (``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` included) and certifi's, because slim
     images come without any.
     """
+    with _READING:
+        return _read_certificates()
+
+
+_READING = threading.Lock()  # a cache alone lets every thread of the first round read them
+
+
+@cache
+def _read_certificates() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -277,3 +279,14 @@ def test_certificates_are_loaded_once_for_the_process() -> None:
     assert default_tls() is default_tls()
     assert default_tls().verify_mode is ssl.CERT_REQUIRED
     assert default_tls().check_hostname
+
+
+def test_the_first_round_loads_certificates_once_however_many_ask_at_once() -> None:
+    program = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from deploykit.probes.wire import default_tls\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    print(len({context for context in pool.map(lambda _: default_tls(), range(8))}))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout == "1\n"
