@@ -111,7 +111,7 @@ class Transport(HTTPAdapter):
 
     def _target(self, host: str, port: int) -> tuple[str, int]:
         instead = self.route.connect_to
-        return (instead.to_host, instead.to_port) if instead and instead.host == host.lower() else (host, port)
+        return (instead.to_host, instead.to_port) if instead and instead.host == host else (host, port)
 
     def _days(self, connection: socket.socket) -> float | None:
         certificate = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None

@@ -202,35 +202,31 @@ def test_a_name_service_that_does_not_answer_is_given_up_at_the_deadline(monkeyp
     assert time.monotonic() - began < 1
 
 
-@pytest.fixture
-def two_addresses(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Behind every name: an address that swallows connections, then the server's."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, socket.socket() as first:
-        first.connect(deaf.getsockname())  # the one that waits to be accepted; no more are answered
-        addresses = deaf.getsockname(), server.server_address
-        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_keys: found)
-        yield
+def behind_every_name(monkeypatch: pytest.MonkeyPatch, *addresses: object) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_keys: found)
 
 
-@pytest.mark.usefixtures("two_addresses")
-def test_time_lost_to_a_dead_address_is_not_the_answers_latency() -> None:
-    began = time.monotonic()
-    reading = ask_one("http://shop.example/plain", timeout=1.0)
-    assert reading.ok
-    assert time.monotonic() - began > 0.4
+def test_time_lost_to_a_dead_address_is_not_the_answers_latency(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, socket.socket() as waiting:
+        waiting.connect(deaf.getsockname())  # fills the queue: nobody else is answered
+        behind_every_name(monkeypatch, deaf.getsockname(), server.server_address)
+        began = time.monotonic()
+        reading = ask_one("http://shop.example/plain", timeout=2.0)
+        took = time.monotonic() - began
+    assert reading.ok, reading.failures
     assert reading.latency is not None
-    assert reading.latency < 0.3
+    assert took - reading.latency > 0.9  # half of the time was for the first of two addresses
 
 
-@pytest.mark.usefixtures("two_addresses")
-def test_samples_begin_with_one_address_after_the_other(server: Server) -> None:
-    began = time.monotonic()
-    first, second = ask([Question(endpoint(), "http://shop.example/plain")], timeout=1.0, samples=2)
-    assert first.ok
-    assert second.ok
-    assert server.connections == 2
-    assert time.monotonic() - began < 0.9
+def test_samples_begin_with_one_address_after_the_other(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as other:
+        behind_every_name(monkeypatch, server.server_address, other.server_address)
+        readings = ask([Question(endpoint(), "http://shop.example/plain")], timeout=5.0, samples=4)
+        assert all(reading.ok for reading in readings)
+        assert (server.connections, other.connections) == (2, 2)
 
 
 def test_nothing_is_taken_from_the_environment(
