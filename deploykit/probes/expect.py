@@ -22,7 +22,10 @@ BODY_LIMIT = 1024 * 1024  # bytes of a body that are read; enough for any health
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP response. ``latency`` in seconds to the last byte; ``certificate_days`` is None without TLS."""
+    """One HTTP response. ``latency`` in seconds to the last byte; ``certificate_days`` is None without TLS.
+
+    ``body`` is decoded as Content-Encoding says; ``charset`` is the one that Content-Type names, if it does.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -30,6 +33,7 @@ class Answer:
     truncated: bool = False  # the body goes on after the first `BODY_LIMIT` bytes
     latency: float = 0.0
     certificate_days: float | None = None
+    charset: str | None = None
 
     def header(self, name: str) -> str | None:
         """The header's value in any case of its name; several are joined with a comma, as HTTP means them."""
@@ -38,13 +42,16 @@ class Answer:
 
     @cached_property
     def text(self) -> str:
-        return self.body.decode("utf-8", errors="replace")
+        try:
+            return self.body.decode(self.charset or "utf-8", errors="replace")
+        except (LookupError, ValueError):  # no charset that Python knows, or none for text
+            return self.body.decode("utf-8", errors="replace")
 
     @cached_property
     def document(self) -> Any:
         """The body as JSON, or `NOT_JSON`. NaN and Infinity are no JSON, whatever Python's parser thinks of them."""
         try:
-            return json.loads(self.body, parse_constant=_refuse)
+            return json.loads(self.text if self.charset else self.body, parse_constant=_refuse)
         except (ValueError, RecursionError):
             return NOT_JSON
 

@@ -6,27 +6,25 @@ answers (from its cache, or in an endpoint's place) would be judged as if the en
 
 from __future__ import annotations
 
-import http.client
 import json
 import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from http.client import HTTPException
+
+from requests import Request
+from urllib3.exceptions import HTTPError
 
 from deploykit.config.checks import Endpoint
 from deploykit.edges.clock import Clock, Deadline, SystemClock
 from deploykit.errors import ConfigError
 from deploykit.model.probe import Reading
 from deploykit.probes.expect import BODY_LIMIT, Answer, failures, version_of
-from deploykit.probes.trouble import NotHttp, RedirectLoop, failed
-from deploykit.probes.wire import Resolver, Wire, default_tls, dial, left
+from deploykit.probes.transport import ConnectTo, Route, Transport
+from deploykit.probes.trouble import failed
 
-AT_ONCE = 200  # requests under way: 1,000 endpoints at 100 ms in 0.6 s, and below the 256 open files of macOS
-REDIRECTS = 10
-_URL_SAFE = "/?:@!$&'()*+,;=%~-._"  # what may stand in a path and query as it is
-_PRIVATE = ("authorization", "cookie", "proxy-authorization")  # not carried along to another host
+AT_ONCE = 200  # requests under way: 1,000 endpoints at 100 ms in a second, and below the 256 open files of macOS
 
 
 @dataclass(frozen=True)
@@ -35,21 +33,6 @@ class Question:
 
     endpoint: Endpoint
     url: str
-
-
-@dataclass(frozen=True)
-class ConnectTo:
-    """Where connections to ``host`` go instead, as ``curl --connect-to``: URL, Host, SNI and certificate name stay."""
-
-    host: str
-    to_host: str
-    to_port: int
-
-    @classmethod
-    def parse(cls, base_url: str, address: str) -> ConnectTo:
-        """From the base URL, whose host alone is meant (any port), and ``HOST:PORT``."""
-        to_host, _, port = address.rpartition(":")
-        return cls((urlsplit(base_url).hostname or "").lower(), to_host.strip("[]"), int(port))
 
 
 def ask(
@@ -64,17 +47,21 @@ def ask(
     """Every question ``samples`` times, all at once; readings in the order of the questions, samples side by side.
 
     ``timeout`` is seconds for one whole request: name, connection, handshake, redirects and the last byte of the body.
-    A reading's latency begins with the connection: the name is looked up once per round. ``tls`` is the context to
-    verify certificates with, by default the system's and certifi's authorities.
+    A reading's latency is the time on connections to living addresses: what DNS (asked once a round) and dead addresses
+    take says nothing of the answer. ``tls`` is the context to verify certificates with, by default `default_tls`.
     """
-    asker = _Asker(timeout, connect_to, tls, clock or SystemClock())
+    clock, route = clock or SystemClock(), Route(connect_to, tls)
+
+    def reading(question: Question, turn: int) -> Reading:
+        return _ask(question, Transport(route, turn, Deadline(clock, timeout)))
+
     # Sample by sample, so that the samples of one endpoint are spread over the round.
     turns = [(question, turn) for turn in range(samples) for question in questions]
     if not turns:
         return []
     pool = ThreadPoolExecutor(max_workers=min(len(turns), AT_ONCE), thread_name_prefix="probe")
     try:
-        readings = list(pool.map(lambda each: asker.ask(*each), turns))
+        readings = list(pool.map(lambda each: reading(*each), turns))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return [readings[turn * len(questions) + number] for number in range(len(questions)) for turn in range(samples)]
@@ -115,128 +102,44 @@ class Prober:
         return endpoint.address(self.base_url or "")
 
 
-@dataclass(frozen=True)
-class _Asker:
-    timeout: float
-    connect_to: ConnectTo | None
-    tls: ssl.SSLContext | None
-    clock: Clock
-    resolver: Resolver = field(default_factory=Resolver)
-
-    def ask(self, question: Question, turn: int) -> Reading:
-        endpoint = question.endpoint
-        exchange = _Exchange(self, turn, Deadline(self.clock, self.timeout))
-        try:
-            answer = exchange.answer(endpoint, question.url)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            failure, prober = failed(error, exchange.connected, self.timeout)
-            return Reading(endpoint.id, (failure,), latency=exchange.latency, prober=prober)
-        return Reading(
-            endpoint.id,
-            failures(endpoint.expect, answer),
-            answer.status,
-            answer.latency,
-            version_of(endpoint.version, answer),
-            answer.cached,
-            answer.age,
-        )
+def _ask(question: Question, transport: Transport) -> Reading:
+    endpoint = question.endpoint
+    try:
+        answer = _answer(endpoint, question.url, transport)
+    except (OSError, HTTPException, HTTPError, ValueError) as error:
+        failure, prober = failed(error, transport.connected, transport.deadline.seconds)
+        return Reading(endpoint.id, (failure,), latency=transport.latency, prober=prober)
+    return Reading(
+        endpoint.id,
+        failures(endpoint.expect, answer),
+        answer.status,
+        answer.latency,
+        version_of(endpoint.version, answer),
+        answer.cached,
+        answer.age,
+    )
 
 
-class _Exchange:
-    """One request and the redirects it leads to."""
-
-    def __init__(self, asker: _Asker, turn: int, deadline: Deadline) -> None:
-        self.asker = asker
-        self.turn = turn
-        self.deadline = deadline
-        self.connected = False  # the other side took a connection: from here on trouble is in its answer
-        self._began: float | None = None
-
-    @property
-    def latency(self) -> float | None:
-        """Seconds since the first connection was begun; None before."""
-        return None if self._began is None else self.asker.clock.monotonic() - self._began
-
-    def answer(self, endpoint: Endpoint, url: str) -> Answer:
-        method, headers, body = _request(endpoint)
-        for _ in range(REDIRECTS + 1):
-            answer = self._once(method, url, headers, body)
-            location = answer.header("location")
-            if not endpoint.follow_redirects or answer.status not in (301, 302, 303, 307, 308) or location is None:
-                return answer
-            target = urljoin(url, location)
-            if _origin(target) != _origin(url):
-                headers = {name: value for name, value in headers.items() if name.lower() not in _PRIVATE}
-            # 303 always, 301 and 302 in practice: https://www.rfc-editor.org/rfc/rfc9110#section-15.4
-            if (answer.status == 303 and method != "HEAD") or (answer.status in (301, 302) and method == "POST"):
-                method, body = "GET", None
-            url = target
-        raise RedirectLoop(f"more than {REDIRECTS} redirects, the last to {url}")
-
-    def _once(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
-        address = urlsplit(url)
-        if address.scheme not in ("http", "https") or not address.hostname:
-            raise NotHttp(f"{url} is no http or https address")
-        secure = address.scheme == "https"
-        port = address.port or (443 if secure else 80)
-        host, to_port = self._target(address.hostname, port)
-        addresses = self.asker.resolver.addresses(host, to_port, self.deadline)
-        if self._began is None:
-            self._began = self.asker.clock.monotonic()
-        connection = dial(addresses, self.turn, self.deadline)
-        try:
-            if secure:
-                connection.settimeout(left(self.deadline))
-                connection = (self.asker.tls or default_tls()).wrap_socket(connection, server_hostname=address.hostname)
-            self.connected = True
-            days = self._certificate_days(connection)
-            client = http.client.HTTPConnection(address.hostname, port)
-            client.default_port = 443 if secure else 80  # the port that the Host header leaves out
-            client.sock = Wire(connection, self.deadline)
-            client.request(method, _path(address), body, headers)
-            response = client.getresponse()
-            content = response.read(BODY_LIMIT + 1) if method != "HEAD" else b""
-            latency = self.asker.clock.monotonic() - self._began
-            received = tuple(response.getheaders())
-            # read(n) takes a body that ends early for a whole one
-            if response.length and len(content) <= BODY_LIMIT:
-                raise http.client.IncompleteRead(content, response.length)
-            truncated = len(content) > BODY_LIMIT
-            return Answer(response.status, received, content[:BODY_LIMIT], truncated, latency, days)
-        finally:
-            connection.close()
-
-    def _target(self, host: str, port: int) -> tuple[str, int]:
-        instead = self.asker.connect_to
-        return (instead.to_host, instead.to_port) if instead and instead.host == host.lower() else (host, port)
-
-    def _certificate_days(self, connection: Any) -> float | None:
-        if not isinstance(connection, ssl.SSLSocket):
-            return None
-        ends = (connection.getpeercert() or {}).get("notAfter")
-        if not isinstance(ends, str):
-            return None
-        return (ssl.cert_time_to_seconds(ends) - self.asker.clock.now().timestamp()) / 86400
-
-
-def _request(endpoint: Endpoint) -> tuple[str, dict[str, str], bytes | None]:
+def _answer(endpoint: Endpoint, url: str, transport: Transport) -> Answer:
     headers = {"User-Agent": "deploykit", "Accept": "*/*", "Connection": "close"}
-    given = {name.lower() for name in endpoint.headers}
     body: bytes | None = None
     if isinstance(endpoint.body, str):
         body = endpoint.body.encode()
     elif endpoint.body is not None:
         body = json.dumps(endpoint.body, ensure_ascii=False, default=str).encode()
         headers["Content-Type"] = "application/json"
-    headers = {name: value for name, value in headers.items() if name.lower() not in given}
-    return endpoint.method, headers | endpoint.headers, body
-
-
-def _path(address: SplitResult) -> str:
-    path = quote(address.path or "/", safe=_URL_SAFE)
-    return f"{path}?{quote(address.query, safe=_URL_SAFE)}" if address.query else path
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc.lower()
+    session = transport.session(headers | endpoint.headers)
+    request = session.prepare_request(Request(endpoint.method, url, data=body))
+    # A session that must not follow a redirect still reads where it leads, and fails where that is no address.
+    response = session.send(request) if endpoint.follow_redirects else transport.send(request)
+    # Where none is named, requests takes text/* for ISO-8859-1 still: https://www.rfc-editor.org/rfc/rfc7231#appendix-B
+    named = "charset=" in response.headers.get("Content-Type", "").lower()
+    return Answer(
+        response.status_code,
+        tuple(response.headers.items()),
+        response.content[:BODY_LIMIT],
+        len(response.content) > BODY_LIMIT,
+        transport.latency or 0.0,
+        transport.certificate_days,
+        response.encoding if named else None,
+    )

@@ -5,6 +5,10 @@ from __future__ import annotations
 import errno
 import http.client
 import ssl
+from urllib.parse import urljoin
+
+from requests import TooManyRedirects
+from urllib3.exceptions import DecodeError, HTTPError
 
 from deploykit.model.probe import Failure
 from deploykit.probes.wire import Unresolved
@@ -24,10 +28,6 @@ _NO_ROUTE = {
 }
 
 
-class RedirectLoop(http.client.HTTPException):
-    """Redirects that lead nowhere."""
-
-
 class NotHttp(ValueError):
     """An address that is none, or that is not http or https."""
 
@@ -38,6 +38,10 @@ def failed(error: Exception, connected: bool, timeout: float) -> tuple[Failure, 
     ``connected``: the other side had taken the connection; ``timeout`` is the request's, in seconds.
     """
     expectation = "response" if connected else "connect"
+    if isinstance(error, DecodeError):
+        return Failure(expectation, "not http", "body is not what its Content-Encoding says"), False
+    while isinstance(error, HTTPError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # urllib3 wraps what the socket and http.client raise
     if isinstance(error, Unresolved):
         return Failure("connect", "dns", f"the host's name could not be resolved: {error}"), True
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -53,12 +57,13 @@ def failed(error: Exception, connected: bool, timeout: float) -> tuple[Failure, 
         return Failure(expectation, "reset", "connection closed before the end of the body"), False
     if isinstance(error, ConnectionError):
         return Failure(expectation, "reset", "connection closed before an answer"), False
-    if isinstance(error, RedirectLoop):
-        return Failure("redirects", "loop", str(error)), False
+    if isinstance(error, TooManyRedirects) and (last := error.response) is not None:
+        target = urljoin(last.url, last.headers["Location"])
+        return Failure("redirects", "loop", f"more than {len(last.history)} redirects, the last to {target}"), False
     if isinstance(error, NotHttp):
         return Failure("redirects" if connected else "connect", "not http", str(error)), False
     if isinstance(error, OSError) and error.errno in _NO_ROUTE:
         return Failure(expectation, "unreachable", _NO_ROUTE[error.errno]), True
-    if isinstance(error, http.client.HTTPException | ValueError):
+    if isinstance(error, http.client.HTTPException | HTTPError | ValueError):
         return Failure(expectation, "not http", f"no HTTP answer: {type(error).__name__}: {error}"), False
     return Failure(expectation, "failed", f"{type(error).__name__}: {error}"), False

@@ -64,16 +64,17 @@ def _resolve(host: str, port: int, answer: Future[list[Address]]) -> None:
         answer.set_result([(family, address) for family, _, _, _, address in found])
 
 
-def dial(addresses: list[Address], turn: int, deadline: Deadline) -> socket.socket:
-    """A connection to one of ``addresses``, from number ``turn`` on, so that samples reach every node behind a name.
+def dial(addresses: list[Address], turn: int, deadline: Deadline) -> tuple[socket.socket, float]:
+    """A connection to one of ``addresses``, and the clock's seconds when that one was begun.
 
+    ``turn`` is the number of the address to try first, so that samples reach every node behind a name.
     Raises the OSError of the first address that says something of the other side, else of the first.
     """
     first = turn % len(addresses)
     order = addresses[first:] + addresses[:first]
     errors: list[OSError] = []
     for position, (family, address) in enumerate(order):
-        connection = socket.socket(family, socket.SOCK_STREAM)
+        connection, began = socket.socket(family, socket.SOCK_STREAM), deadline.clock.monotonic()
         try:
             # A share of the time each: one address that swallows packets must not use up the others' time.
             connection.settimeout(left(deadline) / (len(order) - position))
@@ -86,24 +87,32 @@ def dial(addresses: list[Address], turn: int, deadline: Deadline) -> socket.sock
             raise
         else:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return connection
+            return connection, began
     raise next((error for error in errors if isinstance(error, ConnectionError | TimeoutError)), errors[0])
 
 
-@cache
 def default_tls() -> ssl.SSLContext:
     """The one TLS context of the process: reading the certificates takes 60 ms, far too long for every connection.
 
     Trusted are the system's authorities (``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` included) and certifi's, because slim
     images come without any.
     """
+    with _READING:
+        return _read_certificates()
+
+
+_READING = threading.Lock()  # a cache alone lets every thread of the first round read them
+
+
+@cache
+def _read_certificates() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
 
 
-class Wire:
-    """A connected socket as `http.client` wants it, every read and write bounded by ``deadline``."""
+class Wire(io.RawIOBase):
+    """A connected socket as urllib3 and http.client want it, every read and write bounded by ``deadline``."""
 
     def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         self._connection = connection
@@ -115,16 +124,7 @@ class Wire:
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """A reader of the connection (http.client always asks for "rb")."""
-        return io.BufferedReader(_Stream(self._connection, self._deadline), 64 * 1024)
-
-    def close(self) -> None:
-        """Leaves the socket open: `http.client` closes its end before the body is read; whoever dialled closes it."""
-
-
-class _Stream(io.RawIOBase):
-    def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
-        self._connection = connection
-        self._deadline = deadline
+        return io.BufferedReader(self, 64 * 1024)
 
     def readable(self) -> bool:
         return True
@@ -132,3 +132,9 @@ class _Stream(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         self._connection.settimeout(left(self._deadline))
         return self._connection.recv_into(buffer)
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Does nothing: urllib3 sets seconds for each read, and the deadline is for all of them."""
+
+    def close(self) -> None:
+        """Leaves the socket open: `http.client` closes its end before the body is read; whoever dialled closes it."""

@@ -80,6 +80,11 @@ def only_the_aws_edges_and_the_sandbox_know_boto3(tree: Sequence[Module]) -> lis
     return _imported(tree, AWS_LIBRARIES, ("deploykit/edges/aws/", "deploykit/sandbox/"))
 
 
+def only_probes_and_the_http_edges_know_requests(tree: Sequence[Module]) -> list[str]:
+    own = ("deploykit/probes/", "deploykit/edges/http", "deploykit/edges/github")
+    return _imported(tree, {"requests", "urllib3"}, own)
+
+
 def only_config_knows_pydantic(tree: Sequence[Module]) -> list[str]:
     return _imported(tree, {"pydantic", "pydantic_core"}, ("deploykit/config/",))
 
@@ -139,6 +144,7 @@ RULES: tuple[Rule, ...] = (
     imports_point_one_way,
     packages_have_no_cycles,
     only_the_aws_edges_and_the_sandbox_know_boto3,
+    only_probes_and_the_http_edges_know_requests,
     only_config_knows_pydantic,
     only_report_knows_rich,
     nothing_depends_on_being_in_the_sandbox,

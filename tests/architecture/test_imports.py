@@ -63,6 +63,8 @@ BREACHES: list[tuple[Rule, Mapping[str, str]]] = [
         rules.only_the_aws_edges_and_the_sandbox_know_boto3,
         {"deploykit/edges/git.py": "from botocore.exceptions import ClientError\n"},
     ),
+    (rules.only_probes_and_the_http_edges_know_requests, {"deploykit/deploy/a.py": "def f():\n    import requests\n"}),
+    (rules.only_probes_and_the_http_edges_know_requests, {"deploykit/edges/aws/a.py": "from urllib3 import Retry\n"}),
     (rules.only_config_knows_pydantic, {"deploykit/model/a.py": "from pydantic import BaseModel\n"}),
     (rules.only_report_knows_rich, {"deploykit/deploy/a.py": "from rich.console import Console\n"}),
     (rules.nothing_depends_on_being_in_the_sandbox, {"deploykit/deploy/a.py": "import deploykit.sandbox.lifecycle\n"}),

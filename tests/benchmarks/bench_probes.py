@@ -1,13 +1,15 @@
 """What a round of probes costs, as ratios: `python -m tests.benchmarks.bench_probes`.
 
 A server in a process of its own answers each request after 100 ms; printed is what a round takes next to that, and next
-to the same round with a session of requests for every probe. Exits 1 where seven probes take longer than the slowest
-answer and 50 ms, or a thousand longer than 2.5 s.
+to as many requests through http.client alone, which is what requests, redirects and one deadline for everything cost.
+Exits 1 where seven probes take longer than the slowest answer and 50 ms, or a thousand longer than 2.5 s.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import http.client
 import multiprocessing
 import statistics
 import sys
@@ -16,10 +18,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 
-import requests
-
 from deploykit.config.checks import Endpoint
-from deploykit.probes.http import Prober
+from deploykit.probes.http import AT_ONCE, Prober
 
 DELAY = 0.1  # seconds
 REPEATS = 5
@@ -52,24 +52,26 @@ def _seconds(work: Callable[[], object]) -> float:
     return statistics.median(took)
 
 
-def _with_requests(url: str, count: int) -> None:
+def _with_http_client(address: str, count: int) -> None:
     def one(_: int) -> int:
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.get(url, timeout=5).status_code
+        with contextlib.closing(http.client.HTTPConnection(address, timeout=5)) as connection:
+            connection.request("GET", "/", headers={"Connection": "close"})
+            response = connection.getresponse()
+            response.read()
+            return response.status
 
-    with ThreadPoolExecutor(min(count, 128)) as pool:
+    with ThreadPoolExecutor(min(count, AT_ONCE)) as pool:
         statuses = list(pool.map(one, range(count)))
     if set(statuses) != {200}:
         raise SystemExit(f"a probe failed: {set(statuses)}")
 
 
-def _with_prober(url: str, count: int, samples: int) -> None:
+def _with_prober(address: str, count: int, samples: int) -> None:
     endpoints = [
         Endpoint.model_validate({"id": f"e{number}", "path": "/", "expect": {"json": {"status": "ok"}}})
         for number in range(count)
     ]
-    readings = Prober(url, 5.0, samples)(endpoints)
+    readings = Prober(f"http://{address}", 5.0, samples)(endpoints)
     bad = [reading for reading in readings if not reading.ok]
     if bad or len(readings) != count * samples:
         raise SystemExit(f"{len(bad)} of {len(readings)} probes failed, the first: {bad[:1]}")
@@ -79,16 +81,16 @@ def main() -> int:
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.Process(target=_serve, args=(theirs,), daemon=True)
     server.start()
-    url = f"http://127.0.0.1:{ours.recv()}"
+    address = f"127.0.0.1:{ours.recv()}"
     missed = False
-    print(f"{'probes':>8} {'seconds':>8} {'x slowest answer':>17} {'x requests':>11} {'x limit':>8}")
+    print(f"{'probes':>8} {'seconds':>8} {'x slowest answer':>17} {'x http.client':>14} {'x limit':>8}")
     for count, samples in ((7, 1), (7, 3), (1000, 1), (1000, 3)):
-        took = _seconds(lambda count=count, samples=samples: _with_prober(url, count, samples))  # type: ignore[misc]
-        other = _seconds(lambda probes=count * samples: _with_requests(url, probes))  # type: ignore[misc]
+        took = _seconds(lambda count=count, samples=samples: _with_prober(address, count, samples))  # type: ignore[misc]
+        other = _seconds(lambda probes=count * samples: _with_http_client(address, probes))  # type: ignore[misc]
         limit = ALLOWED.get(count * samples)
         missed = missed or (limit is not None and took > limit)
         share = f"{took / limit:.2f}" if limit else "–"
-        print(f"{count * samples:>8} {took:>8.3f} {took / DELAY:>17.2f} {took / other:>11.2f} {share:>8}")
+        print(f"{count * samples:>8} {took:>8.3f} {took / DELAY:>17.2f} {took / other:>14.2f} {share:>8}")
     server.terminate()
     return 1 if missed else 0
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import socket
 import socketserver
 import ssl
 import struct
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import ClassVar
@@ -91,6 +93,50 @@ class Handler(BaseHTTPRequestHandler):
     def do_nowhere(self) -> None:
         self._send(302, Location="ftp://example.com/x")
 
+    def do_gzip(self) -> None:
+        """Compressed, whatever Accept-Encoding said."""
+        self._send(200, gzip.compress(b'{"status": "ok"}'), Content_Encoding="gzip")
+
+    def do_deflate(self) -> None:
+        self._send(200, zlib.compress(b'{"status": "ok"}'), Content_Encoding="deflate")
+
+    def do_deflate_raw(self) -> None:
+        """As some servers read RFC 9110 8.4.1.2: deflate without zlib's frame."""
+        self._send(200, zlib.compress(b'{"status": "ok"}', wbits=-15), Content_Encoding="deflate")
+
+    def do_gzip_broken(self) -> None:
+        self._send(200, b"this is no gzip", Content_Encoding="gzip")
+
+    def do_gzip_bomb(self) -> None:
+        self._send(200, gzip.compress(b"hello" * 10_000_000), Content_Encoding="gzip")
+
+    def do_latin(self) -> None:
+        self._send(200, "Grüße".encode("iso-8859-1"), Content_Type="text/html; charset=ISO-8859-1")
+
+    def do_latin_json(self) -> None:
+        self._send(200, '{"word": "Grüße"}'.encode("iso-8859-1"), Content_Type='application/json; charset="latin1"')
+
+    def do_html(self) -> None:
+        self._send(200, "Grüße".encode(), Content_Type="text/html")
+
+    def do_klingon(self) -> None:
+        self._send(200, "Grüße".encode(), Content_Type="text/html; charset=klingon")
+
+    def do_login(self) -> None:
+        self._send(302, Location="/target", Set_Cookie="session=abc; Path=/")
+
+    def do_early(self) -> None:
+        """Informational answers before the real one: https://www.rfc-editor.org/rfc/rfc9110#section-15.2."""
+        self.wfile.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+        self.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n")
+        self.do_plain()
+
+    def do_many_headers(self) -> None:
+        self._send(200, b"", **{f"X-{number}": "1" for number in range(150)})
+
+    def do_odd(self) -> None:
+        self._send(302, Location="http://[::1/")
+
     def do_drip(self) -> None:
         """A byte of the body every 50 ms: no single read is slow, the whole never ends."""
         self.send_response(200)
@@ -130,6 +176,13 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "100")
         self.end_headers()
         self.wfile.write(b"only this")
+        self.close_connection = True
+
+    def do_short_chunk(self) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"5\r\nhel")
         self.close_connection = True
 
     def do_babble(self) -> None:

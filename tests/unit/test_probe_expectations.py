@@ -214,3 +214,9 @@ def test_the_version_is_read_from_json_or_header_and_is_none_where_it_is_not_giv
     for path in ("none", "build", "gone", "a..b"):
         assert version_of(VersionCheck(json=path), shown) is None, path
     assert version_of(VersionCheck(json="version"), Answer(200, body=b"<html>")) is None
+
+
+@pytest.mark.parametrize("charset", ["klingon", "hex", "idna", "undefined", "\0"])
+def test_a_charset_that_reads_no_text_is_taken_for_utf_8(charset: str) -> None:
+    given_answer = answer({"word": "Grüße"}, charset=charset)
+    assert kinds({"contains": "word", "json": {"word": "Grüße"}}, given_answer) == []

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +17,8 @@ import trustme
 from deploykit.edges.clock import SystemClock
 from deploykit.errors import ConfigError
 from deploykit.model.probe import Reading
-from deploykit.probes.http import ConnectTo, Prober, Question, ask
+from deploykit.probes.http import Prober, Question, ask
+from deploykit.probes.transport import ConnectTo
 from deploykit.probes.trouble import failed
 from deploykit.probes.wire import Resolver, Unresolved
 from tests.unit.probe_kit import endpoint
@@ -109,11 +113,41 @@ def test_a_chunked_body_is_put_together(server: Server) -> None:
     assert ask_one(f"{server.url}/chunked", expect={"contains": "hello world"}).ok
 
 
+@pytest.mark.parametrize("path", ["/gzip", "/deflate", "/deflate/raw"])
+def test_a_body_that_was_compressed_unasked_is_decoded(server: Server, path: str) -> None:
+    reading = ask_one(f"{server.url}{path}", expect={"json": {"status": "ok"}})
+    assert reading.ok, reading.failures
+    assert server.seen[0][2]["Accept-Encoding"] == "identity"
+
+
+def test_a_compressed_body_is_read_to_the_same_bound_as_it_unfolds(server: Server) -> None:
+    assert ask_one(f"{server.url}/gzip/bomb", expect={"contains": "hello"}).ok
+    assert kinds(ask_one(f"{server.url}/gzip/bomb", expect={"contains": "bye"})) == [("contains", "too large")]
+
+
+@pytest.mark.parametrize("path", ["/latin", "/html", "/klingon"])
+def test_a_body_is_read_in_the_charset_it_names_else_as_utf_8(server: Server, path: str) -> None:
+    assert ask_one(f"{server.url}{path}", expect={"contains": "Grüße"}).ok
+
+
+def test_json_is_read_in_the_charset_it_names(server: Server) -> None:
+    assert ask_one(f"{server.url}/latin/json", expect={"json": {"word": "Grüße"}}).ok
+
+
+def test_informational_answers_before_the_real_one_are_passed_over(server: Server) -> None:
+    reading = ask_one(f"{server.url}/early", expect={"json": {"status": "ok"}})
+    assert (reading.status, reading.failures) == (200, ())
+
+
 @pytest.mark.parametrize(
     ("path", "failure"),
     [
+        ("/gzip/broken", ("response", "not http")),
+        ("/many/headers", ("response", "not http")),
+        ("/odd", ("response", "not http")),
         ("/reset", ("response", "reset")),
         ("/short", ("response", "reset")),
+        ("/short/chunk", ("response", "reset")),
         ("/babble", ("response", "not http")),
         ("/nowhere", ("redirects", "not http")),
         ("/loop", ("redirects", "loop")),
@@ -168,10 +202,66 @@ def test_a_name_service_that_does_not_answer_is_given_up_at_the_deadline(monkeyp
     assert time.monotonic() - began < 1
 
 
+def behind_every_name(monkeypatch: pytest.MonkeyPatch, *addresses: object) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_keys: found)
+
+
+def test_time_lost_to_a_dead_address_is_not_the_answers_latency(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, socket.socket() as waiting:
+        waiting.connect(deaf.getsockname())  # fills the queue: nobody else is answered
+        behind_every_name(monkeypatch, deaf.getsockname(), server.server_address)
+        began = time.monotonic()
+        reading = ask_one("http://shop.example/plain", timeout=2.0)
+        took = time.monotonic() - began
+    assert reading.ok, reading.failures
+    assert reading.latency is not None
+    assert took - reading.latency > 0.9  # half of the time was for the first of two addresses
+
+
+def test_samples_begin_with_one_address_after_the_other(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as other:
+        behind_every_name(monkeypatch, server.server_address, other.server_address)
+        readings = ask([Question(endpoint(), "http://shop.example/plain")], timeout=5.0, samples=4)
+        assert all(reading.ok for reading in readings)
+        assert (server.connections, other.connections) == (2, 2)
+
+
+def test_nothing_is_taken_from_the_environment(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
+    assert ask_one(f"{server.url}/once", follow_redirects=True).ok
+    assert all("Authorization" not in headers for _, _, headers, _ in server.seen)
+
+
 def test_a_redirect_is_followed_only_when_asked(server: Server) -> None:
     assert kinds(ask_one(f"{server.url}/once")) == [("status", "302")]
     assert ask_one(f"{server.url}/once", follow_redirects=True).ok
     assert [path for _, path, _, _ in server.seen] == ["/once", "/once", "/target"]
+
+
+def test_where_an_odd_redirect_leads_does_not_matter_until_it_is_followed(server: Server) -> None:
+    assert ask_one(f"{server.url}/odd", expect={"status": 302}).ok
+
+
+def test_a_cookie_set_on_the_way_goes_along_the_redirect_and_to_no_other_probe(server: Server) -> None:
+    for _ in range(2):
+        assert ask_one(f"{server.url}/login", follow_redirects=True).ok
+    assert [headers.get("Cookie") for _, _, headers, _ in server.seen] == [None, "session=abc"] * 2
+
+
+def test_a_cookie_of_the_endpoints_own_stays_with_its_host(server: Server) -> None:
+    headers = {"cookie": "theme=dark"}
+    assert ask_one(f"{server.url}/login", follow_redirects=True, headers=headers).ok
+    assert ask_one(f"{server.url}/away", follow_redirects=True, headers=headers).ok
+    seen = [{name.lower(): value for name, value in headers.items()}.get("cookie") for _, _, headers, _ in server.seen]
+    assert seen == ["theme=dark", "session=abc; theme=dark", "theme=dark", None]
 
 
 def test_a_redirect_to_another_host_does_not_carry_credentials_along(server: Server) -> None:
@@ -222,6 +312,17 @@ def test_connect_to_leaves_other_hosts_alone(server: Server) -> None:
 
 def test_connect_to_takes_an_ipv6_address_too() -> None:
     assert ConnectTo.parse("https://Shop.example:8443/base", "[::1]:80") == ConnectTo("shop.example", "::1", 80)
+
+
+def test_connect_to_of_an_address_that_cannot_be_asked_is_a_failure_and_no_exception() -> None:
+    (reading,) = Prober("http://shop.example:99999", 5.0, 1, connect_to="127.0.0.1:80")([endpoint()])
+    assert kinds(reading) == [("connect", "not http")]
+
+
+def test_connect_to_knows_a_host_with_letters_beyond_ascii(server: Server) -> None:
+    (reading,) = Prober("http://münchen.example", 5.0, 1, connect_to=server.address)([endpoint()])
+    assert reading.ok, reading.failures
+    assert server.seen[0][2]["Host"] == "xn--mnchen-3ya.example"
 
 
 def test_a_path_without_a_base_url_is_said_with_its_fix() -> None:
@@ -277,3 +378,24 @@ def test_certificates_are_loaded_once_for_the_process() -> None:
     assert default_tls() is default_tls()
     assert default_tls().verify_mode is ssl.CERT_REQUIRED
     assert default_tls().check_hostname
+
+
+def test_the_first_round_loads_certificates_once_however_many_ask_at_once() -> None:
+    program = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from deploykit.probes.wire import default_tls\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    print(len({context for context in pool.map(lambda _: default_tls(), range(8))}))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout == "1\n"
+
+
+def test_no_probe_loads_certificates_of_its_own(
+    authority: trustme.CA, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[object] = []
+    with serving(tls_server(authority, "localhost")) as server:
+        monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_args, **keys: loaded.append(keys))
+        assert ask_one(f"https://localhost:{server.port}/plain", tls=trusting, follow_redirects=True).ok
+    assert loaded == []
