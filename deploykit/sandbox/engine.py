@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from deploykit.errors import FailedBefore, OutOfReach
-from deploykit.sandbox.server.settings import INSTANCE_LABEL
+from deploykit.sandbox.settings import INSTANCE_LABEL
 
 #: Label of the images the sandbox makes; its value changes with how they are made, so that old ones are made anew.
 RECIPE_LABEL = "deploykit.sandbox.recipe"

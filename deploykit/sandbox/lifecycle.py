@@ -20,7 +20,7 @@ from deploykit.errors import FailedBefore
 from deploykit.sandbox import engine, environment, images, places, postgres, process
 from deploykit.sandbox import platform as platforms
 from deploykit.sandbox.platform import Platform
-from deploykit.sandbox.server.settings import LOOPBACK, Settings
+from deploykit.sandbox.settings import LOOPBACK, Settings
 
 Say = Callable[[str], None]
 RECORD = "sandbox.json"

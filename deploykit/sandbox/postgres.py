@@ -16,7 +16,7 @@ from pathlib import Path
 from deploykit.errors import OutOfReach
 from deploykit.sandbox import engine
 from deploykit.sandbox.closure import Closure
-from deploykit.sandbox.server.settings import INSTANCE_LABEL
+from deploykit.sandbox.settings import INSTANCE_LABEL
 
 PORT = 5432
 USER = "app"

@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 from deploykit.errors import FailedBefore
-from deploykit.sandbox.server.settings import INSTANCE_LABEL, LOOPBACK, Settings
+from deploykit.sandbox.settings import INSTANCE_LABEL, LOOPBACK, Settings
 
 SERVER = Path(__file__).with_name("server")
 READY_SECONDS = 30.0

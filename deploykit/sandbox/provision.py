@@ -20,7 +20,7 @@ from deploykit.sandbox.platform import Platform, ServicePlan
 STEADY_SECONDS = 60.0
 SECRET = "deploykit-sandbox"  # noqa: S105 (any secret key will do: the sandbox checks no signatures)
 
-#: Waits as AWS configures them; the sandbox is PACE times faster (server/settings.py).
+#: Waits as AWS configures them; the sandbox is PACE times faster (settings.py).
 HEALTH = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 4, "HealthyThresholdCount": 2,
           "UnhealthyThresholdCount": 3}  # fmt: skip
 GRACE_SECONDS = 120

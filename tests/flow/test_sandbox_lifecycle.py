@@ -16,7 +16,7 @@ import pytest
 from deploykit.config.schema import Configuration
 from deploykit.errors import FailedBefore, OutOfReach
 from deploykit.sandbox import engine, environment, lifecycle, places, platform, process
-from deploykit.sandbox.server.settings import INSTANCE_LABEL
+from deploykit.sandbox.settings import INSTANCE_LABEL
 from tests.flow.sandbox_kit import configuration, docker
 
 pytestmark = pytest.mark.sandbox

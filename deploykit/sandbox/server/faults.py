@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from dataclasses import asdict, dataclass, field
 
-from deploykit.sandbox.server.cache import EdgeCache
+from deploykit.sandbox.server.data_plane.cache import EdgeCache
 
 KEPT_CALLS = 10000
 

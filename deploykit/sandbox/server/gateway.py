@@ -14,7 +14,7 @@ import ministack.core.router
 
 from deploykit.sandbox.server.faults import Faults, message
 from deploykit.sandbox.server.operations import operation, signer
-from deploykit.sandbox.server.settings import Settings
+from deploykit.sandbox.settings import Settings
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]

@@ -16,10 +16,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploykit.sandbox.server.settings import Settings
+from deploykit.sandbox.settings import Settings
 
 if TYPE_CHECKING:
-    from deploykit.sandbox.server.wire import Handler
+    from deploykit.sandbox.server.data_plane.wire import Handler
 
 #: How long a stop waits for a container that is being started (seconds).
 LAST_WORDS = 2.0
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
     gateway, edge, balancer = (int(a) for a in arguments[2:5])
     _prepare(settings)
     from deploykit.sandbox.server import corrections
-    from deploykit.sandbox.server.parts import assemble
+    from deploykit.sandbox.server.corrections.parts import assemble
 
     found = importlib.metadata.version("ministack")
     if found != corrections.VERSION:
@@ -61,8 +61,8 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
 
-    from deploykit.sandbox.server.balancer import Balancer
-    from deploykit.sandbox.server.edge import Edge
+    from deploykit.sandbox.server.data_plane.balancer import Balancer
+    from deploykit.sandbox.server.data_plane.edge import Edge
     from deploykit.sandbox.server.faults import Faults
     from deploykit.sandbox.server.gateway import Gateway
 
@@ -94,7 +94,7 @@ def _prepare(settings: Settings) -> None:
 
 
 async def _fronts(checks: Callable[[], Awaitable[None]], doors: Sequence[tuple[int, Handler]]) -> None:
-    from deploykit.sandbox.server.wire import serve
+    from deploykit.sandbox.server.data_plane.wire import serve
 
     servers = [await serve(socket.socket(fileno=number), handler) for number, handler in doors]
     await asyncio.gather(checks(), *(server.serve_forever() for server in servers))

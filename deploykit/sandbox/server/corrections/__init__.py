@@ -16,7 +16,7 @@ from typing import Any
 
 from ministack.services import ecs
 
-from deploykit.sandbox.server.parts import Parts
+from deploykit.sandbox.server.corrections.parts import Parts
 
 #: What the corrections were written against.
 VERSION = "1.5.33"
@@ -71,6 +71,7 @@ def install(parts: Parts) -> list[str]:
     modules = [
         importlib.import_module(f"{__name__}.{found.name}")
         for found in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name)
+        if found.name != "parts"
     ]
     complaints = check("the sandbox", OWN)
     for module in modules:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ministack.services import cloudfront
 
-from deploykit.sandbox.server.parts import Parts
+from deploykit.sandbox.server.corrections.parts import Parts
 
 REQUIRES = (
     ("services.cloudfront", "_create_distribution", "(headers, body)"),

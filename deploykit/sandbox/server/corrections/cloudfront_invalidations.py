@@ -14,9 +14,9 @@ from typing import Any
 
 from ministack.services import cloudfront
 
-from deploykit.sandbox.server import distribution as distributions
-from deploykit.sandbox.server.cache import clock
-from deploykit.sandbox.server.parts import Parts
+from deploykit.sandbox.server.corrections.parts import Parts
+from deploykit.sandbox.server.data_plane import distribution as distributions
+from deploykit.sandbox.server.data_plane.cache import clock
 
 REQUIRES = (
     ("services.cloudfront", "_create_invalidation", "(dist_id, body)"),

@@ -12,7 +12,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecr
 
-from deploykit.sandbox.server.parts import Parts
+from deploykit.sandbox.server.corrections.parts import Parts
 
 REQUIRES = (
     ("services.ecr", "_get_download_url_for_layer", "(data)"),

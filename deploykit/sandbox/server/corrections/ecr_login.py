@@ -16,7 +16,7 @@ from ministack.core.responses import json_response
 from ministack.services import ecr
 
 from deploykit.sandbox.server.corrections.ecr_downloads import PARAMETER
-from deploykit.sandbox.server.parts import Parts
+from deploykit.sandbox.server.corrections.parts import Parts
 
 REQUIRES = (
     ("services.ecr", "_get_authorization_token", "(data)"),

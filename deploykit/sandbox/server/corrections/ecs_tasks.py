@@ -17,8 +17,8 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecs
 
+from deploykit.sandbox.server.corrections.parts import Parts
 from deploykit.sandbox.server.ecs.records import Record
-from deploykit.sandbox.server.parts import Parts
 
 REQUIRES = (
     ("services.ecs", "_ACTION_MAP", "dict"),

@@ -10,8 +10,8 @@ from xml.sax.saxutils import escape
 
 from ministack.services import alb
 
-from deploykit.sandbox.server.parts import Parts
-from deploykit.sandbox.server.targets import Target
+from deploykit.sandbox.server.corrections.parts import Parts
+from deploykit.sandbox.server.data_plane.targets import Target
 
 REQUIRES = (
     ("services.alb", "_ACTION_MAP", "dict"),

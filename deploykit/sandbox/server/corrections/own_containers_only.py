@@ -13,7 +13,7 @@ from typing import Any
 import ministack.app
 from ministack.core import container_reaper, responses
 
-from deploykit.sandbox.server.parts import Parts
+from deploykit.sandbox.server.corrections.parts import Parts
 
 REQUIRES = (
     ("app", "_stop_docker_containers", "(include_unlabelled: bool = False)"),

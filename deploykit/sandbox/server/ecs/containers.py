@@ -12,7 +12,7 @@ from typing import Any
 import docker
 from docker.errors import DockerException, ImageNotFound
 
-from deploykit.sandbox.server.settings import INSTANCE_LABEL, Settings
+from deploykit.sandbox.settings import INSTANCE_LABEL, Settings
 
 DEFAULT_STOP_SECONDS = 30
 

@@ -12,7 +12,7 @@ from typing import Any
 from ministack.services import ecs
 
 from deploykit.sandbox.server.ecs.records import Record, short
-from deploykit.sandbox.server.settings import Settings
+from deploykit.sandbox.settings import Settings
 
 OPEN = ("PENDING", "IN_PROGRESS", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
 KEPT = 100

@@ -9,7 +9,7 @@ from ministack.services import ecr
 
 from deploykit.sandbox.server.ecs import wording
 from deploykit.sandbox.server.ecs.containers import CannotPull
-from deploykit.sandbox.server.settings import Settings
+from deploykit.sandbox.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from ministack.core.responses import request_scope
 from ministack.services import cloudwatch_logs as logs
 from ministack.services import ecs, iam
 
+from deploykit.sandbox.server.data_plane.targets import Targets
 from deploykit.sandbox.server.ecs import images, wording
 from deploykit.sandbox.server.ecs.containers import DEFAULT_STOP_SECONDS, CannotPull, CannotStart, Containers
 from deploykit.sandbox.server.ecs.records import Record, live, new_task, short
-from deploykit.sandbox.server.settings import Settings
-from deploykit.sandbox.server.targets import Targets
+from deploykit.sandbox.settings import Settings
 
 
 class CannotInitialize(Exception):

@@ -15,9 +15,9 @@ from typing import Any
 import h11
 from ministack.services import alb
 
-from deploykit.sandbox.server.messages import Request
-from deploykit.sandbox.server.settings import Settings
-from deploykit.sandbox.server.wire import fetch
+from deploykit.sandbox.server.data_plane.messages import Request
+from deploykit.sandbox.server.data_plane.wire import fetch
+from deploykit.sandbox.settings import Settings
 
 Key = tuple[str, str, int]
 

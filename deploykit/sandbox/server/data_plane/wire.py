@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 import h11
 
-from deploykit.sandbox.server.messages import Request, Response
+from deploykit.sandbox.server.data_plane.messages import Request, Response
 
 CHUNK = 65536
 HOP_BY_HOP = frozenset({

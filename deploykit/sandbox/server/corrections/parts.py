@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
-from deploykit.sandbox.server.cache import EdgeCache
+from deploykit.sandbox.server.data_plane.cache import EdgeCache
+from deploykit.sandbox.server.data_plane.targets import Targets
 from deploykit.sandbox.server.ecs.containers import Containers
 from deploykit.sandbox.server.ecs.history import History
 from deploykit.sandbox.server.ecs.scheduler import Scheduler
 from deploykit.sandbox.server.ecs.tasks import Tasks
-from deploykit.sandbox.server.settings import Settings
-from deploykit.sandbox.server.targets import Targets
+from deploykit.sandbox.settings import Settings
 
 
 @dataclass

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 from ministack.services import cloudfront
 
-from deploykit.sandbox.server.cache import Behavior
+from deploykit.sandbox.server.data_plane.cache import Behavior
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ import h11
 from ministack.core.responses import request_scope
 from ministack.services import alb, cloudfront
 
-from deploykit.sandbox.server import distribution as distributions
-from deploykit.sandbox.server.balancer import Balancer
-from deploykit.sandbox.server.cache import EdgeCache, Kept, age, clock, lifetime
-from deploykit.sandbox.server.distribution import Distribution
-from deploykit.sandbox.server.messages import Request, Response
-from deploykit.sandbox.server.settings import LOOPBACK, Settings
-from deploykit.sandbox.server.wire import fetch
+from deploykit.sandbox.server.data_plane import distribution as distributions
+from deploykit.sandbox.server.data_plane.balancer import Balancer
+from deploykit.sandbox.server.data_plane.cache import EdgeCache, Kept, age, clock, lifetime
+from deploykit.sandbox.server.data_plane.distribution import Distribution
+from deploykit.sandbox.server.data_plane.messages import Request, Response
+from deploykit.sandbox.server.data_plane.wire import fetch
+from deploykit.sandbox.settings import LOOPBACK, Settings
 
 CACHED_METHODS = ("GET", "HEAD")
 ORIGIN_SECONDS = 30.0

@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from deploykit.sandbox.server.messages import Response
+from deploykit.sandbox.server.data_plane.messages import Response
 
 #: Seconds an error is kept at least.
 ERROR_SECONDS = 10.0

@@ -13,10 +13,10 @@ import h11
 from ministack.core.responses import request_scope
 from ministack.services import alb
 
-from deploykit.sandbox.server.messages import Request, Response
-from deploykit.sandbox.server.settings import Settings
-from deploykit.sandbox.server.targets import Target, Targets
-from deploykit.sandbox.server.wire import fetch
+from deploykit.sandbox.server.data_plane.messages import Request, Response
+from deploykit.sandbox.server.data_plane.targets import Target, Targets
+from deploykit.sandbox.server.data_plane.wire import fetch
+from deploykit.sandbox.settings import Settings
 
 REASONS = {502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out"}
 TARGET_SECONDS = 60.0
