@@ -37,28 +37,27 @@ class Scene:
 
 @dataclass(frozen=True)
 class Chapter:
-    """One chapter. ``serves``: service → the change whose commit users get at its end."""
+    """One chapter. ``ends``: exit code and outcome; ``serves``: service → the change whose commit users then get."""
 
     name: str
     told: str
     act: Callable[[Scene, Heard], Ended]
-    exit_code: int
-    outcome: str
+    ends: tuple[int, str]
     serves: Mapping[str, str]
     also: Callable[[Scene, Mapping[str, Any]], list[str]] = lambda _scene, _document: []
 
     def unmet(self, scene: Scene, ended: Ended, served: Served) -> list[str]:
         """What ended otherwise than told; nothing where the chapter went as it should."""
         found = list(served.problems)
-        if ended.code != self.exit_code:
-            found.append(f"exit code {ended.code}, told was {self.exit_code}")
-        outcome = ended.document.get("outcome")
-        if outcome != self.outcome:
-            found.append(f"outcome {outcome!r}, told was {self.outcome!r}")
+        code, outcome = self.ends
+        if ended.code != code:
+            found.append(f"exit code {ended.code}, told was {code}")
+        if (said := ended.document.get("outcome")) != outcome:
+            found.append(f"outcome {said!r}, told was {outcome!r}")
         for service, version in served.versions.items():
-            said = (ended.document.get("services") or {}).get(service) or {}
-            if said.get("sha") != version:
-                found.append(f"{service} serves {short(version)}, deploykit says {short(said.get('sha'))}")
+            sha = ((ended.document.get("services") or {}).get(service) or {}).get("sha")
+            if sha != version:
+                found.append(f"{service} serves {short(version)}, deploykit says {short(sha)}")
             if service in self.serves and version != scene.commits[self.serves[service]]:
                 wanted = scene.commits[self.serves[service]]
                 found.append(f"{service} serves {short(version)}, told was {short(wanted)}")
@@ -139,41 +138,61 @@ def _faults(url: str) -> dict[str, Any]:
 
 
 _SECOND = {"api": "second", "frontend": "second"}
+DEPLOYED = (0, "deployed")
+UNDONE = (10, "rolled_back")
 
 CHAPTERS = (
     Chapter(
         "the first release",
         "Until now a placeholder runs. Build, push, roll out (the API first), invalidate, check: it is there.",
-        _deploy("first"), 0, "deployed", {"api": "first", "frontend": "first"},
+        _deploy("first"),
+        DEPLOYED,
+        {"api": "first", "frontend": "first"},
     ),
     Chapter(
         "the second one",
         "Both services change, while users keep asking. No request of theirs may fail.",
-        _deploy("second"), 0, "deployed", _SECOND,
+        _deploy("second"),
+        DEPLOYED,
+        _SECOND,
     ),
     Chapter(
         "a crash",
-        "The new API ends at once: it wants a setting nobody has made. Stopped early, put back, the cause named.",
-        _deploy("crash"), 10, "rolled_back", _SECOND, _names_the_crash,
+        "The new API ends at once: it wants a setting nobody has made. Stopped early, rolled back, the cause named.",
+        _deploy("crash"),
+        UNDONE,
+        _SECOND,
+        _names_the_crash,
     ),
     Chapter(
         "a wrong answer",
         "This one runs, and the load balancer is content, but /api/health says it is degraded. The checks see it.",
-        _deploy("wrong"), 10, "rolled_back", _SECOND, _blames_the_endpoint,
+        _deploy("wrong"),
+        UNDONE,
+        _SECOND,
+        _blames_the_endpoint,
     ),
     Chapter(
         "a stale edge",
         "A good release, but its invalidation is lost: the edge keeps the old pages. Found, and invalidated again.",
-        _deploy_past_a_stale_edge, 0, "deployed", {"frontend": "news"}, _invalidated_twice,
+        _deploy_past_a_stale_edge,
+        DEPLOYED,
+        {"frontend": "news"},
+        _invalidated_twice,
     ),
     Chapter(
         "rollback by hand",
         "Healthy, and still not what is wanted. Back to the last release that was proven, caches and all.",
-        _roll_back, 0, "rolled_back", _SECOND,
+        _roll_back,
+        (0, "rolled_back"),
+        _SECOND,
     ),
     Chapter(
         "nothing to do",
         "The commit that runs is deployed once more: no build, no push, no rollout, no invalidation.",
-        _deploy_what_runs, 0, "unchanged", _SECOND, _wrote_nothing,
+        _deploy_what_runs,
+        (0, "unchanged"),
+        _SECOND,
+        _wrote_nothing,
     ),
-)  # fmt: skip
+)

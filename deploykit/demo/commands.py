@@ -82,9 +82,16 @@ class Commands:
     def _run(self, arguments: Sequence[str], heard: Callable[[str], None]) -> tuple[int, str]:
         command = [sys.executable, "-m", "deploykit", "--config", str(self.configuration), *arguments]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        child = subprocess.Popen(command, env=kept | self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
-                                 start_new_session=True)  # fmt: skip
+        child = subprocess.Popen(
+            command,
+            env=kept | self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
         listener = threading.Thread(target=_listen, args=(child, heard), daemon=True)
         listener.start()
         try:

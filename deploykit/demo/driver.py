@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import shutil
-import subprocess
 import sys
 import tempfile
 import venv
 from pathlib import Path
 
 from deploykit.errors import OutOfReach
-from deploykit.sandbox import places
+from deploykit.sandbox import environment, places
 
 
 def copy_driver(requirements: Path, target: Path) -> None:
@@ -31,14 +30,10 @@ def _install(requirements: Path, home: Path) -> None:
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="demo-driver-", dir=home.parent) as folder:
         unfinished = Path(folder) / "driver"
-        command = [*_pip(Path(folder)), "install", "--quiet", "--disable-pip-version-check", "--no-input",
-                   "--no-compile", "--no-deps", "--only-binary", ":all:", "--require-hashes",
-                   "--target", str(unfinished), "--requirement", str(requirements)]  # fmt: skip
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if done.returncode:
-            words = [line for line in done.stderr.splitlines() if line.strip()]
+        problem = environment.pip_install(_pip(Path(folder)), requirements, "--target", str(unfinished))
+        if problem:
             raise OutOfReach(
-                f"the demo's PostgreSQL driver cannot be installed: {words[-1] if words else 'pip gave no reason'}",
+                f"the demo's PostgreSQL driver cannot be installed: {problem.splitlines()[-1]}",
                 "connect to the network (or set PIP_INDEX_URL) and try again; later runs need no network",
             )
         for scripts in unfinished.glob("bin"):

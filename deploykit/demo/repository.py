@@ -81,10 +81,10 @@ def make_repository(folder: Path, base: str) -> Repository:
     """
     if not shutil.which("git"):
         raise OutOfReach("git is not installed, or not on PATH", "install git, for example: apt-get install git")
-    shutil.copytree(PLATFORM, folder, ignore=shutil.ignore_patterns("shared", "__pycache__"))
+    unwanted = shutil.ignore_patterns("shared", "__pycache__")
+    shutil.copytree(PLATFORM, folder, ignore=unwanted)
     for service in SERVICES:
-        shutil.copytree(PLATFORM / "shared", folder / service, dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
+        shutil.copytree(PLATFORM / "shared", folder / service, ignore=unwanted, dirs_exist_ok=True)
     copy_driver(folder / "api" / "requirements.txt", folder / "api" / "vendor")
     configuration = folder / "deploykit.toml"
     text = configuration.read_text(encoding="utf-8")

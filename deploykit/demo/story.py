@@ -56,7 +56,7 @@ def tell(progress: Progress, *, keep: bool = False) -> Told:
             for number, chapter in enumerate(CHAPTERS, 1):
                 progress.step(f"{number} of {len(CHAPTERS)}: {chapter.name}")
                 played.append(_play(chapter, stage.scene, traffic, progress))
-                if played[-1].ended.code != chapter.exit_code:
+                if played[-1].ended.code != chapter.ends[0]:
                     break  # the chapters after it begin where this one should have ended
                 traffic.ask(PATHS)
             died = not traffic.alive

@@ -38,8 +38,9 @@ class Traffic:
 
     def __post_init__(self) -> None:
         command = [sys.executable, "-m", "deploykit.demo.load", self.address]
-        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
-                                       start_new_session=True)  # fmt: skip
+        self._child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", start_new_session=True
+        )
         self._sent = 0
         self._failed = 0
         self._heard = threading.Condition()

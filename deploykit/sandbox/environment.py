@@ -53,24 +53,29 @@ def _install(home: Path) -> None:
     venv.EnvBuilder(with_pip=with_pip, symlinks=True).create(unfinished)
     inside = str(unfinished / "bin" / "python")
     pip = [inside, "-m", "pip"] if with_pip else [sys.executable, "-m", "pip", "--python", inside]
-    command = [*pip, "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile", "--no-deps",
-               "--only-binary", ":all:", "--require-hashes", "--requirement", str(LOCK)]  # fmt: skip
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode:
+    if problem := pip_install(pip, LOCK):
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise _cannot_install(done.stderr)
+        raise _cannot_install(problem)
     unfinished.rename(home)
 
 
+def pip_install(pip: list[str], requirements: Path, *more: str) -> str:
+    """Install what ``requirements`` pins by hash, from wheels only; what pip said where it failed, else empty."""
+    quiet = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-compile")
+    pinned = ("--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", str(requirements))
+    command = [*pip, "install", *quiet, *pinned, *more]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return (done.stderr.strip() or "pip gave no reason") if done.returncode else ""
+
+
 def _cannot_install(output: str) -> OutOfReach:
-    lines = [line for line in output.splitlines() if line.strip()]
     if any(sign in output for sign in OFFLINE):
         return OutOfReach(
             "MiniStack, which the sandbox runs on, is not installed and the package index cannot be reached.",
             "Connect to the network (or set PIP_INDEX_URL) and run: deploykit sandbox up. Later runs need no network.",
         )
     return OutOfReach(
-        f"MiniStack cannot be installed: {lines[-1] if lines else 'pip failed without a word'}",
+        f"MiniStack cannot be installed: {output.splitlines()[-1]}",
         f"See what pip says: python3 -m pip download --require-hashes --no-deps -r {LOCK}",
     )
 

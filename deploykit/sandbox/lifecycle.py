@@ -64,14 +64,7 @@ def up(configuration: Configuration, say: Say = lambda _: None) -> Running:
     with _held(instance) as folder:
         if found := _running(folder):
             return found
-        engine.require()
-        before = _ports(folder)
-        _clear(instance, folder)
-        try:
-            return _bring_up(configuration, instance, folder, before, say)
-        except BaseException:
-            _clear(instance, folder)
-            raise
+        return _bring_up_anew(configuration, instance, folder, say)
 
 
 def down(configuration: Configuration, say: Say = lambda _: None) -> bool:
@@ -97,14 +90,7 @@ def reset(configuration: Configuration, say: Say = lambda _: None) -> Running:
     """The sandbox as it was after its first ``up``, at the same addresses."""
     instance = platforms.instance(configuration)
     with _held(instance) as folder:
-        engine.require()
-        before = _ports(folder)
-        _clear(instance, folder)
-        try:
-            return _bring_up(configuration, instance, folder, before, say)
-        except BaseException:
-            _clear(instance, folder)
-            raise
+        return _bring_up_anew(configuration, instance, folder, say)
 
 
 def status(configuration: Configuration) -> dict[str, Any]:
@@ -150,6 +136,18 @@ def variables(found: Running) -> dict[str, str]:
     }
 
 
+def _bring_up_anew(configuration: Configuration, instance: str, folder: Path, say: Say) -> Running:
+    """Clear what is there, then start at the same ports; nothing is left running when that fails."""
+    engine.require()
+    before = _ports(folder)
+    _clear(instance, folder)
+    try:
+        return _bring_up(configuration, instance, folder, before, say)
+    except BaseException:
+        _clear(instance, folder)
+        raise
+
+
 def _bring_up(configuration: Configuration, instance: str, folder: Path, ports: tuple[int, ...], say: Say) -> Running:
     python = environment.python(say)
     placeholder = images.placeholder(say)
@@ -159,8 +157,8 @@ def _bring_up(configuration: Configuration, instance: str, folder: Path, ports: 
     try:
         gateway, edge, balancer = (s.getsockname()[1] for s in sockets)
         platform = platforms.of(configuration, edge)
-        settings = Settings(instance, platform.account, platform.region, platform.url_host, platform.origin_host,
-                            gateway, edge, balancer)  # fmt: skip
+        hosts = (platform.url_host, platform.origin_host)
+        settings = Settings(instance, platform.account, platform.region, *hosts, gateway, edge, balancer)
         (folder / "ports.json").write_text(json.dumps([gateway, edge, balancer]), encoding="utf-8")
         pid = process.start(python, settings, folder, sockets, engine.host())
     finally:

@@ -23,6 +23,7 @@ USER = "app"
 READY_SECONDS = 30.0
 DATA = "/var/lib/postgresql/data"
 NEEDED = ("postgres", "initdb", "psql")
+TEMPLATES = (".bki", ".sql", ".sample", ".txt", ".stop", ".control", "")  # suffixes of what initdb reads
 
 #: What makes an image with an initialised cluster of the files: half a second instead of two at every start.
 LINES = ["USER postgres", "RUN /deploykit/initdb", 'CMD ["/deploykit/start"]']
@@ -52,8 +53,9 @@ def start(image: str, instance: str, database: str, password: str) -> None:
     with tempfile.NamedTemporaryFile("w", prefix="deploykit-", suffix=".env") as variables:
         variables.write(f"POSTGRES_USER={USER}\nPOSTGRES_PASSWORD={password}\nPOSTGRES_DB={database}\n")
         variables.flush()
-        engine.run("run", "--detach", "--name", name(instance), "--label", f"{INSTANCE_LABEL}={instance}",
-                   "--env-file", variables.name, "--tmpfs", "/run/postgresql:mode=1777", image)  # fmt: skip
+        marked = ("--name", name(instance), "--label", f"{INSTANCE_LABEL}={instance}")
+        inside = ("--env-file", variables.name, "--tmpfs", "/run/postgresql:mode=1777")
+        engine.run("run", "--detach", *marked, *inside, image)
 
 
 def await_ready(instance: str, database: str, password: str) -> str:
@@ -62,11 +64,11 @@ def await_ready(instance: str, database: str, password: str) -> str:
     Raises OutOfReach after 30 seconds, with the last line the container wrote.
     """
     end = time.monotonic() + READY_SECONDS
-    query = ["exec", "--env", "PGPASSWORD", name(instance), "psql", "--host=127.0.0.1",
-             f"--username={USER}", f"--dbname={database}", "--command=select 1", "--quiet"]  # fmt: skip
+    psql = ("psql", "--host=127.0.0.1", f"--username={USER}", f"--dbname={database}", "--command=select 1", "--quiet")
     while time.monotonic() < end:
         environment = {**os.environ, "PGPASSWORD": password}
-        done = subprocess.run(["docker", *query], capture_output=True, check=False, env=environment)
+        query = ["docker", "exec", "--env", "PGPASSWORD", name(instance), *psql]
+        done = subprocess.run(query, capture_output=True, check=False, env=environment)
         now = engine.inspect(name(instance))
         if done.returncode == 0:
             return str((now.get("NetworkSettings") or {}).get("IPAddress") or "")
@@ -106,8 +108,8 @@ def _installed() -> Path | None:
 def _unpacked(folder: Path) -> Path:
     archives, root = folder / "archives", folder / "root"
     (archives / "partial").mkdir(parents=True)
-    fetch = ["apt-get", "install", "--quiet", "--yes", "--download-only", "--no-install-recommends",
-             "-o", f"Dir::Cache::archives={archives}", "postgresql"]  # fmt: skip
+    options = ("--quiet", "--yes", "--download-only", "--no-install-recommends")
+    fetch = ["apt-get", "install", *options, "-o", f"Dir::Cache::archives={archives}", "postgresql"]
     done = subprocess.run(fetch, capture_output=True, text=True, check=False)
     if done.returncode:  # a fresh image has no package lists yet
         subprocess.run(["apt-get", "update", "--quiet"], capture_output=True, check=False)
@@ -126,8 +128,7 @@ def _make(image: str, binaries: Path, root: Path | None) -> None:
         closure.program(binaries / program)
     library, share = binaries.parent / "lib", _share(binaries)
     closure.tree(library, lambda p: p.suffix == ".so" and "llvm" not in p.name and "bitcode" not in p.parts)
-    closure.tree(share, lambda p: p.suffix in (".bki", ".sql", ".sample", ".txt", ".stop", ".control", "")
-                 and "man" not in p.relative_to(share).parts)  # fmt: skip
+    closure.tree(share, lambda p: p.suffix in TEMPLATES and "man" not in p.relative_to(share).parts)
     closure.basics()
     closure.text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\npostgres:x:999:999::/var/lib/postgresql:/bin/sh\n")
     closure.text("/etc/group", "root:x:0:\npostgres:x:999:\n")

@@ -58,12 +58,12 @@ def start(python: Path, settings: Settings, folder: Path, sockets: list[socket.s
     descriptors = [s.fileno() for s in sockets]
     foreign = ("AWS_", "PYTHON", "MINISTACK", "DEPLOYKIT")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-    environment |= {"DOCKER_HOST": docker_host, "STATE_DIR": str(folder / "state"), "S3_DATA_DIR": str(folder / "s3"),
-                    "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+    folders = {"STATE_DIR": str(folder / "state"), "S3_DATA_DIR": str(folder / "s3"), "TMPDIR": str(folder)}
+    environment |= {"DOCKER_HOST": docker_host, "PYTHONDONTWRITEBYTECODE": "1", **folders}
     command = [str(python), str(SERVER), settings.instance, str(path), *map(str, descriptors)]
     with (folder / LOG).open("ab") as log, Path(os.devnull).open("rb") as nothing:
-        files = [(os.POSIX_SPAWN_DUP2, nothing.fileno(), 0), (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
-                 (os.POSIX_SPAWN_DUP2, log.fileno(), 2)]  # fmt: skip
+        streams = enumerate((nothing.fileno(), log.fileno(), log.fileno()))  # stdin, stdout, stderr
+        files = [(os.POSIX_SPAWN_DUP2, opened, number) for number, opened in streams]
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)
         # Not Popen: the server outlives this process, and nothing here waits for it.

@@ -36,11 +36,9 @@ class Gateway:
         self.faults = faults
         registry = ministack.app.SERVICE_REGISTRY
         patterns = ministack.core.router.SERVICE_PATTERNS
-        self._known = (
-            set(registry) | set(patterns) | {"execute-api", "kinesis-firehose"}
-            | {alias for entry in registry.values() for alias in entry.get("aliases", ())}
-            | {entry["credential_scope"] for entry in patterns.values() if "credential_scope" in entry}
-        )  # fmt: skip
+        self._known = {"execute-api", "kinesis-firehose", *registry, *patterns}
+        self._known.update(alias for entry in registry.values() for alias in entry.get("aliases", ()))
+        self._known.update(e["credential_scope"] for e in patterns.values() if "credential_scope" in e)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -78,7 +78,7 @@ def main(arguments: list[str]) -> int:
 
 def _prepare(settings: Settings) -> None:
     """MiniStack reads its settings from the environment when it is imported."""
-    os.environ.update({
+    os.environ |= {
         "GATEWAY_PORT": str(settings.gateway_port),
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_HOSTNAME": f"deploykit-{settings.instance}",
@@ -90,7 +90,7 @@ def _prepare(settings: Settings) -> None:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
-    })  # fmt: skip
+    }
 
 
 async def _fronts(checks: Callable[[], Awaitable[None]], doors: Sequence[tuple[int, Handler]]) -> None:

@@ -35,9 +35,8 @@ MOST_WILDCARDS = 15
 
 
 def install(parts: Parts) -> None:
-    create, get, list_all = (
-        cloudfront._create_invalidation, cloudfront._get_invalidation, cloudfront._list_invalidations,
-    )  # fmt: skip
+    create, get = cloudfront._create_invalidation, cloudfront._get_invalidation
+    list_all = cloudfront._list_invalidations
 
     def created(distribution: str, body: bytes) -> Any:
         known = cloudfront._distributions.get(distribution)
@@ -88,15 +87,12 @@ def _refusal(distribution: str, known: dict[str, Any], body: bytes, paths: list[
     tags = distributions.load(known).tag_header
     wrong = [p for p in paths if not p.startswith("/") and not (tags and p.startswith("#") and "*" not in p)]
     if not paths or wrong or any(" " in p for p in paths):
-        return cloudfront._error(
-            "InvalidArgument", "Your request contains one or more invalid invalidation paths.", 400
-        )
+        text = "Your request contains one or more invalid invalidation paths."
+        return cloudfront._error("InvalidArgument", text, 400)
     now = time.monotonic()
     going = [i for i in cloudfront._invalidations.get(distribution) or [] if i.get("_ends", 0.0) > now]
     under_way = [p for i in going for p in i["InvalidationBatch"]["Paths"]["Items"]] + paths
     if len(under_way) > MOST_PATHS or sum(p.endswith("*") for p in under_way) > MOST_WILDCARDS:
-        return cloudfront._error(
-            "TooManyInvalidationsInProgress",
-            "Processing your request will cause you to exceed the maximum number of in-progress invalidations.", 400,
-        )  # fmt: skip
+        text = "Processing your request will cause you to exceed the maximum number of in-progress invalidations."
+        return cloudfront._error("TooManyInvalidationsInProgress", text, 400)
     return None

@@ -37,13 +37,12 @@ def install(parts: Parts) -> None:
         password = secrets.token_urlsafe(48)
         ends = time.time() + TOKEN_SECONDS
         parts.registry_tokens[password] = ends
-        return json_response({
-            "authorizationData": [{
-                "authorizationToken": base64.b64encode(f"AWS:{password}".encode()).decode(),
-                "expiresAt": ends,
-                "proxyEndpoint": f"https://{settings.account}.dkr.ecr.{settings.region}.amazonaws.com",
-            }]
-        })  # fmt: skip
+        granted = {
+            "authorizationToken": base64.b64encode(f"AWS:{password}".encode()).decode(),
+            "expiresAt": ends,
+            "proxyEndpoint": f"https://{settings.account}.dkr.ecr.{settings.region}.amazonaws.com",
+        }
+        return json_response({"authorizationData": [granted]})
 
     async def guarded(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
         signed = str(ecr._query_first(query or {}, PARAMETER) or "") if "/blobs/" in path else ""

@@ -28,8 +28,13 @@ MOST_DESCRIBED = 10
 Answer = tuple[int, dict[str, str], bytes]
 
 #: Fields of UpdateService that change the service without a new deployment.
-SETTINGS = ("healthCheckGracePeriodSeconds", "enableExecuteCommand", "deploymentConfiguration", "propagateTags",
-            "enableECSManagedTags")  # fmt: skip
+SETTINGS = (
+    "healthCheckGracePeriodSeconds",
+    "enableExecuteCommand",
+    "deploymentConfiguration",
+    "propagateTags",
+    "enableECSManagedTags",
+)
 
 #: Fields whose change begins a new deployment.
 REVISED = ("networkConfiguration", "loadBalancers", "platformVersion", "capacityProviderStrategy")
@@ -171,9 +176,7 @@ def _deploy(parts: Parts, service: Record) -> None:
 def _delete(parts: Parts, data: Record) -> Record:
     service = _service(data)
     if service["desiredCount"] and not data.get("force"):
-        raise Refused(
-            "InvalidParameterException", "The service cannot be stopped while it is scaled above 0."
-        )  # fmt: skip
+        raise Refused("InvalidParameterException", "The service cannot be stopped while it is scaled above 0.")
     service.update(status="DRAINING", desiredCount=0)
     for task in parts.scheduler.tasks_of(service):
         if task["lastStatus"] in LIVE:

@@ -31,10 +31,9 @@ def install(parts: Parts) -> None:
             return _missing(group)
         asked = {(t["Id"], int(t.get("Port") or alb._tgs[group]["Port"])) for t in alb._parse_targets_param(params)}
         found = [t for t in parts.targets.of(group) if not asked or (t.address, t.port) in asked]
-        return alb._xml(
-            200, "DescribeTargetHealth",
-            f"<TargetHealthDescriptions>{''.join(map(_member, found))}</TargetHealthDescriptions>",
-        )  # fmt: skip
+        members = "".join(map(_member, found))
+        inner = f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>"
+        return alb._xml(200, "DescribeTargetHealth", inner)
 
     def change(params: dict[str, Any], action: str, one: Any) -> Any:
         group = alb._p(params, "TargetGroupArn")

@@ -35,7 +35,7 @@ def assemble(settings: Settings) -> Parts:
     containers = Containers(settings)
     history = History(settings)
     own_password = secrets.token_urlsafe(32)
-    tasks = Tasks(settings, containers, targets, lambda: None, own_password)
+    tasks = Tasks(settings, containers, targets, own_password)
     scheduler = Scheduler(tasks, history)
     tokens = {own_password: float("inf")}
     return Parts(settings, targets, containers, tasks, scheduler, history, EdgeCache(), tokens)

@@ -127,9 +127,8 @@ class EdgeCache:
             self._objects = {
                 key: kept
                 for key, kept in self._objects.items()
-                if key[0] != distribution
-                or not (tags & kept.tags or any(p.fullmatch(kept.path) for p in patterns))
-            }  # fmt: skip
+                if key[0] != distribution or not (tags & kept.tags or any(p.fullmatch(kept.path) for p in patterns))
+            }
 
 
 def pattern_of(path: str) -> re.Pattern[str]:

@@ -62,15 +62,12 @@ def _behavior(element: Element) -> Behavior:
         found = cloudfront._cache_policies.get(policy) or cloudfront._MANAGED_CACHE_POLICIES.get(policy) or {}
         config = found.get("Config") or {}
         strings = (config.get("Parameters") or {}).get("QueryStringBehavior", "none")
-        return Behavior(
-            float(config.get("MinTTL") or 0), float(config.get("DefaultTTL", 86400)),
-            float(config.get("MaxTTL", 31536000)), strings != "none",
-        )  # fmt: skip
-    query = _text(element, "ForwardedValues/QueryString") == "true"
-    return Behavior(
-        float(_text(element, "MinTTL") or 0), float(_text(element, "DefaultTTL") or 86400),
-        float(_text(element, "MaxTTL") or 31536000), query,
-    )  # fmt: skip
+        in_key = strings != "none"
+    else:
+        config = {name: text for name in ("MinTTL", "DefaultTTL", "MaxTTL") if (text := _text(element, name))}
+        in_key = _text(element, "ForwardedValues/QueryString") == "true"
+    minimum, default = float(config.get("MinTTL") or 0), float(config.get("DefaultTTL", 86400))
+    return Behavior(minimum, default, float(config.get("MaxTTL", 31536000)), in_key)
 
 
 def _text(element: Element, path: str) -> str:

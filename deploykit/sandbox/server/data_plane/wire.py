@@ -16,11 +16,8 @@ import h11
 from deploykit.sandbox.server.data_plane.messages import Request, Response
 
 CHUNK = 65536
-HOP_BY_HOP = frozenset({
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
-    "upgrade",
-})  # fmt: skip
-
+_PROXY = frozenset({"proxy-authenticate", "proxy-authorization"})
+HOP_BY_HOP = _PROXY | {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 
 Handler = Callable[[Request], Awaitable[Response]]
 

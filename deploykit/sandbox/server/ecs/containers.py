@@ -7,13 +7,14 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 import docker
 from docker.errors import DockerException, ImageNotFound
 
+from deploykit.sandbox.server.ecs.records import Record
 from deploykit.sandbox.settings import INSTANCE_LABEL, Settings
 
+Strings = dict[str, str]
 DEFAULT_STOP_SECONDS = 30
 
 
@@ -35,7 +36,7 @@ class Containers:
         self.starting = 0
         self._gate = threading.Lock()
 
-    def ensure_image(self, reference: str, login: dict[str, str] | None) -> None:
+    def ensure_image(self, reference: str, login: Strings | None) -> None:
         """Fetch ``reference`` unless the engine has it. Raises CannotPull."""
         try:
             self.client.inspect_image(reference)
@@ -49,8 +50,15 @@ class Containers:
         except (DockerException, OSError) as error:
             raise CannotPull(_explanation(error)) from error
 
-    def start(self, image: str, name: str, definition: dict[str, Any], environment: dict[str, str],
-              labels: dict[str, str], share_network_of: str | None) -> str:  # fmt: skip
+    def start(
+        self,
+        image: str,
+        name: str,
+        definition: Record,
+        environment: Strings,
+        labels: Strings,
+        share_network_of: str | None,
+    ) -> str:
         """Start one container of a task as its container definition says; returns its id. Raises CannotStart.
 
         ``share_network_of`` is the id of the task's first container: all containers of an awsvpc task have one
@@ -71,7 +79,7 @@ class Containers:
             self.starting += 1
         created = ""
         try:
-            created = str(self.client.create_container(
+            made = self.client.create_container(
                 image,
                 command=definition.get("command"),
                 entrypoint=definition.get("entryPoint"),
@@ -82,7 +90,8 @@ class Containers:
                 name=name,
                 host_config=host,
                 stop_signal=None,
-            )["Id"])  # fmt: skip
+            )
+            created = str(made["Id"])
             self.client.start(created)
         except (DockerException, OSError) as error:
             if created:

@@ -221,8 +221,8 @@ class Scheduler:
         event(service, wording.stopped([short(t["taskArn"]) for t in tasks]))
 
     def _complete(self, service: Record, primary: Record) -> None:
-        primary.update(rolloutState="COMPLETED", rolloutStateReason=wording.completed(primary["id"]),
-                       updatedAt=time.time(), failedTasks=0)  # fmt: skip
+        reason = wording.completed(primary["id"])
+        primary.update(rolloutState="COMPLETED", rolloutStateReason=reason, updatedAt=time.time(), failedTasks=0)
         service["_completed"] = primary
         self.history.completed(service, primary["id"])
         event(service, f"(deployment {primary['id']}) deployment completed.")
@@ -233,14 +233,20 @@ class Scheduler:
     def _count(self, service: Record, mine: list[Record]) -> None:
         """Recount, and let go of deployments that have nothing running any more, failed ones included."""
         for deployment in service["deployments"]:
-            own = [t for t in mine if t["_deployment"] == deployment["id"]]
-            deployment["runningCount"] = sum(t["lastStatus"] == "RUNNING" for t in own)
-            deployment["pendingCount"] = sum(t["lastStatus"] in ("PROVISIONING", "PENDING", "ACTIVATING") for t in own)
-        service["deployments"] = [
-            d for i, d in enumerate(service["deployments"]) if i == 0 or d["runningCount"] or d["pendingCount"]
-            or (d["rolloutState"] == "FAILED" and time.time() < d["updatedAt"] + FAILED_SECONDS)
-        ]  # fmt: skip
-        service["runningCount"] = sum(t["lastStatus"] == "RUNNING" for t in mine)
-        service["pendingCount"] = sum(t["lastStatus"] in ("PROVISIONING", "PENDING", "ACTIVATING") for t in mine)
+            deployment.update(_counts([t for t in mine if t["_deployment"] == deployment["id"]]))
+        shown = [d for d in service["deployments"][1:] if _still_shown(d)]
+        service["deployments"] = service["deployments"][:1] + shown
+        service.update(_counts(mine))
         if service["status"] == "DRAINING" and all(t["lastStatus"] == "STOPPED" for t in mine):
             service.update(status="INACTIVE", deployments=[])
+
+
+def _counts(tasks: list[Record]) -> Record:
+    states = [task["lastStatus"] for task in tasks]
+    starting = sum(state in ("PROVISIONING", "PENDING", "ACTIVATING") for state in states)
+    return {"runningCount": states.count("RUNNING"), "pendingCount": starting}
+
+
+def _still_shown(deployment: Record) -> bool:
+    failed = deployment["rolloutState"] == "FAILED" and time.time() < deployment["updatedAt"] + FAILED_SECONDS
+    return bool(deployment["runningCount"] or deployment["pendingCount"] or failed)

@@ -29,12 +29,11 @@ class CannotInitialize(Exception):
 class Tasks:
     """Starts, watches and stops the tasks of one sandbox. ``changed`` is called after every change of a state."""
 
-    def __init__(self, settings: Settings, containers: Containers, targets: Targets, changed: Callable[[], None],
-                 password: str) -> None:  # fmt: skip
+    def __init__(self, settings: Settings, containers: Containers, targets: Targets, password: str) -> None:
         self.settings = settings
         self.containers = containers
         self.targets = targets
-        self.changed = changed
+        self.changed: Callable[[], None] = lambda: None
         self.lock = threading.RLock()
         self._login = {"username": "AWS", "password": password}
 
@@ -132,9 +131,8 @@ class Tasks:
             shown.update(lastStatus="RUNNING", runtimeId=f"{short(task['taskArn'])}-{index}")
             if first is None:
                 self._attach_network(task, started)
-            shown["networkInterfaces"] = [{
-                "attachmentId": task["attachments"][0]["id"], "privateIpv4Address": task["_address"],
-            }]  # fmt: skip
+            network = {"attachmentId": task["attachments"][0]["id"], "privateIpv4Address": task["_address"]}
+            shown["networkInterfaces"] = [network]
         self._spawn(lambda t, d: self._watch(t, d, container, index, started), task, task["_definition"])
 
     def _attach_network(self, task: Record, container: str) -> None:
@@ -142,10 +140,8 @@ class Tasks:
         details = [{"name": "privateIPv4Address", "value": task["_address"]}]
         if task["_subnet"]:
             details.insert(0, {"name": "subnetId", "value": task["_subnet"]})
-        task["attachments"] = [{
-            "id": f"eni-{short(task['taskArn'])[:17]}", "type": "ElasticNetworkInterface", "status": "ATTACHED",
-            "details": details,
-        }]  # fmt: skip
+        attachment = {"id": f"eni-{short(task['taskArn'])[:17]}", "type": "ElasticNetworkInterface"}
+        task["attachments"] = [{**attachment, "status": "ATTACHED", "details": details}]
 
     def _watch(self, task: Record, _definition: Record, container: Record, index: int, started: str) -> None:
         stream = _log_stream(task, container)
@@ -176,9 +172,8 @@ class Tasks:
         with self.lock:
             if task["desiredStatus"] == "STOPPED":
                 return
-            now = time.time()
-            task.update(desiredStatus="STOPPED", stoppedReason=wording.ESSENTIAL_EXITED,
-                        stopCode="EssentialContainerExited", stoppingAt=now, lastStatus="STOPPING")  # fmt: skip
+            task.update(stoppedReason=wording.ESSENTIAL_EXITED, stopCode="EssentialContainerExited")
+            task.update(desiredStatus="STOPPED", lastStatus="STOPPING", stoppingAt=time.time())
             for target in task["_targets"]:
                 self.targets.remove(*target)
         self._stop_containers(task, task["_definition"])
@@ -194,8 +189,8 @@ class Tasks:
         self._ended(task, task["stoppedReason"], task["stopCode"])
 
     def _stop_containers(self, task: Record, definition: Record) -> None:
-        patience = {c["name"]: int(c.get("stopTimeout") or DEFAULT_STOP_SECONDS)
-                    for c in definition["containerDefinitions"]}  # fmt: skip
+        described = definition["containerDefinitions"]
+        patience = {c["name"]: int(c.get("stopTimeout") or DEFAULT_STOP_SECONDS) for c in described}
         stoppers = [
             threading.Thread(target=self.containers.stop, args=(container, patience[shown["name"]]))
             for shown, container in zip(task["containers"], list(task["_containers"]), strict=False)
@@ -217,9 +212,8 @@ class Tasks:
     def _ended(self, task: Record, reason: str, code: str) -> None:
         now = time.time()
         with self.lock:
-            task.update(lastStatus="STOPPED", desiredStatus="STOPPED", stoppedReason=reason, stopCode=code,
-                        stoppedAt=now, executionStoppedAt=task.get("executionStoppedAt") or now,
-                        stoppingAt=task.get("stoppingAt") or now)  # fmt: skip
+            task.update(lastStatus="STOPPED", desiredStatus="STOPPED", stoppedReason=reason, stopCode=code)
+            task.update(stoppedAt=now, **{k: task.get(k) or now for k in ("executionStoppedAt", "stoppingAt")})
             task["version"] += 1
             for shown in task["containers"]:
                 shown["lastStatus"] = "STOPPED"
