@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
     ) -> Result:
         """The whole story, on a small local platform.
 
-        Releases, failures and the way back, in the sandbox. Exit 1 when a chapter ends otherwise than told.
+        Releases, failures and the way back, in the sandbox. Exit 1 when a chapter does not end as expected.
         """
         from deploykit.demo import story
         from deploykit.report.picture import Recorder

@@ -1,4 +1,4 @@
-"""deploykit as its users have it: a command in a process of its own, its figures read from its ``--json``."""
+"""deploykit as its users run it: each command is a process of its own, and its ``--json`` document is read."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from typing import Any
 
 from deploykit.errors import DeploykitError, FailedBefore, OutOfReach, Refused, UsageError
 
-GRACE_SECONDS = 20.0  # an interrupted release says what it leaves before it ends
+GRACE_SECONDS = 20.0  # an interrupted release reports what it leaves before it ends
 _STAMP = re.compile(r"^\d\d:\d\d:\d\d ")
-_FOREIGN = ("AWS_", "DEPLOYKIT_", "GIT_")  # settings of the user's own world, which the demo is none of
+_FOREIGN = ("AWS_", "DEPLOYKIT_", "GIT_")  # the user's own settings, which must not reach the demo
 _ERRORS: dict[int, type[DeploykitError]] = {
     error.code: error for error in (UsageError, OutOfReach, Refused, FailedBefore)
 }
@@ -29,7 +29,7 @@ _ERRORS: dict[int, type[DeploykitError]] = {
 
 @dataclass(frozen=True)
 class Ended:
-    """How one command ended: its exit code, its document, and the seconds by the demo's own watch."""
+    """How one command ended: its exit code, its document, and its seconds by the demo's own clock."""
 
     line: str
     code: int
@@ -39,7 +39,7 @@ class Ended:
 
 @dataclass
 class Commands:
-    """Runs ``deploykit --config FILE …``; ``environ`` is laid over the environment once the sandbox is known."""
+    """Runs ``deploykit --config FILE …``; ``environ`` is added to the environment once the sandbox is up."""
 
     configuration: Path
     environ: dict[str, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Commands:
     def run(self, *arguments: str, heard: Callable[[str], None] = lambda _: None) -> Ended:
         """Run one command with ``--json``; ``heard`` gets its lines for people as they come.
 
-        Raises FailedBefore when what it prints is no document.
+        Raises FailedBefore when its output is no JSON document.
         """
         began = time.monotonic()
         code, text = self._run([*arguments, "--json"], heard)
@@ -55,11 +55,13 @@ class Commands:
         try:
             document = json.loads(text)
         except ValueError:
-            raise FailedBefore(f"`{line}` ended with {code} and printed no JSON document", f"run it: {line}") from None
+            raise FailedBefore(
+                f"`{line}` ended with {code} and printed no JSON document", f"run it: `{line}`"
+            ) from None
         return Ended(line, code, document, time.monotonic() - began)
 
     def demand(self, *arguments: str, heard: Callable[[str], None] = lambda _: None) -> Mapping[str, Any]:
-        """The document of a command that has to succeed. Raises its own error again where it does not."""
+        """The document of a command that must succeed. Raises the command's own error when it fails."""
         ended = self.run(*arguments, heard=heard)
         if ended.code:
             error = ended.document.get("error") or {}
@@ -99,7 +101,7 @@ class Commands:
             text = child.stdout.read()
             code = child.wait()
             listener.join()
-        except BaseException:  # Ctrl-C reaches the demo only, which ends the command in the command's own way
+        except BaseException:  # Ctrl-C reaches only the demo, which then interrupts the command
             _end(child)
             raise
         return code, text

@@ -15,9 +15,9 @@ from deploykit.sandbox import environment, places
 
 
 def copy_driver(requirements: Path, target: Path) -> None:
-    """Put what ``requirements`` pins by hash into the folder ``target``.
+    """Copy what ``requirements`` pins by hash to the folder ``target``, which must not exist.
 
-    With it installed before, neither pip nor the network is asked. Raises OutOfReach when it cannot be installed.
+    Once it is installed, neither pip nor the network is used. Raises OutOfReach when it cannot be installed.
     """
     home = places.cache() / f"demo-driver-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]}"
     if not home.is_dir():
@@ -26,7 +26,7 @@ def copy_driver(requirements: Path, target: Path) -> None:
 
 
 def _install(requirements: Path, home: Path) -> None:
-    """Build under a temporary name and rename: what has the final name is whole."""
+    """Install under a temporary name, then rename: a folder with the final name is complete."""
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="demo-driver-", dir=home.parent) as folder:
         unfinished = Path(folder) / "driver"
@@ -34,7 +34,7 @@ def _install(requirements: Path, home: Path) -> None:
         if problem:
             raise OutOfReach(
                 f"the demo's PostgreSQL driver cannot be installed: {problem.splitlines()[-1]}",
-                "connect to the network (or set PIP_INDEX_URL) and try again; later runs need no network",
+                "connect to the network or set PIP_INDEX_URL and run `deploykit demo`; later runs need no network",
             )
         for scripts in unfinished.glob("bin"):
             shutil.rmtree(scripts)

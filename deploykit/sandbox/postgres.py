@@ -1,6 +1,6 @@
-"""PostgreSQL: an image out of this machine's own binaries, and the container of one sandbox.
+"""PostgreSQL: an image built from this machine's own binaries, and the container of one sandbox.
 
-The image keeps the contract of the official one (POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB): either will do.
+The image reads the same variables as the official one (POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DATA = "/var/lib/postgresql/data"
 NEEDED = ("postgres", "initdb", "psql")
 TEMPLATES = (".bki", ".sql", ".sample", ".txt", ".stop", ".control", "")  # suffixes of what initdb reads
 
-#: What makes an image with an initialised cluster of the files: half a second instead of two at every start.
+#: Initialise the database cluster in the image: a start then takes half a second instead of two.
 LINES = ["USER postgres", "RUN /deploykit/initdb", 'CMD ["/deploykit/start"]']
 
 _INITDB = f"""#!/bin/sh
@@ -49,7 +49,7 @@ def name(instance: str) -> str:
 
 
 def start(image: str, instance: str, database: str, password: str) -> None:
-    """Start the sandbox's database; ``await_ready`` says when it answers. The password is on no command line."""
+    """Start the sandbox's database and return at once. The password is never on a command line."""
     with tempfile.NamedTemporaryFile("w", prefix="deploykit-", suffix=".env") as variables:
         variables.write(f"POSTGRES_USER={USER}\nPOSTGRES_PASSWORD={password}\nPOSTGRES_DB={database}\n")
         variables.flush()
@@ -59,9 +59,9 @@ def start(image: str, instance: str, database: str, password: str) -> None:
 
 
 def await_ready(instance: str, database: str, password: str) -> str:
-    """The database's address on Docker's bridge, once ``select 1`` over TCP succeeds as the application's user.
+    """Wait until ``select 1`` over TCP succeeds; return the database's address on Docker's bridge.
 
-    Raises OutOfReach after 30 seconds, with the last line the container wrote.
+    Raises OutOfReach, with the last line of its log, when the container ends or after 30 seconds.
     """
     end = time.monotonic() + READY_SECONDS
     psql = ("psql", "--host=127.0.0.1", f"--username={USER}", f"--dbname={database}", "--command=select 1", "--quiet")
@@ -76,13 +76,13 @@ def await_ready(instance: str, database: str, password: str) -> str:
             break
         time.sleep(0.1)
     last = engine.run("logs", "--tail", "1", name(instance), check=False).strip()
-    raise OutOfReach(f"PostgreSQL did not get ready: {last}", f"See: docker logs {name(instance)}")
+    raise OutOfReach(f"PostgreSQL did not become ready: {last}", "start again: `deploykit sandbox up`")
 
 
 def from_host(image: str, say: Callable[[str], None]) -> None:
-    """Make the image from this machine's PostgreSQL, or from Debian's packages, which are unpacked, not installed.
+    """Build the image from this machine's PostgreSQL, or from Debian's packages, unpacked but not installed.
 
-    Raises OutOfReach when there is neither.
+    Raises OutOfReach when neither is available.
     """
     binaries = _installed()
     if binaries:
@@ -90,10 +90,10 @@ def from_host(image: str, say: Callable[[str], None]) -> None:
         return
     if not shutil.which("apt-get"):
         raise OutOfReach(
-            "The sandbox's database needs PostgreSQL, and neither a public registry nor PostgreSQL is in reach.",
-            "Install PostgreSQL's server, or connect to the network and run: docker pull postgres:15-alpine",
+            "the sandbox's database needs PostgreSQL: it is not installed, and no public registry can be reached",
+            "install PostgreSQL's server, or connect to the network and run: `docker pull postgres:15-alpine`",
         )
-    say("Fetching PostgreSQL's packages")
+    say("downloading PostgreSQL's packages")
     with tempfile.TemporaryDirectory(prefix="deploykit-") as folder:
         _make(image, _unpacked(Path(folder)), Path(folder) / "root")
 
@@ -116,7 +116,7 @@ def _unpacked(folder: Path) -> Path:
         done = subprocess.run(fetch, capture_output=True, text=True, check=False)
     if done.returncode:
         problem = (done.stderr.strip().splitlines() or ["apt-get failed"])[-1]
-        raise OutOfReach(f"PostgreSQL's packages cannot be fetched: {problem}", "Try: apt-get update")
+        raise OutOfReach(f"cannot download PostgreSQL's packages: {problem}", "check apt: `apt-get update`")
     for package in archives.glob("*.deb"):
         subprocess.run(["dpkg-deb", "--extract", str(package), str(root)], capture_output=True, check=True)
     return next((root / "usr/lib/postgresql").glob("*/bin"))
@@ -144,7 +144,7 @@ def _make(image: str, binaries: Path, root: Path | None) -> None:
 
 
 def _share(binaries: Path) -> Path:
-    """Where initdb finds its templates: compiled in relative to the binaries, so the same place in the image."""
+    """Where initdb looks for its templates: relative to the binaries, and therefore the same in the image."""
     text = str(binaries)
     if "/lib/postgresql/" in text:
         return Path(text.replace("/lib/postgresql/", "/share/postgresql/")).parent

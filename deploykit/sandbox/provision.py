@@ -1,4 +1,4 @@
-"""Make what a platform asks for, through the AWS API alone, as its Terraform would."""
+"""Create what a platform needs, through the AWS API alone, as its Terraform would."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from deploykit.sandbox import platform as platforms
 from deploykit.sandbox.platform import Platform, ServicePlan
 
 STEADY_SECONDS = 60.0
-SECRET = "deploykit-sandbox"  # noqa: S105 (any secret key will do: the sandbox checks no signatures)
+SECRET = "deploykit-sandbox"  # noqa: S105 (any secret key works: the sandbox does not check signatures)
 
-#: Waits as AWS configures them; the sandbox is PACE times faster (settings.py).
+#: Waits as AWS configures them; the sandbox divides those of health checks by its pace (settings.py).
 HEALTH = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 4}
 THRESHOLDS = {"HealthyThresholdCount": 2, "UnhealthyThresholdCount": 3}
 GRACE_SECONDS = 120
@@ -58,7 +58,7 @@ class _Shared:
 
 
 class Account:
-    """The sandbox's AWS, by one client for each service."""
+    """The sandbox's AWS account: one client for each service."""
 
     def __init__(self, endpoint: str, account: str, region: str) -> None:
         self._session = boto3.Session(aws_access_key_id=account, aws_secret_access_key=SECRET, region_name=region)
@@ -75,7 +75,7 @@ class Account:
 
 
 def provision(platform: Platform, aws: Account, image: str, database: Database | None) -> None:
-    """Make everything of ``platform``, services last; their tasks run ``image`` until the first release."""
+    """Create everything of ``platform``, services last; their tasks run ``image`` until the first release."""
     for repository in platform.repositories:
         aws["ecr"].create_repository(repositoryName=repository, imageTagMutability="IMMUTABLE")
     for repository in platform.mutable_repositories:
@@ -102,13 +102,13 @@ def await_steady(platform: Platform, aws: Account, waiting: Callable[[str], None
     end = time.monotonic() + STEADY_SECONDS
     open_services = list(platform.services)
     if open_services:
-        waiting(f"Waiting for {', '.join(s.name for s in open_services)}")
+        waiting(f"waiting for {', '.join(s.name for s in open_services)}")
     while open_services:
         if time.monotonic() > end:
             events = _describe(aws, open_services[0])["events"]
             raise FailedBefore(
-                f"Service {open_services[0].name} did not get steady: {events[0]['message'] if events else 'no event'}",
-                "See what its containers say: docker ps --all; then: deploykit sandbox reset",
+                f"service {open_services[0].name} is not steady: {events[0]['message'] if events else 'no event'}",
+                "start again: `deploykit sandbox up`",
             )
         time.sleep(0.1)
         open_services = [s for s in open_services if not _complete(_describe(aws, s))]
@@ -137,7 +137,7 @@ def _roles(platform: Platform, aws: Account) -> tuple[str, str]:
 
 
 def _secrets(platform: Platform, aws: Account, database: Database | None) -> dict[str, str]:
-    """Make every secret, its values at random; ARN by name. The database's has what RDS's own secrets have."""
+    """Create every secret with random values; return ARN by name. The database's has the fields of RDS's own."""
     wanted: dict[str, dict[str, str]] = {}
     for service in platform.services:
         for name, key in service.secrets.values():
@@ -165,7 +165,7 @@ def _network(aws: Account) -> dict[str, Any]:
 
 
 def _load_balancer(platform: Platform, aws: Account, network: dict[str, Any]) -> tuple[dict[str, str], str]:
-    """A load balancer with one rule for each service's routes; target group ARN by service, and its DNS name."""
+    """Create a load balancer with a rule for each service's routes; return target group ARNs and its DNS name."""
     elb = aws["elbv2"]
     made = elb.create_load_balancer(
         Name=_short(platform.prefix), Subnets=network["subnets"], SecurityGroups=network["groups"]
@@ -181,7 +181,7 @@ def _load_balancer(platform: Platform, aws: Account, network: dict[str, Any]) ->
         delay = {"Key": "deregistration_delay.timeout_seconds", "Value": DEREGISTRATION_SECONDS}
         elb.modify_target_group_attributes(TargetGroupArn=groups[service.key], Attributes=[delay])
     rest = next((groups[s.key] for s in platform.services if s.port and not s.routes), "")
-    nothing = {"StatusCode": "404", "ContentType": "text/plain", "MessageBody": "no service takes this path"}
+    nothing = {"StatusCode": "404", "ContentType": "text/plain", "MessageBody": "no service has a route for this path"}
     default = {"Type": "fixed-response", "FixedResponseConfig": nothing}
     if rest:
         default = {"Type": "forward", "TargetGroupArn": rest}
@@ -249,5 +249,5 @@ def _container(platform: Platform, service: ServicePlan, shared: _Shared, log_gr
 
 
 def _short(name: str) -> str:
-    """A name a load balancer may have: at most 32 characters, no hyphen at its ends."""
+    """A name that a load balancer may have: at most 32 characters, no hyphen at its ends."""
     return name if len(name) <= 32 else f"{name[:27].strip('-')}-{secrets.token_hex(2)}"

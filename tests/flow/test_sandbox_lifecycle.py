@@ -186,7 +186,7 @@ def test_without_a_network_a_missing_environment_is_said_and_an_installed_one_is
 def test_without_docker_it_is_said(small: Configuration, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
-        with pytest.raises(OutOfReach, match="Docker Engine cannot be reached"):
+        with pytest.raises(OutOfReach, match="cannot reach the Docker Engine"):
             lifecycle.up(small)
 
 

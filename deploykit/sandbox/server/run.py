@@ -1,4 +1,4 @@
-"""Start the server: corrections first, then the gateway, the edge and the load balancer on the sockets handed over."""
+"""Start the server: corrections first, then the gateway, the edge and the load balancer on the sockets passed in."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from deploykit.sandbox.server.data_plane.wire import Handler
 
 #: How long a stop waits for a container that is being started (seconds).
-LAST_WORDS = 2.0
+STARTING_SECONDS = 2.0
 
 
 def main(arguments: list[str]) -> int:
     """Serve until SIGTERM. ``arguments``: instance, settings file, and three listening sockets' descriptors.
 
-    Returns 3 when MiniStack is not what the corrections were written against; the reason is on stderr.
+    Returns 3 when MiniStack is not the version that the corrections were written for; stderr says why.
     """
     with contextlib.suppress(PermissionError):
-        os.setsid()  # Ctrl-C in the terminal that started it is not meant for it
+        os.setsid()  # Ctrl-C in the terminal that started it must not stop it
     os.chdir(Path(arguments[1]).parent)
     settings = Settings.load(Path(arguments[1]))
     gateway, edge, balancer = (int(a) for a in arguments[2:5])
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
 
     found = importlib.metadata.version("ministack")
     if found != corrections.VERSION:
-        print(f"MiniStack is {found}; the corrections are for {corrections.VERSION}.", file=sys.stderr)  # noqa: T201 (its log)
+        print(f"MiniStack is {found}, but the corrections are for {corrections.VERSION}", file=sys.stderr)  # noqa: T201 (its log)
         return 3
     parts = assemble(settings)
     try:
@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
     def stop(*_: object) -> None:
         parts.containers.closing = True
         time.sleep(0.05)
-        deadline = time.monotonic() + LAST_WORDS
+        deadline = time.monotonic() + STARTING_SECONDS
         while parts.containers.starting and time.monotonic() < deadline:
             time.sleep(0.02)
         os._exit(0)

@@ -1,7 +1,7 @@
 """An invalidation empties the edge's cache, takes a moment, and is refused where CloudFront refuses it.
 
 Restores: InProgress for about a second, then Completed; paths begin with a slash; 3,000 paths and 15 wildcards in
-progress at most; quantity and paths agree; a caller reference with the same paths gives the first invalidation back.
+progress at most; quantity and paths agree; a caller reference with the same paths returns the first invalidation.
 
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html#limits-invalidations
 https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateInvalidation.html
@@ -16,7 +16,6 @@ from ministack.services import cloudfront
 
 from deploykit.sandbox.server.corrections.parts import Parts
 from deploykit.sandbox.server.data_plane import distribution as distributions
-from deploykit.sandbox.server.data_plane.cache import clock
 
 REQUIRES = (
     ("services.cloudfront", "_create_invalidation", "(dist_id, body)"),
@@ -48,7 +47,7 @@ def install(parts: Parts) -> None:
         made = (cloudfront._invalidations.get(distribution) or [])[before:]
         for invalidation in made:
             invalidation.update(Status="InProgress", _ends=time.monotonic() + IN_PROGRESS_SECONDS)
-            parts.cache.empty(distribution, paths, clock())
+            parts.cache.empty(distribution, paths, time.time())
             plain = text if isinstance(text, bytes) else text.encode()
             text = plain.replace(b"<Status>Completed<", b"<Status>InProgress<")
         return status, headers, text

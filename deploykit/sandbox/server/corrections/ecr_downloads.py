@@ -1,4 +1,4 @@
-"""GetDownloadUrlForLayer gives an address that can be fetched without a login, for layers that exist.
+"""GetDownloadUrlForLayer returns a URL that can be fetched without a login, for layers that exist.
 
 https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html
 """

@@ -1,4 +1,4 @@
-"""ECR finds the image that was asked for, or says that there is none.
+"""ECR returns the image that was requested, or an error when there is none.
 
 Restores: DescribeImages of a missing image is ImageNotFoundException; sizes are the layers'; ListImages has one entry
 for each tag; BatchGetImage names the tag asked for; PutImage of the same manifest under the same tag is

@@ -1,4 +1,4 @@
-"""The registry lets nobody in without a token from GetAuthorizationToken, or an address that was signed.
+"""The registry refuses requests without a token from GetAuthorizationToken, except to a signed URL.
 
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
 https://distribution.github.io/distribution/spec/api/#api-version-check

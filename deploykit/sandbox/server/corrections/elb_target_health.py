@@ -1,4 +1,4 @@
-"""Targets have a health of their own: initial, healthy, unhealthy, draining, by the target group's own check.
+"""Each target has its own health: initial, healthy, unhealthy or draining, by the target group's check.
 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetHealth.html
 """

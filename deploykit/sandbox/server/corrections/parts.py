@@ -1,4 +1,4 @@
-"""The parts of a running sandbox server, as the corrections find them."""
+"""The parts of a running sandbox server, as the corrections use them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Parts:
     history: History
     cache: EdgeCache
     registry_tokens: dict[str, float] = field(default_factory=dict)
-    """Password of a registry login to the time it ends (seconds since the epoch)."""
+    """Password of a registry login → when it expires (seconds since the epoch)."""
 
 
 def assemble(settings: Settings) -> Parts:
-    """Make the parts; nothing runs yet."""
+    """Create the parts; nothing runs yet."""
     targets = Targets(settings)
     containers = Containers(settings)
     history = History(settings)

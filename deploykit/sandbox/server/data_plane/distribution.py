@@ -1,4 +1,4 @@
-"""A CloudFront distribution as the edge reads it, from the configuration MiniStack keeps as XML."""
+"""A CloudFront distribution as the edge reads it, from the XML that MiniStack keeps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _parsed: dict[str, tuple[str, Distribution]] = {}
 
 
 def load(record: dict[str, Any]) -> Distribution:
-    """Read MiniStack's record of a distribution; parsed once for each version of it."""
+    """Parse MiniStack's record of a distribution, once for each version of it."""
     known = _parsed.get(record["Id"])
     if known and known[0] == record["ETag"]:
         return known[1]

@@ -19,7 +19,7 @@ DEFAULT_STOP_SECONDS = 30
 
 
 class CannotPull(Exception):
-    """The engine could not fetch an image; the message says why."""
+    """The engine could not pull an image; the message says why."""
 
 
 class CannotStart(Exception):
@@ -37,7 +37,7 @@ class Containers:
         self._gate = threading.Lock()
 
     def ensure_image(self, reference: str, login: Strings | None) -> None:
-        """Fetch ``reference`` unless the engine has it. Raises CannotPull."""
+        """Pull ``reference`` unless the engine has it. Raises CannotPull."""
         try:
             self.client.inspect_image(reference)
         except ImageNotFound:
@@ -61,8 +61,8 @@ class Containers:
     ) -> str:
         """Start one container of a task as its container definition says; returns its id. Raises CannotStart.
 
-        ``share_network_of`` is the id of the task's first container: all containers of an awsvpc task have one
-        network interface, so that they reach each other on 127.0.0.1.
+        ``share_network_of`` is the id of the task's first container: all containers of an awsvpc task share one
+        network interface and reach each other on 127.0.0.1.
         """
         host = self.client.create_host_config(
             network_mode=f"container:{share_network_of}" if share_network_of else "bridge",
@@ -103,7 +103,7 @@ class Containers:
         return created
 
     def address(self, container: str) -> str:
-        """The container's address on Docker's bridge. Raises CannotStart when the engine cannot say."""
+        """The container's address on Docker's bridge. Raises CannotStart when the engine does not answer."""
         try:
             settings = self.client.inspect_container(container)["NetworkSettings"]
         except (DockerException, OSError) as error:
@@ -112,13 +112,13 @@ class Containers:
         return str(settings.get("IPAddress") or next((n["IPAddress"] for n in networks.values()), ""))
 
     def wait(self, container: str) -> int | None:
-        """Block until the container ends; its exit code, None when somebody removed it."""
+        """Wait until the container ends; return its exit code, or None when it was removed."""
         while True:
             try:
                 return int(self.client.wait(container, timeout=3600)["StatusCode"])
             except DockerException:
                 return None
-            except OSError:  # the hour is over, or the engine is away: ask again (requests' errors are OSErrors)
+            except OSError:  # an hour is over, or the engine does not answer (requests' errors are OSErrors): ask again
                 if self.closing:
                     return None
                 time.sleep(1)
@@ -135,7 +135,7 @@ class Containers:
             line(rest.decode("utf-8", "replace"))
 
     def stop(self, container: str, seconds: int) -> None:
-        """SIGTERM (or the image's stop signal), ``seconds`` of patience, then SIGKILL."""
+        """Send SIGTERM (or the image's stop signal), and SIGKILL after ``seconds``."""
         with contextlib.suppress(DockerException, OSError):
             self.client.stop(container, timeout=seconds)
 

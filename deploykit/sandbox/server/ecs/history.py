@@ -30,7 +30,7 @@ class History:
         self._entries: list[Record] = []
 
     def begin(self, service: Record, deployment: Record) -> None:
-        """A new deployment began; one still under way ends as STOPPED."""
+        """Record a new deployment; one in progress ends as STOPPED."""
         for entry in self._of(service):
             if entry["status"] in OPEN:
                 self._end(entry, "STOPPED", f"Stopped by a newer deployment {deployment['id']}.")
@@ -59,7 +59,7 @@ class History:
         deployment["_revision"] = revision
 
     def completed(self, service: Record, deployment: str) -> None:
-        """A deployment is complete: its own, or the one it was rolled back to."""
+        """Record that a deployment completed: its own, or the one it was rolled back to."""
         for entry in self._of(service):
             if entry["status"] == "ROLLBACK_IN_PROGRESS":
                 self._end(entry, "ROLLBACK_SUCCESSFUL", entry["statusReason"])
@@ -67,7 +67,7 @@ class History:
                 self._end(entry, "SUCCESSFUL", None)
 
     def failed(self, service: Record, deployment: str) -> None:
-        """A deployment failed and nothing takes over."""
+        """Record that a deployment failed and is not rolled back."""
         for entry in self._of(service):
             if entry["_deployment"] == deployment and entry["status"] in OPEN:
                 status = "STOPPED" if entry["status"] == "ROLLBACK_REQUESTED" else "FAILED"

@@ -1,4 +1,4 @@
-"""The life of a task: images, secrets and logs first, then containers, then its end, whoever brings it about.
+"""The life of a task: images, secrets and logs first, then containers, then its end, whatever the cause.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
 """
@@ -23,7 +23,7 @@ from deploykit.sandbox.settings import Settings
 
 
 class CannotInitialize(Exception):
-    """A task's secrets, roles or logs are not there; the message is its stopped reason."""
+    """A task's secrets, roles or logs are missing; the message is its stopped reason."""
 
 
 class Tasks:
@@ -38,7 +38,7 @@ class Tasks:
         self._login = {"username": "AWS", "password": password}
 
     def launch(self, definition: Record, cluster: Record, request: Record) -> Record:
-        """Register a task and start it in the background; ``request`` as RunTask has it."""
+        """Register a task and start it in the background; ``request`` has RunTask's fields."""
         task = new_task(definition, cluster, self.settings.account, self.settings.region, request)
         with self.lock:
             ecs._tasks[task["taskArn"]] = task
@@ -79,7 +79,7 @@ class Tasks:
             self._ended(task, reason, "TaskFailedToStart")
         except CannotStart as error:
             self._ended(task, wording.cannot_start(str(error)), "TaskFailedToStart")
-        except Exception as error:  # noqa: BLE001 (nobody waits for this thread: a task must not stay PENDING for ever)
+        except Exception as error:  # noqa: BLE001 (nobody waits for this thread: a task must not stay PENDING forever)
             traceback.print_exception(error)
             self._ended(task, wording.internal(str(error)), "TaskFailedToStart")
 
@@ -101,17 +101,14 @@ class Tasks:
                 break
             self._start_container(task, container, index, resolved[index].reference, environments[index])
         with self.lock:
-            if not live(task):
-                running = False
-            else:
-                running = True
+            if running := live(task):
                 task.update(lastStatus="RUNNING", startedAt=time.time())
                 task["version"] += 1
                 for balancer in task["_load_balancers"]:
                     target = (balancer["targetGroupArn"], task["_address"], int(balancer["containerPort"]))
                     self.targets.register(*target)
                     task["_targets"].append(target)
-        if not running:  # somebody stopped it while it started: what was started until then goes, too
+        if not running:  # it was stopped while it started: remove the containers started so far
             for container_id in list(task["_containers"]):
                 self.containers.remove(container_id)
         self.changed()
@@ -168,7 +165,7 @@ class Tasks:
             self.containers.follow(container, line)
 
     def _exited(self, task: Record) -> None:
-        """An essential container ended: the task ends with it, and a target that is gone gets no more requests."""
+        """An essential container ended: the task ends with it, and its targets get no more requests."""
         with self.lock:
             if task["desiredStatus"] == "STOPPED":
                 return
@@ -231,7 +228,7 @@ class Tasks:
     def _environment(self, task: Record, container: Record) -> dict[str, str]:
         """The container's variables: its own, its secrets, the override's, and those Fargate adds.
 
-        Raises CannotInitialize when a secret is not there.
+        Raises CannotInitialize when a secret is missing.
         """
         try:
             secrets = ecs._resolve_container_secrets(container)
@@ -273,7 +270,7 @@ def _check_logs(container: Record) -> None:
 
 
 def _log_stream(task: Record, container: Record) -> tuple[str, str] | None:
-    """Group and stream of the container's log, made if it is not there; None without the awslogs driver."""
+    """Group and stream of the container's log, created if missing; None without the awslogs driver."""
     options = _options(container)
     group = options.get("awslogs-group")
     if not group:
