@@ -51,13 +51,12 @@ class Commands:
         """
         began = time.monotonic()
         code, text = self._run([*arguments, "--json"], heard)
-        line = self.line(*arguments)
+        line = shlex.join(["deploykit", *arguments])
         try:
             document = json.loads(text)
         except ValueError:
-            raise FailedBefore(
-                f"`{line}` ended with {code} and printed no JSON document", f"run it: `{line}`"
-            ) from None
+            problem = f"`{line}` ended with {code} and printed no JSON document"
+            raise FailedBefore(problem, f"run it: `{line}`") from None
         return Ended(line, code, document, time.monotonic() - began)
 
     def demand(self, *arguments: str, heard: Callable[[str], None] = lambda _: None) -> Mapping[str, Any]:
@@ -76,10 +75,6 @@ class Commands:
             if words[:1] == ["export"]:
                 name, _, value = words[1].partition("=")
                 self.environ[name] = value
-
-    def line(self, *arguments: str) -> str:
-        """The command as one would type it in the platform's folder."""
-        return shlex.join(["deploykit", *arguments])
 
     def _run(self, arguments: Sequence[str], heard: Callable[[str], None]) -> tuple[int, str]:
         command = [sys.executable, "-m", "deploykit", "--config", str(self.configuration), *arguments]

@@ -62,8 +62,7 @@ def set_up(progress: Progress) -> Iterator[Stage]:
             where = commands.demand("sandbox", "status")
             site = Site(where["url"], where["connect_to"])
             scene = Scene(commands, repository, site, f"{where['endpoint_url']}/_deploykit/faults")
-            stage = Stage(folder, scene, where["load_balancer"])
-            yield stage
+            yield Stage(folder, scene, where["load_balancer"])
         finally:
             if not (folder / _KEPT).exists():
                 _remove(folder, commands, progress)

@@ -15,14 +15,12 @@ from deploykit.errors import FailedBefore, OutOfReach
 
 _LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x[0-9a-f]+\)")
 
-CHECK = "check the Docker Engine: `docker info`"
-
 #: Where the dynamic loader looks by default; libraries elsewhere need LD_LIBRARY_PATH.
 STANDARD = ("/lib", "/usr/lib", "/lib64", "/usr/lib64")
 
 
 class Closure:
-    """The files of an image to be.
+    """The files that become an image.
 
     Each keeps the path it has on this machine; with ``root``, files below that folder are placed as if it were /.
     """
@@ -85,8 +83,7 @@ class Closure:
         changes.append("CMD [" + ", ".join(f'"{part}"' for part in command) + "]")
         arguments = ["docker", "import", *(a for c in changes for a in ("--change", c)), "-", name]
         process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        if process.stdin is None or process.stderr is None:
-            raise FailedBefore("`docker import` did not start", CHECK)
+        assert process.stdin is not None and process.stderr is not None  # noqa: S101, PT018 (asked for with PIPE)
         try:
             with process.stdin, tarfile.open(fileobj=process.stdin, mode="w|") as archive:
                 self._write(archive)
@@ -95,7 +92,7 @@ class Closure:
         with process.stderr:
             problem = process.stderr.read().decode("utf-8", "replace").strip()
         if process.wait():
-            raise FailedBefore(f"cannot create image {name}: {problem}", CHECK)
+            raise FailedBefore(f"cannot create image {name}: {problem}", "check the Docker Engine: `docker info`")
 
     def _outside(self) -> list[str]:
         libraries = [self.inside(p) for p in self._linked]

@@ -29,7 +29,6 @@ REACH_SECONDS = 3.0
 
 #: Parts of Python's standard library that no service needs.
 LEFT_OUT = frozenset({"test", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip", "pydoc_data"})
-INSTALLED = frozenset({"site-packages", "dist-packages"})
 Say = Callable[[str], None]
 
 
@@ -112,7 +111,7 @@ def _python_from_host(name: str, _say: Say) -> None:
     library = Path(sysconfig.get_path("stdlib", vars={"base": sys.base_prefix, "installed_base": sys.base_prefix}))
     closure = Closure()
     closure.program(real)
-    unwanted = LEFT_OUT | INSTALLED
+    unwanted = LEFT_OUT | {"site-packages", "dist-packages"}
     closure.tree(library, lambda path: path.suffix != ".a" and not unwanted & set(path.relative_to(library).parts))
     for link in ("python3", "python"):
         closure.link(f"/usr/local/bin/{link}", str(real))

@@ -99,11 +99,9 @@ def status(configuration: Configuration) -> dict[str, Any]:
     Services by key: ``service``, ``desired``, ``running``, ``rollout``. Null and empty when it is not up.
     """
     found = _running(places.state() / platforms.instance(configuration))
-    if found is None:
-        nothing = dict.fromkeys(("endpoint_url", "url", "connect_to", "load_balancer", "registry"))
-        return {"running": False, **nothing, "services": {}}
-    addresses = {k: getattr(found, k) for k in ("endpoint_url", "url", "connect_to", "load_balancer", "registry")}
-    return {"running": True, **addresses, "services": _services(configuration, found)}
+    names = ("endpoint_url", "url", "connect_to", "load_balancer", "registry")
+    addresses = {name: getattr(found, name, None) for name in names}
+    return {"running": bool(found), **addresses, "services": _services(configuration, found) if found else {}}
 
 
 def env(configuration: Configuration) -> str:
@@ -157,8 +155,8 @@ def _bring_up(configuration: Configuration, instance: str, folder: Path, ports: 
     try:
         gateway, edge, balancer = (s.getsockname()[1] for s in sockets)
         platform = platforms.of(configuration, edge)
-        hosts = (platform.url_host, platform.origin_host)
-        settings = Settings(instance, platform.account, platform.region, *hosts, gateway, edge, balancer)
+        whose = (platform.account, platform.region, platform.origin_host)
+        settings = Settings(instance, *whose, gateway, edge, balancer)
         (folder / "ports.json").write_text(json.dumps([gateway, edge, balancer]), encoding="utf-8")
         pid = process.start(python, settings, folder, sockets, engine.host())
     finally:

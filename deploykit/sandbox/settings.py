@@ -22,7 +22,6 @@ class Settings:
     instance: str
     account: str
     region: str
-    url_host: str
     origin_host: str
     gateway_port: int
     edge_port: int

@@ -13,7 +13,7 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 
 CONNECTIONS = 4
 TIMEOUT = 3  # seconds for a connection, and for an answer
-LOCK = 726153  # any number; of two tasks that start at once, one creates the table after the other
+LOCK = 726153  # any number; held while a task creates the table, so that no other task does so too
 
 FIRST = (
     ("release", "Release train", "Every commit on main reaches users in minutes, and says so itself."),

@@ -7,7 +7,7 @@ with other internals is refused at once and does not misbehave later.
 
 from __future__ import annotations
 
-import importlib
+import importlib.metadata
 import inspect
 import pkgutil
 from collections.abc import Callable
@@ -60,11 +60,13 @@ OWN: tuple[Requirement, ...] = (
 
 
 class Moved(Exception):
-    """MiniStack's internals are not those that the corrections were written for."""
+    """MiniStack or its internals are not those that the corrections were written for."""
 
 
 def install(parts: Parts) -> list[str]:
     """Check and install every correction; returns their names. Raises Moved before anything is changed."""
+    if (version := importlib.metadata.version("ministack")) != VERSION:
+        raise Moved(f"MiniStack is {version}, but the corrections are for {VERSION}")
     modules = [
         importlib.import_module(f"{__name__}.{found.name}")
         for found in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name)
