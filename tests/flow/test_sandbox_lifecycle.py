@@ -73,7 +73,7 @@ def test_up_makes_a_site_that_answers_and_down_leaves_nothing(folder: Path) -> N
     status, _, body = _get(running.connect_to)
     assert (status, body.partition(":")[0]) == (200, "placeholder")
     assert _get(running.load_balancer)[0] == 200
-    assert said[-1] == "Waiting for web"
+    assert said[-1] == "waiting for web"
     again = lifecycle.up(settings)
     assert again.already
     assert again.connect_to == running.connect_to
