@@ -16,14 +16,12 @@ def add_to(app: typer.Typer) -> None:
     @command(app, "demo", continues="deploykit demo")
     def demo(
         run: Run,
-        keep: Annotated[bool, typer.Option("--keep", help="Leave the platform up afterwards, to look at.")] = False,
-        svg: Annotated[
-            str | None, typer.Option("--svg", metavar="FILE", help="Keep what is told as a picture.")
-        ] = None,
+        keep: Annotated[bool, typer.Option("--keep", help="Leave the platform up afterwards.")] = False,
+        svg: Annotated[str | None, typer.Option("--svg", metavar="FILE", help="Save the output as a picture.")] = None,
     ) -> Result:
         """The whole story, on a small local platform.
 
-        Releases, failures and the way back, in the sandbox. Exit 1 when a chapter ends otherwise than told.
+        Releases, failures and a rollback, in the sandbox. Exit 1 when a chapter does not end as expected.
         """
         from deploykit.demo import story
         from deploykit.report.picture import Recorder

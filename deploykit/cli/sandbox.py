@@ -32,12 +32,12 @@ def up(run: Run) -> Result:
 
 @command(app, "down", group="sandbox", continues="deploykit sandbox down")
 def down(run: Run) -> Result:
-    """Take it away: containers, processes, files."""
+    """Remove it: containers, processes, files."""
     configuration = run.configuration()
     from deploykit.sandbox import lifecycle
 
     there = lifecycle.down(configuration, _say(run))
-    return Result(0, lifecycle.status(configuration), ["the sandbox is gone" if there else "there was no sandbox"])
+    return Result(0, lifecycle.status(configuration), ["the sandbox was removed" if there else "there was no sandbox"])
 
 
 @command(app, "status", group="sandbox")
@@ -57,7 +57,7 @@ def status(run: Run) -> Result:
 
 @command(app, "reset", group="sandbox", continues="deploykit sandbox reset")
 def reset(run: Run) -> Result:
-    """Take it away and start it anew, with nothing released."""
+    """Remove it and start it again, with nothing released."""
     configuration = run.configuration()
     from deploykit.sandbox import lifecycle
 
@@ -66,7 +66,7 @@ def reset(run: Run) -> Result:
 
 @command(app, "env", group="sandbox", own_format=True)
 def env(run: Run) -> Result:
-    """Print the variables that lead there.
+    """Print the variables that make commands use it.
 
     eval "$(deploykit sandbox env)" makes every other command act on the sandbox.
     """

@@ -1,4 +1,4 @@
-"""What is committed in each turn of the story: name, message, and the edits on top of the commit before."""
+"""The commits of the story: name, message, and the edits since the commit before."""
 
 from __future__ import annotations
 

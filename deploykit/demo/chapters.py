@@ -1,4 +1,4 @@
-"""The story as a table: what each chapter shows, what it does, how it has to end."""
+"""The story as a table: what each chapter shows, what it does, how it must end."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from deploykit.demo.repository import Repository
 from deploykit.demo.site import Served, Site, short
 
 Heard = Callable[[str], None]
-EARLY_SECONDS = 60.0  # a crash loop is called long before [rollout]'s deadline of 15 minutes
+EARLY_SECONDS = 60.0  # a crash loop is reported long before [rollout]'s deadline of 15 minutes
 NOTHING_SECONDS = 3.0
 _WRITES = ("RegisterTaskDefinition", "UpdateService", "CreateInvalidation", "PutImage")
 
 
 @dataclass
 class Scene:
-    """Where the story plays; ``commits`` gets the SHA of each change as it is made."""
+    """What a chapter acts on; ``commits``: name of each change so far → its SHA."""
 
     commands: Commands
     repository: Repository
@@ -37,31 +37,30 @@ class Scene:
 
 @dataclass(frozen=True)
 class Chapter:
-    """One chapter. ``serves``: service → the change whose commit users get at its end."""
+    """One chapter. ``ends``: exit code and outcome; ``serves``: service → the change whose commit users then get."""
 
     name: str
     told: str
     act: Callable[[Scene, Heard], Ended]
-    exit_code: int
-    outcome: str
+    ends: tuple[int, str]
     serves: Mapping[str, str]
     also: Callable[[Scene, Mapping[str, Any]], list[str]] = lambda _scene, _document: []
 
     def unmet(self, scene: Scene, ended: Ended, served: Served) -> list[str]:
-        """What ended otherwise than told; nothing where the chapter went as it should."""
+        """What ended differently from the chapter's story; empty when nothing did."""
         found = list(served.problems)
-        if ended.code != self.exit_code:
-            found.append(f"exit code {ended.code}, told was {self.exit_code}")
-        outcome = ended.document.get("outcome")
-        if outcome != self.outcome:
-            found.append(f"outcome {outcome!r}, told was {self.outcome!r}")
+        code, outcome = self.ends
+        if ended.code != code:
+            found.append(f"exit code {ended.code}, expected {code}")
+        if (said := ended.document.get("outcome")) != outcome:
+            found.append(f"outcome {said!r}, expected {outcome!r}")
         for service, version in served.versions.items():
-            said = (ended.document.get("services") or {}).get(service) or {}
-            if said.get("sha") != version:
-                found.append(f"{service} serves {short(version)}, deploykit says {short(said.get('sha'))}")
+            sha = ((ended.document.get("services") or {}).get(service) or {}).get("sha")
+            if sha != version:
+                found.append(f"{service} serves {short(version)}, deploykit says {short(sha)}")
             if service in self.serves and version != scene.commits[self.serves[service]]:
                 wanted = scene.commits[self.serves[service]]
-                found.append(f"{service} serves {short(version)}, told was {short(wanted)}")
+                found.append(f"{service} serves {short(version)}, expected {short(wanted)}")
         return found + self.also(scene, ended.document)
 
 
@@ -75,7 +74,7 @@ def _deploy(change: str) -> Callable[[Scene, Heard], Ended]:
 
 def _deploy_past_a_stale_edge(scene: Scene, heard: Heard) -> Ended:
     scene.commit("news")
-    _put_fault(scene.faults_url, {"edge": "keep"})  # the next invalidation completes and leaves the cache as it was
+    _put_fault(scene.faults_url, {"edge": "keep"})  # the next invalidation completes without effect
     return scene.commands.run("deploy", heard=heard)
 
 
@@ -93,22 +92,22 @@ def _names_the_crash(_: Scene, document: Mapping[str, Any]) -> list[str]:
     missing = [words for words in ("exit code 1", CRASH_WORDS) if not any(words in line for line in evidence)]
     found = [f"no finding shows {words!r}" for words in missing]
     if document["seconds"] > EARLY_SECONDS:
-        found.append(f"stopped after {document['seconds']:.0f} s, told was within {EARLY_SECONDS:.0f}")
+        found.append(f"stopped after {document['seconds']:.0f} s, expected within {EARLY_SECONDS:.0f}")
     return found
 
 
 def _blames_the_endpoint(_: Scene, document: Mapping[str, Any]) -> list[str]:
     judged = ((document.get("checks") or {}).get("api-health") or {}).get("class")
-    return [] if judged == "regression" else [f"api-health was judged {judged!r}, told was 'regression'"]
+    return [] if judged == "regression" else [f"api-health was judged {judged!r}, expected 'regression'"]
 
 
 def _invalidated_twice(scene: Scene, document: Mapping[str, Any]) -> list[str]:
     found = []
     calls = _calls(document, "CreateInvalidation")
     if calls != 2:
-        found.append(f"{calls} invalidations, told were two: the release's, and one for the stale edge")
+        found.append(f"{calls} invalidations, expected two: the release's, and one for the stale edge")
     if "stale-edge" not in {finding["id"] for finding in document.get("findings") or []}:
-        found.append("no finding says that an edge was stale")
+        found.append("no finding reports a stale edge")
     if _faults(scene.faults_url)["edge"] is not None:
         found.append("no invalidation was lost, so no edge was stale")
     return found
@@ -117,7 +116,7 @@ def _invalidated_twice(scene: Scene, document: Mapping[str, Any]) -> list[str]:
 def _wrote_nothing(_: Scene, document: Mapping[str, Any]) -> list[str]:
     found = [f"called {name} {calls} times" for name in _WRITES if (calls := _calls(document, name))]
     if document["seconds"] > NOTHING_SECONDS:
-        found.append(f"took {document['seconds']:.1f} s, told was under {NOTHING_SECONDS:.0f}")
+        found.append(f"took {document['seconds']:.1f} s, expected under {NOTHING_SECONDS:.0f}")
     return found
 
 
@@ -139,41 +138,61 @@ def _faults(url: str) -> dict[str, Any]:
 
 
 _SECOND = {"api": "second", "frontend": "second"}
+DEPLOYED = (0, "deployed")
+UNDONE = (10, "rolled_back")
 
 CHAPTERS = (
     Chapter(
         "the first release",
         "Until now a placeholder runs. Build, push, roll out (the API first), invalidate, check: it is there.",
-        _deploy("first"), 0, "deployed", {"api": "first", "frontend": "first"},
+        _deploy("first"),
+        DEPLOYED,
+        {"api": "first", "frontend": "first"},
     ),
     Chapter(
         "the second one",
-        "Both services change, while users keep asking. No request of theirs may fail.",
-        _deploy("second"), 0, "deployed", _SECOND,
+        "Both services change under load. No request of a user may fail.",
+        _deploy("second"),
+        DEPLOYED,
+        _SECOND,
     ),
     Chapter(
         "a crash",
-        "The new API ends at once: it wants a setting nobody has made. Stopped early, put back, the cause named.",
-        _deploy("crash"), 10, "rolled_back", _SECOND, _names_the_crash,
+        "The new API exits at once: it needs a setting that does not exist. Stopped early, rolled back, and explained.",
+        _deploy("crash"),
+        UNDONE,
+        _SECOND,
+        _names_the_crash,
     ),
     Chapter(
         "a wrong answer",
         "This one runs, and the load balancer is content, but /api/health says it is degraded. The checks see it.",
-        _deploy("wrong"), 10, "rolled_back", _SECOND, _blames_the_endpoint,
+        _deploy("wrong"),
+        UNDONE,
+        _SECOND,
+        _blames_the_endpoint,
     ),
     Chapter(
         "a stale edge",
         "A good release, but its invalidation is lost: the edge keeps the old pages. Found, and invalidated again.",
-        _deploy_past_a_stale_edge, 0, "deployed", {"frontend": "news"}, _invalidated_twice,
+        _deploy_past_a_stale_edge,
+        DEPLOYED,
+        {"frontend": "news"},
+        _invalidated_twice,
     ),
     Chapter(
         "rollback by hand",
-        "Healthy, and still not what is wanted. Back to the last release that was proven, caches and all.",
-        _roll_back, 0, "rolled_back", _SECOND,
+        "Healthy, but not wanted. Back to the last release that was proven, with its pages in the cache.",
+        _roll_back,
+        (0, "rolled_back"),
+        _SECOND,
     ),
     Chapter(
         "nothing to do",
         "The commit that runs is deployed once more: no build, no push, no rollout, no invalidation.",
-        _deploy_what_runs, 0, "unchanged", _SECOND, _wrote_nothing,
+        _deploy_what_runs,
+        (0, "unchanged"),
+        _SECOND,
+        _wrote_nothing,
     ),
-)  # fmt: skip
+)

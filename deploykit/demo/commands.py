@@ -1,4 +1,4 @@
-"""deploykit as its users have it: a command in a process of its own, its figures read from its ``--json``."""
+"""deploykit as its users run it: each command is a process of its own, and its ``--json`` document is read."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from typing import Any
 
 from deploykit.errors import DeploykitError, FailedBefore, OutOfReach, Refused, UsageError
 
-GRACE_SECONDS = 20.0  # an interrupted release says what it leaves before it ends
+GRACE_SECONDS = 20.0  # an interrupted release reports what it leaves before it ends
 _STAMP = re.compile(r"^\d\d:\d\d:\d\d ")
-_FOREIGN = ("AWS_", "DEPLOYKIT_", "GIT_")  # settings of the user's own world, which the demo is none of
+_FOREIGN = ("AWS_", "DEPLOYKIT_", "GIT_")  # the user's own settings, which must not reach the demo
 _ERRORS: dict[int, type[DeploykitError]] = {
     error.code: error for error in (UsageError, OutOfReach, Refused, FailedBefore)
 }
@@ -29,7 +29,7 @@ _ERRORS: dict[int, type[DeploykitError]] = {
 
 @dataclass(frozen=True)
 class Ended:
-    """How one command ended: its exit code, its document, and the seconds by the demo's own watch."""
+    """How one command ended: its exit code, its document, and its seconds by the demo's own clock."""
 
     line: str
     code: int
@@ -39,7 +39,7 @@ class Ended:
 
 @dataclass
 class Commands:
-    """Runs ``deploykit --config FILE …``; ``environ`` is laid over the environment once the sandbox is known."""
+    """Runs ``deploykit --config FILE …``; ``environ`` is added to the environment once the sandbox is up."""
 
     configuration: Path
     environ: dict[str, str] = field(default_factory=dict)
@@ -47,19 +47,20 @@ class Commands:
     def run(self, *arguments: str, heard: Callable[[str], None] = lambda _: None) -> Ended:
         """Run one command with ``--json``; ``heard`` gets its lines for people as they come.
 
-        Raises FailedBefore when what it prints is no document.
+        Raises FailedBefore when its output is no JSON document.
         """
         began = time.monotonic()
         code, text = self._run([*arguments, "--json"], heard)
-        line = self.line(*arguments)
+        line = shlex.join(["deploykit", *arguments])
         try:
             document = json.loads(text)
         except ValueError:
-            raise FailedBefore(f"`{line}` ended with {code} and printed no JSON document", f"run it: {line}") from None
+            problem = f"`{line}` ended with {code} and printed no JSON document"
+            raise FailedBefore(problem, f"run it: `{line}`") from None
         return Ended(line, code, document, time.monotonic() - began)
 
     def demand(self, *arguments: str, heard: Callable[[str], None] = lambda _: None) -> Mapping[str, Any]:
-        """The document of a command that has to succeed. Raises its own error again where it does not."""
+        """The document of a command that must succeed. Raises the command's own error when it fails."""
         ended = self.run(*arguments, heard=heard)
         if ended.code:
             error = ended.document.get("error") or {}
@@ -75,16 +76,19 @@ class Commands:
                 name, _, value = words[1].partition("=")
                 self.environ[name] = value
 
-    def line(self, *arguments: str) -> str:
-        """The command as one would type it in the platform's folder."""
-        return shlex.join(["deploykit", *arguments])
-
     def _run(self, arguments: Sequence[str], heard: Callable[[str], None]) -> tuple[int, str]:
         command = [sys.executable, "-m", "deploykit", "--config", str(self.configuration), *arguments]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        child = subprocess.Popen(command, env=kept | self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
-                                 start_new_session=True)  # fmt: skip
+        child = subprocess.Popen(
+            command,
+            env=kept | self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
         listener = threading.Thread(target=_listen, args=(child, heard), daemon=True)
         listener.start()
         try:
@@ -92,7 +96,7 @@ class Commands:
             text = child.stdout.read()
             code = child.wait()
             listener.join()
-        except BaseException:  # Ctrl-C reaches the demo only, which ends the command in the command's own way
+        except BaseException:  # Ctrl-C reaches only the demo, which then interrupts the command
             _end(child)
             raise
         return code, text

@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import shutil
-import subprocess
 import sys
 import tempfile
 import venv
 from pathlib import Path
 
 from deploykit.errors import OutOfReach
-from deploykit.sandbox import places
+from deploykit.sandbox import environment, places
 
 
 def copy_driver(requirements: Path, target: Path) -> None:
-    """Put what ``requirements`` pins by hash into the folder ``target``.
+    """Copy what ``requirements`` pins by hash to the folder ``target``, which must not exist.
 
-    With it installed before, neither pip nor the network is asked. Raises OutOfReach when it cannot be installed.
+    Once it is installed, neither pip nor the network is used. Raises OutOfReach when it cannot be installed.
     """
     home = places.cache() / f"demo-driver-{hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]}"
     if not home.is_dir():
@@ -27,19 +26,15 @@ def copy_driver(requirements: Path, target: Path) -> None:
 
 
 def _install(requirements: Path, home: Path) -> None:
-    """Build under a temporary name and rename: what has the final name is whole."""
+    """Install under a temporary name, then rename: a folder with the final name is complete."""
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="demo-driver-", dir=home.parent) as folder:
         unfinished = Path(folder) / "driver"
-        command = [*_pip(Path(folder)), "install", "--quiet", "--disable-pip-version-check", "--no-input",
-                   "--no-compile", "--no-deps", "--only-binary", ":all:", "--require-hashes",
-                   "--target", str(unfinished), "--requirement", str(requirements)]  # fmt: skip
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if done.returncode:
-            words = [line for line in done.stderr.splitlines() if line.strip()]
+        problem = environment.pip_install(_pip(Path(folder)), requirements, "--target", str(unfinished))
+        if problem:
             raise OutOfReach(
-                f"the demo's PostgreSQL driver cannot be installed: {words[-1] if words else 'pip gave no reason'}",
-                "connect to the network (or set PIP_INDEX_URL) and try again; later runs need no network",
+                f"the demo's PostgreSQL driver cannot be installed: {problem.splitlines()[-1]}",
+                "connect to the network or set PIP_INDEX_URL and run `deploykit demo`; later runs need no network",
             )
         for scripts in unfinished.glob("bin"):
             shutil.rmtree(scripts)

@@ -1,8 +1,8 @@
-"""Users: a process of its own that asks the load balancer again and again, each request on a connection of its own.
+"""Users: a process that sends requests to the load balancer at a steady rate, each on a new connection.
 
-``python -m deploykit.demo.load HOST:PORT`` reads a JSON list of paths from each line of its stdin and asks those from
-then on; it ends when stdin does. Five times a second it prints one JSON line: ``sent``, ``failed`` and, of the failures
-since the line before, up to ten ``words``.
+``python -m deploykit.demo.load HOST:PORT`` reads a JSON list of paths from each line of its stdin and requests those
+from then on; it ends when stdin does. Five times a second it prints one JSON line: ``sent``, ``failed`` and, of the
+failures since the line before, up to ten ``words``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TextIO
 
-RATE = 25.0  # requests a second, whether or not the ones before have been answered
+RATE = 25.0  # requests a second, whether or not earlier ones have been answered
 AT_ONCE = 64
 TIMEOUT = 10.0
 REPORT_SECONDS = 0.2
@@ -24,7 +24,7 @@ GOOD = frozenset({200})
 
 
 class Users:
-    """Asks ``paths`` in turn. What was asked and what failed is counted when the answer, or none, is there."""
+    """Requests ``paths`` in turn. A request is counted when it has been answered or has failed."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -36,7 +36,7 @@ class Users:
         self._words: list[str] = []
 
     def ask_for_ever(self) -> None:
-        """At a steady rate until ``ended`` is set; the requests under way are then waited for."""
+        """Send requests at a steady rate until ``ended`` is set, then wait for those in flight."""
         turns = itertools.count()
         with ThreadPoolExecutor(AT_ONCE) as pool:
             due = time.monotonic()
@@ -60,7 +60,7 @@ class Users:
 
 
 def request(address: str, path: str) -> str:
-    """Ask once, on a new connection; what went wrong, empty when nothing did."""
+    """Send one request on a new connection; return what went wrong, empty when nothing did."""
     connection = http.client.HTTPConnection(address, timeout=TIMEOUT)
     try:
         connection.request("GET", path, headers={"Connection": "close"})

@@ -1,4 +1,4 @@
-"""The git repository that the demo releases from: the shipped platform, and a commit for each turn of the story."""
+"""The git repository that the demo releases from: the shipped platform, and a commit for each change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PLATFORM = Path(__file__).with_name("platform")
 SERVICES = ("api", "frontend")
 PUBLIC_BASE = "python:3.12-slim"
 
-#: Nothing of the user's git configuration (hooks, signing, templates) gets into a throwaway repository.
+#: Keeps the user's git configuration (hooks, signing, templates) out of a throwaway repository.
 _OWN = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -29,7 +29,7 @@ _OWN = {
 
 @dataclass(frozen=True)
 class Edit:
-    """One piece of one file, replaced."""
+    """One replacement in one file."""
 
     file: str
     old: str
@@ -37,7 +37,7 @@ class Edit:
 
     @property
     def back(self) -> Edit:
-        """What takes it back."""
+        """The edit that reverts it."""
         return Edit(self.file, self.new, self.old)
 
 
@@ -52,7 +52,7 @@ class Repository:
         return self.folder / "deploykit.toml"
 
     def commit(self, message: str, edits: Sequence[Edit] = ()) -> str:
-        """Make ``edits``, commit everything, and return the full SHA."""
+        """Make ``edits``, commit everything, and return the full SHA. Raises FailedBefore when git fails."""
         for edit in edits:
             path = self.folder / edit.file
             text = path.read_text(encoding="utf-8")
@@ -69,22 +69,22 @@ class Repository:
         done = subprocess.run(command, env=kept | _OWN, capture_output=True, text=True, check=False)
         if done.returncode:
             raise FailedBefore(
-                f"git {arguments[0]} failed in {self.folder}: {done.stderr.strip()}", "try: git --version"
+                f"git {arguments[0]} failed in {self.folder}: {done.stderr.strip()}", "check git: `git --version`"
             )
         return done.stdout
 
 
 def make_repository(folder: Path, base: str) -> Repository:
-    """The platform in ``folder`` as a git repository without a commit yet; its images are made from ``base``.
+    """Create a git repository with the platform in ``folder``, without commits; its images are built from ``base``.
 
-    Raises OutOfReach (no git, or the API's driver cannot be installed), FailedBefore (git refuses).
+    Raises OutOfReach (no git, or the API's driver cannot be installed), FailedBefore (git fails).
     """
     if not shutil.which("git"):
-        raise OutOfReach("git is not installed, or not on PATH", "install git, for example: apt-get install git")
-    shutil.copytree(PLATFORM, folder, ignore=shutil.ignore_patterns("shared", "__pycache__"))
+        raise OutOfReach("git is not installed, or not on PATH", "install git, for example: `apt-get install git`")
+    unwanted = shutil.ignore_patterns("shared", "__pycache__")
+    shutil.copytree(PLATFORM, folder, ignore=unwanted)
     for service in SERVICES:
-        shutil.copytree(PLATFORM / "shared", folder / service, dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
+        shutil.copytree(PLATFORM / "shared", folder / service, ignore=unwanted, dirs_exist_ok=True)
     copy_driver(folder / "api" / "requirements.txt", folder / "api" / "vendor")
     configuration = folder / "deploykit.toml"
     text = configuration.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What users get: the demo's own requests through the edge, which trust nobody's word for what is served."""
+"""What users get: the demo's own requests through the edge, independent of what deploykit reports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TIMEOUT = 10.0
 
 @dataclass(frozen=True)
 class Served:
-    """The release that each service shows to users; what is wrong with it, in words."""
+    """The release that each service shows to users, and what is wrong with the answers, in words."""
 
     versions: dict[str, str | None]
     problems: tuple[str, ...]
@@ -23,13 +23,13 @@ class Served:
 
 @dataclass(frozen=True)
 class Site:
-    """The platform's address: ``url`` as users write it, ``connect_to`` (host:port) where the edge really is."""
+    """The platform's address: ``url`` as users write it, ``connect_to`` (host:port) where the edge listens."""
 
     url: str
     connect_to: str
 
     def served(self) -> Served:
-        """Ask every page and both health addresses once. Pages come from the edge's cache, if it has them."""
+        """Request every page and both health endpoints once, through the edge and its cache."""
         problems: list[str] = []
         pages = {path: self._release_of(path, problems) for path in PAGES}
         health = self._version_of("/health", problems)

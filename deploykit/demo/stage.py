@@ -1,4 +1,4 @@
-"""Where the demo plays: a folder, a repository and a sandbox of its own, all gone when it is over."""
+"""The demo's own folder, repository and sandbox, all removed at its end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Stage:
     load_balancer: str
 
     def keep(self) -> None:
-        """Leave it as it is when the demo ends."""
+        """Leave everything as it is when the demo ends."""
         (self.folder / _KEPT).touch()
 
     @property
@@ -43,9 +43,9 @@ class Stage:
 
 @contextmanager
 def set_up(progress: Progress) -> Iterator[Stage]:
-    """A stage for the length of a ``with``; whatever happens, nothing of it is left, unless it is to be kept.
+    """A stage for the length of a ``with``, removed at its end, whatever happens, unless it was kept.
 
-    Raises OutOfReach (no Docker, no git, something to be installed and no network), FailedBefore.
+    Raises OutOfReach (no Docker, no git, no network to install with), FailedBefore.
     """
     engine.require()
     _sweep(progress)
@@ -55,32 +55,31 @@ def set_up(progress: Progress) -> Iterator[Stage]:
         try:
             base = images.python_base(progress.say)
             repository = make_repository(folder / "harbour", base)
-            progress.say(f"bringing up a local AWS for {repository.configuration}")
+            progress.say(f"starting a local AWS for {repository.configuration}")
             commands.demand("sandbox", "up", heard=lambda text: progress.live("", f"│ {text}"))
             progress.live("", "")
             commands.use_sandbox()
             where = commands.demand("sandbox", "status")
             site = Site(where["url"], where["connect_to"])
             scene = Scene(commands, repository, site, f"{where['endpoint_url']}/_deploykit/faults")
-            stage = Stage(folder, scene, where["load_balancer"])
-            yield stage
+            yield Stage(folder, scene, where["load_balancer"])
         finally:
             if not (folder / _KEPT).exists():
-                _take_away(folder, commands, progress)
+                _remove(folder, commands, progress)
 
 
-def _take_away(folder: Path, commands: Commands, progress: Progress) -> None:
+def _remove(folder: Path, commands: Commands, progress: Progress) -> None:
     with _undisturbed():
         if commands.configuration.exists():
             ended = commands.run("sandbox", "down")
             if ended.code:
-                progress.warn(f"the sandbox could not be taken away; try: {_down(commands.configuration)}")
+                progress.warn(f"the sandbox was not removed; run: `{_down(commands.configuration)}`")
                 return
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def how_to_look(stage: Stage) -> list[str]:
-    """What to type to look at a stage that was kept, and to take it away."""
+    """How to look at a stage that was kept, and how to remove it."""
     configuration = stage.scene.repository.configuration
     return [
         f"http://{stage.scene.site.connect_to}/ is the site, http://{stage.load_balancer}/ the same without the cache",
@@ -95,19 +94,19 @@ def _down(configuration: Path) -> str:
 
 
 def _sweep(progress: Progress) -> None:
-    """Take away what killed demos of this user left: a folder that no demo holds and nobody wanted to keep."""
+    """Remove what this user's killed demos left: folders that no demo holds and that were not kept."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         if folder.is_dir() and folder.stat().st_uid == os.getuid() and not (folder / _KEPT).exists():
             with _held(folder) as ours:
                 if ours:
                     commands = Commands(folder / "harbour" / "deploykit.toml")
                     process.kill_naming(str(commands.configuration))  # a command that outlived its demo
-                    _take_away(folder, commands, progress)
+                    _remove(folder, commands, progress)
 
 
 @contextmanager
 def _held(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock, which the kernel gives back when we die; False where another demo holds it."""
+    """Hold the folder's lock, which a killed process releases, too; False when another demo holds it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,7 +119,7 @@ def _held(folder: Path) -> Iterator[bool]:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """No second Ctrl-C or SIGTERM stops the tidying up."""
+    """Ignore Ctrl-C and SIGTERM, so that a second one does not stop the removal."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Tell the story: each chapter announced, played, timed, and held against what was told."""
+"""Tell the story: announce, run, time and check each chapter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEAST_RATE = 20.0  # requests a second
 
 @dataclass(frozen=True)
 class Played:
-    """One chapter as it went. ``problems`` is what ended otherwise than told."""
+    """One chapter as it went. ``problems`` is what ended differently from its story."""
 
     chapter: Chapter
     ended: Ended
@@ -31,33 +31,33 @@ class Played:
 
 @dataclass(frozen=True)
 class Told:
-    """The whole story: ``exit_code`` 0 where every chapter ended as told, else 1."""
+    """The whole story: ``exit_code`` 0 when every chapter ended as expected, else 1."""
 
     exit_code: int
     document: Mapping[str, Any]
 
 
 def tell(progress: Progress, *, keep: bool = False) -> Told:
-    """Play all chapters in a sandbox of their own, which is gone afterwards unless ``keep``.
+    """Run all chapters in a sandbox of their own, which is removed afterwards unless ``keep``.
 
-    Raises OutOfReach or FailedBefore where the sandbox cannot be brought up.
+    Raises OutOfReach or FailedBefore when the sandbox does not start.
     """
     began = time.monotonic()
     progress.step("the stage")
     with set_up(progress) as stage:
         traffic = Traffic(stage.load_balancer)
         try:
-            traffic.ask(HEALTH_PATHS)  # the placeholder has nothing else
+            traffic.ask(HEALTH_PATHS)  # the placeholder answers nothing else
             progress.say(
-                f"ready after {time.monotonic() - began:.1f} s; users ask http://{stage.load_balancer} from now on"
+                f"ready after {time.monotonic() - began:.1f} s; users now send requests to http://{stage.load_balancer}"
             )
             traffic.since_last()
             played = []
             for number, chapter in enumerate(CHAPTERS, 1):
                 progress.step(f"{number} of {len(CHAPTERS)}: {chapter.name}")
                 played.append(_play(chapter, stage.scene, traffic, progress))
-                if played[-1].ended.code != chapter.exit_code:
-                    break  # the chapters after it begin where this one should have ended
+                if played[-1].ended.code != chapter.ends[0]:
+                    break  # later chapters start where this one should have ended
                 traffic.ask(PATHS)
             died = not traffic.alive
         finally:
@@ -86,14 +86,14 @@ def _play(chapter: Chapter, scene: Scene, traffic: Traffic, progress: Progress) 
     progress.say(", ".join(f"{name} {short(version)}" for name, version in served.versions.items()), "served")
     progress.say(f"{count.sent} requests, {count.failed} failed", "users")
     for problem in problems:
-        progress.say(f"✗ {problem}", "otherwise")
+        progress.say(f"✗ {problem}", "unexpected")
     if not problems:
-        progress.say("✓ as told")
+        progress.say("✓ as expected")
     return Played(chapter, ended, served, count, tuple(problems))
 
 
 def _steps(document: Mapping[str, Any]) -> str:
-    """What deploykit did, in its order, with the seconds each took; what did not go well with its word."""
+    """deploykit's steps in their order, each with its seconds, and a word if it failed or was undone."""
     taken = [step for step in document.get("steps") or [] if step["status"] != "skipped"]
     words = {"done": "", "failed": " (failed)", "undone": " (undone)"}
     return ", ".join(f"{step['name']} {step['seconds']:.1f} s{words.get(step['status'], '')}" for step in taken)
@@ -112,13 +112,13 @@ def _conclude(
     played: list[Played], total: Count, words: list[str], died: bool, seconds: float, progress: Progress
 ) -> Told:
     problems = [f"{part.chapter.name}: {problem}" for part in played for problem in part.problems]
-    problems += [f"{chapter.name}: not played" for chapter in CHAPTERS[len(played) :]]
+    problems += [f"{chapter.name}: not run" for chapter in CHAPTERS[len(played) :]]
     if died:
         problems.append("the users' process ended before the story did")
     if total.rate < LEAST_RATE:
-        problems.append(f"users sent {total.rate:.1f} requests a second, told were at least {LEAST_RATE:.0f}")
+        problems.append(f"users sent {total.rate:.1f} requests a second, expected at least {LEAST_RATE:.0f}")
     good = sum(not part.problems for part in played)
-    ending = f"{good} of {len(CHAPTERS)} chapters ended as told, in {seconds:.0f} s"
+    ending = f"{good} of {len(CHAPTERS)} chapters ended as expected, in {seconds:.0f} s"
     progress.step("the end")
     progress.say(f"{total.sent} requests, {total.rate:.0f} a second, {total.failed} failed", "users")
     for line in words:

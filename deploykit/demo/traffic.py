@@ -1,4 +1,4 @@
-"""The demo's end of the load: starts the process, hears its counts, ends it."""
+"""The demo's side of the load: start the process, read its counts, stop it."""
 
 from __future__ import annotations
 
@@ -31,15 +31,16 @@ class Count:
 
 @dataclass
 class Traffic:
-    """A running load. ``words`` are what failures said, the first twenty of them."""
+    """A running load. ``words``: what the first twenty failures said."""
 
     address: str
     words: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         command = [sys.executable, "-m", "deploykit.demo.load", self.address]
-        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
-                                       start_new_session=True)  # fmt: skip
+        self._child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", start_new_session=True
+        )
         self._sent = 0
         self._failed = 0
         self._heard = threading.Condition()
@@ -50,7 +51,7 @@ class Traffic:
         self._listener.start()
 
     def ask(self, paths: Sequence[str]) -> None:
-        """Ask ``paths`` from now on."""
+        """Request ``paths`` from now on."""
         assert self._child.stdin is not None  # noqa: S101 (asked for with PIPE)
         self._child.stdin.write(json.dumps(list(paths)) + "\n")
         self._child.stdin.flush()
@@ -69,7 +70,7 @@ class Traffic:
         return self._child.poll() is None
 
     def end(self) -> Count:
-        """Let the requests under way finish and end the process; the count of its whole life."""
+        """Let requests in flight finish, stop the process, and return the count of its whole life."""
         asked = time.monotonic() - self._began
         with contextlib.suppress(OSError):
             assert self._child.stdin is not None  # noqa: S101 (asked for with PIPE)

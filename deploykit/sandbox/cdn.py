@@ -1,4 +1,4 @@
-"""The request that makes a CloudFront distribution in front of the sandbox's load balancer."""
+"""The request that creates a CloudFront distribution in front of the sandbox's load balancer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from deploykit.sandbox.platform import Distribution
 
-#: Header with which an origin names the cache tags of an answer.
+#: Header in which an origin names the cache tags of a response.
 TAG_HEADER = "Cache-Tag"
 
 DAY = 86400
@@ -14,10 +14,10 @@ YEAR = 31536000
 
 
 def create(cloudfront: Any, distribution: Distribution, origin: str) -> None:
-    """Make ``distribution`` under its own id (server/corrections/cloudfront_given_ids.py), ``origin`` behind it.
+    """Create ``distribution`` with its configured id (server/corrections/cloudfront_given_ids.py) and ``origin``.
 
-    Answers are kept as their Cache-Control says, a day without one. Paths of services that never invalidate the
-    distribution are kept only as long as their own Cache-Control says: nothing would ever empty them.
+    Responses are cached as their Cache-Control says, or for a day without one. Paths of services that never invalidate
+    the distribution are cached only if their Cache-Control says so, because nothing would ever invalidate them.
     """
     patterns = [_behavior(default_ttl=0, PathPattern=pattern) for pattern in distribution.uncached]
     config: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""An image out of this machine's files: programs with every library they are linked to, through ``docker import``."""
+"""An image of this machine's files by ``docker import``: programs, and the libraries they are linked to."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from deploykit.errors import FailedBefore, OutOfReach
 
 _LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x[0-9a-f]+\)")
 
-#: Where the loader looks by itself; libraries that lie elsewhere need LD_LIBRARY_PATH.
+#: Where the dynamic loader looks by default; libraries elsewhere need LD_LIBRARY_PATH.
 STANDARD = ("/lib", "/usr/lib", "/lib64", "/usr/lib64")
 
 
 class Closure:
-    """Collects files, then becomes an image.
+    """The files that become an image.
 
-    Paths in it are those of this machine; with ``root``, files from below that folder are placed as if it were /.
+    Each keeps the path it has on this machine; with ``root``, files below that folder are placed as if it were /.
     """
 
     def __init__(self, root: Path | None = None) -> None:
@@ -34,18 +34,18 @@ class Closure:
         self._linked: set[Path] = set()
 
     def program(self, path: Path) -> None:
-        """Add a program or library with all it is linked to."""
+        """Add a program or library and every library it is linked to."""
         self.files[self.inside(path)] = path
         self._libraries_of(path)
 
     def inside(self, path: Path) -> str:
-        """Where a file of this machine lies in the image."""
+        """The path in the image of a file of this machine."""
         if self.root and path.is_relative_to(self.root):
             return f"/{path.relative_to(self.root)}"
         return str(path)
 
     def tree(self, folder: Path, wanted: Callable[[Path], bool]) -> None:
-        """Add the files below a folder that are wanted, with what their compiled ones are linked to."""
+        """Add the files below ``folder`` that ``wanted`` accepts, and the libraries compiled ones are linked to."""
         for path in sorted(folder.rglob("*")):
             if not path.is_file() or not wanted(path):
                 continue
@@ -61,7 +61,7 @@ class Closure:
             self.links[path] = target
 
     def basics(self) -> None:
-        """A shell, name lookups, users: what programs expect of any Linux."""
+        """Add what programs expect of any Linux: a shell, DNS lookups, time zones, users."""
         self.program(Path("/bin/sh").resolve())
         self.link("/bin/sh", str(Path("/bin/sh").resolve()))
         for name in ("libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2", "libgcc_s.so.1"):
@@ -75,7 +75,7 @@ class Closure:
         self.text("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
 
     def into_image(self, name: str, environment: dict[str, str], command: list[str]) -> None:
-        """Make the image. Raises FailedBefore when docker refuses."""
+        """Create the image ``name``. Raises FailedBefore when ``docker import`` fails."""
         extra = sorted({str(Path(p).parent) for p in self._outside()})
         if extra:
             environment = {**environment, "LD_LIBRARY_PATH": ":".join(extra)}
@@ -83,8 +83,7 @@ class Closure:
         changes.append("CMD [" + ", ".join(f'"{part}"' for part in command) + "]")
         arguments = ["docker", "import", *(a for c in changes for a in ("--change", c)), "-", name]
         process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        if process.stdin is None or process.stderr is None:
-            raise FailedBefore("docker import cannot be started.", "Try: docker info")
+        assert process.stdin is not None and process.stderr is not None  # noqa: S101, PT018 (asked for with PIPE)
         try:
             with process.stdin, tarfile.open(fileobj=process.stdin, mode="w|") as archive:
                 self._write(archive)
@@ -93,7 +92,7 @@ class Closure:
         with process.stderr:
             problem = process.stderr.read().decode("utf-8", "replace").strip()
         if process.wait():
-            raise FailedBefore(f"The image {name} cannot be made: {problem}", "Try: docker info")
+            raise FailedBefore(f"cannot create image {name}: {problem}", "check the Docker Engine: `docker info`")
 
     def _outside(self) -> list[str]:
         libraries = [self.inside(p) for p in self._linked]
@@ -101,7 +100,9 @@ class Closure:
 
     def _libraries_of(self, path: Path) -> None:
         if not shutil.which("ldd"):
-            raise OutOfReach("ldd is missing, which finds a program's libraries.", "Install libc-bin or glibc-common.")
+            raise OutOfReach(
+                "ldd, which finds a program's libraries, is not installed", "install libc-bin or glibc-common"
+            )
         environment = dict(os.environ)
         if self.root:
             folders = sorted({str(p.parent) for p in self.root.rglob("*.so*")})
@@ -144,7 +145,7 @@ def _top_links() -> list[tuple[str, str]]:
 
 
 def _placed(path: str) -> str:
-    """Where a file goes in the archive: through the links of a merged /usr, for docker extracts no file through one."""
+    """Where a file goes in the archive: past the links of a merged /usr, as docker extracts no file through a link."""
     for link, target in _top_links():
         if path.startswith(f"{link}/"):
             return f"/{target}{path[len(link) :]}"

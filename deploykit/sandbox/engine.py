@@ -1,4 +1,4 @@
-"""Docker through its command line, as the sandbox needs it: images made, containers found by label and removed."""
+"""Docker's command line, as the sandbox needs it: create images, find containers by label, remove them."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ import time
 from typing import Any
 
 from deploykit.errors import FailedBefore, OutOfReach
-from deploykit.sandbox.server.settings import INSTANCE_LABEL
+from deploykit.sandbox.settings import INSTANCE_LABEL
 
-#: Label of the images the sandbox makes; its value changes with how they are made, so that old ones are made anew.
+#: Label on the sandbox's images; its value changes with their sources, so that outdated images are built again.
 RECIPE_LABEL = "deploykit.sandbox.recipe"
 
-#: A sweep is over when nothing was found this often in a row: the engine finishes what a killed client asked for.
+#: A sweep ends after this many empty listings in a row: the engine still completes requests of a killed client.
 QUIET = 3
 
 
 def run(*arguments: str, text: str | None = None, check: bool = True, seconds: float = 300) -> str:
-    """Run one docker command and return what it printed.
+    """Run one docker command, for at most ``seconds``, and return its output.
 
-    Raises OutOfReach when there is no docker or no engine, FailedBefore when the command itself fails.
+    Raises OutOfReach when docker is not installed or no engine answers, FailedBefore when the command itself fails.
     """
     if not shutil.which("docker"):
-        raise OutOfReach("Docker is not installed.", "Install a Docker Engine; on Debian: apt-get install docker.io")
+        raise OutOfReach("Docker is not installed", "install a Docker Engine; on Debian: `apt-get install docker.io`")
     command = ["docker", *arguments]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=seconds)
     if done.returncode and check:
-        problem = done.stderr.strip().splitlines() or ["it failed without a word"]
+        problem = done.stderr.strip().splitlines() or ["docker gave no reason"]
         if unreachable(done.stderr):
-            raise OutOfReach(f"The Docker Engine cannot be reached: {problem[-1]}", "Start it and try: docker info")
-        raise FailedBefore(f"docker {arguments[0]} failed: {problem[-1]}", f"Try: {' '.join(command[:4])} …")
+            raise OutOfReach(f"cannot reach the Docker Engine: {problem[-1]}", "start it, then check: `docker info`")
+        raise FailedBefore(f"docker {arguments[0]} failed: {problem[-1]}", f"try it: `{' '.join(command[:4])} …`")
     return done.stdout
 
 
 def unreachable(output: str) -> bool:
-    """Whether docker's own words say that the engine, not the command, is the trouble."""
+    """Whether docker's error output says that the engine, not the command, failed."""
     signs = ("Cannot connect to the Docker daemon", "permission denied", "error during connect", "dial unix")
     return any(sign in output for sign in signs)
 
 
 def host() -> str:
-    """The engine's address, the current context's included, for clients that know no contexts."""
+    """The engine's address, from DOCKER_HOST or the current context, for clients that do not read contexts."""
     if given := os.environ.get("DOCKER_HOST"):
         return given
     shown = run("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", check=False).strip()
@@ -51,12 +51,12 @@ def host() -> str:
 
 
 def require() -> None:
-    """Raises OutOfReach when there is no engine to talk to."""
+    """Raise OutOfReach unless a Docker Engine answers."""
     run("version", "--format", "{{.Server.Version}}", seconds=20)
 
 
 def has_image(name: str, recipe: str = "") -> bool:
-    """Whether the engine has an image of this name, made by this recipe if one is given."""
+    """Whether the engine has an image of this name, built from ``recipe`` if one is given."""
     wanted = ["--filter", f"label={RECIPE_LABEL}={recipe}"] if recipe else []
     return bool(run("image", "ls", "--quiet", "--filter", f"reference={name}", *wanted).strip())
 
@@ -67,7 +67,7 @@ def containers(instance: str) -> list[str]:
 
 
 def sweep(instance: str) -> int:
-    """Remove every container of one sandbox with its volumes; returns how many there were."""
+    """Remove every container of one sandbox and its volumes; return how many there were."""
     removed = quiet = 0
     while quiet < QUIET:
         found = containers(instance)
@@ -83,7 +83,7 @@ def sweep(instance: str) -> int:
 
 
 def remove_images(registry: str) -> None:
-    """Remove the engine's names, by tag and by digest, for images of a registry that is gone."""
+    """Remove the engine's tags and digests of images from a registry that no longer runs."""
     ids = sorted(set(run("image", "ls", "--all", "--quiet", "--no-trunc", check=False).split()))
     if not ids:
         return
@@ -95,6 +95,6 @@ def remove_images(registry: str) -> None:
 
 
 def inspect(name: str) -> dict[str, Any]:
-    """What the engine knows of a container; empty when there is none of that name."""
+    """What ``docker container inspect`` shows of a container; empty when no container has that name."""
     shown = json.loads(run("container", "inspect", name, check=False) or "[]")
     return dict(shown[0]) if shown else {}

@@ -1,7 +1,7 @@
-"""Images the sandbox needs: a base for applications, a placeholder, a PostgreSQL.
+"""Images the sandbox needs: a base for applications, a placeholder, PostgreSQL.
 
-Taken from a public registry where one is in reach, else made from this machine's own files: an interpreter with the
-libraries it is linked to is all an application needs to run.
+They come from a public registry if one can be reached, else from this machine's own files: all an application needs is
+an interpreter and the libraries it is linked to.
 """
 
 from __future__ import annotations
@@ -28,15 +28,14 @@ REGISTRY = "registry-1.docker.io"
 REACH_SECONDS = 3.0
 
 #: Parts of Python's standard library that no service needs.
-LEFT_OUT = frozenset({"test", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip", "site-packages",
-                      "dist-packages", "pydoc_data"})  # fmt: skip
+LEFT_OUT = frozenset({"test", "idlelib", "tkinter", "turtledemo", "lib2to3", "ensurepip", "pydoc_data"})
 Say = Callable[[str], None]
 
 
 def python_base(say: Say) -> str:
-    """The name of an image with ``python3`` on its PATH, made or fetched if it is not there.
+    """The name of an image with ``python3`` on its PATH, pulled or built if the engine lacks it.
 
-    For Dockerfiles that take their base as ``ARG BASE``. Raises OutOfReach when it can neither be made nor fetched.
+    For Dockerfiles that take their base as ``ARG BASE``. Raises OutOfReach when it can be neither pulled nor built.
     """
     return _provide(PYTHON_BASE, "python:3-slim", _python_from_host, say)
 
@@ -47,7 +46,7 @@ def postgresql(say: Say) -> str:
 
 
 def placeholder(say: Say) -> str:
-    """The name of the image services run until their first release."""
+    """The name of the image that services run until their first release."""
     if engine.has_image(PLACEHOLDER, recipe()):
         return PLACEHOLDER
     base = python_base(say)
@@ -59,7 +58,7 @@ def placeholder(say: Say) -> str:
 
 
 def recipe() -> str:
-    """A name for how the images are made now: of the sources that make them."""
+    """A hash of the sources that build the images: twelve hexadecimal digits."""
     folder = Path(__file__).parent
     sources = ("images.py", "closure.py", "postgres.py", "placeholder.py")
     return hashlib.sha256(b"".join((folder / name).read_bytes() for name in sources)).hexdigest()[:12]
@@ -70,17 +69,17 @@ def _provide(name: str, public: str, from_host: Callable[[str, Say], None], say:
         return name
     with tempfile.TemporaryDirectory(prefix="deploykit-") as folder:
         if _registry_in_reach():
-            say(f"Fetching {public}")
+            say(f"pulling {public}")
             engine.run("pull", "--quiet", public, check=False, seconds=600)
             if engine.has_image(public):
                 _build(name, public, [], Path(folder))
                 return name
         if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
             raise OutOfReach(
-                f"The image {public} is needed, and no public registry is in reach.",
-                f"Connect to the network and try: docker pull {public}",
+                f"image {public} is needed, and no public registry can be reached",
+                f"connect to the network, then run: `docker pull {public}`",
             )
-        say(f"Making {name} from this machine's own files")
+        say(f"building {name} from this machine's own files")
         files = f"{name}-files"
         from_host(files, say)
         _build(name, files, postgres.LINES if name == POSTGRES else [], Path(folder))
@@ -94,7 +93,7 @@ def _build(name: str, base: str, lines: list[str], folder: Path) -> None:
     (folder / "Dockerfile").write_text(text + "\n")
     before = engine.run("image", "ls", "--quiet", "--filter", f"reference={name}").split()
     engine.run("build", "--quiet", "--force-rm", "--tag", name, str(folder))
-    if before:  # made by an older recipe and without a name now; kept as long as something stands on it
+    if before:  # from an older recipe, and now untagged; docker keeps it while a container or image uses it
         engine.run("image", "rm", *before, check=False)
 
 
@@ -112,7 +111,8 @@ def _python_from_host(name: str, _say: Say) -> None:
     library = Path(sysconfig.get_path("stdlib", vars={"base": sys.base_prefix, "installed_base": sys.base_prefix}))
     closure = Closure()
     closure.program(real)
-    closure.tree(library, lambda path: not (LEFT_OUT & set(path.relative_to(library).parts) or path.suffix == ".a"))
+    unwanted = LEFT_OUT | {"site-packages", "dist-packages"}
+    closure.tree(library, lambda path: path.suffix != ".a" and not unwanted & set(path.relative_to(library).parts))
     for link in ("python3", "python"):
         closure.link(f"/usr/local/bin/{link}", str(real))
     closure.link("/usr/local/bin/" + real.name, str(real))

@@ -1,4 +1,4 @@
-"""Up, down, status, reset: the life of one configuration's sandbox. Several may live side by side."""
+"""Start, remove, show and reset the sandbox of one configuration. Several can run at the same time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from deploykit.errors import FailedBefore
 from deploykit.sandbox import engine, environment, images, places, postgres, process
 from deploykit.sandbox import platform as platforms
 from deploykit.sandbox.platform import Platform
-from deploykit.sandbox.server.settings import LOOPBACK, Settings
+from deploykit.sandbox.settings import LOOPBACK, Settings
 
 Say = Callable[[str], None]
 RECORD = "sandbox.json"
@@ -28,7 +28,7 @@ RECORD = "sandbox.json"
 
 @dataclass(frozen=True)
 class Running:
-    """How to reach a sandbox that is up. ``connect_to`` is the edge, ``load_balancer`` what stands behind it."""
+    """How to reach a sandbox that is up. ``load_balancer`` is behind the edge, ``connect_to``; both are host:port."""
 
     instance: str
     environment: str
@@ -41,10 +41,10 @@ class Running:
     registry: str
     services: tuple[str, ...]
     already: bool = False
-    """It was up before; nothing was done."""
+    """It was up before, and the command changed nothing."""
 
     def lines(self) -> list[str]:
-        """What to tell a person who wants to reach it."""
+        """How to reach it, for people."""
         return [
             f"site           {self.url} (connect to {self.connect_to}), or http://{self.connect_to}/ in a browser",
             f"load balancer  http://{self.load_balancer}/ (behind the cache)",
@@ -55,36 +55,29 @@ class Running:
 
 
 def up(configuration: Configuration, say: Say = lambda _: None) -> Running:
-    """Bring the configuration's sandbox up, or find it up; ``say`` is told what is being waited for.
+    """Start the configuration's sandbox unless it is up; ``say`` gets what is being waited for.
 
-    What a killed run left behind is swept first. Raises OutOfReach (no Docker, MiniStack not installed and no
-    network) or FailedBefore; either way nothing is left running.
+    Removes first what a killed run left behind. Raises OutOfReach (no Docker; MiniStack not installed and no network)
+    or FailedBefore; in both cases nothing is left running.
     """
     instance = platforms.instance(configuration)
     with _held(instance) as folder:
         if found := _running(folder):
             return found
-        engine.require()
-        before = _ports(folder)
-        _clear(instance, folder)
-        try:
-            return _bring_up(configuration, instance, folder, before, say)
-        except BaseException:
-            _clear(instance, folder)
-            raise
+        return _bring_up_anew(configuration, instance, folder, say)
 
 
 def down(configuration: Configuration, say: Say = lambda _: None) -> bool:
-    """Remove the sandbox: processes, containers with their volumes, its images' names, files.
+    """Remove the sandbox: processes, containers and their volumes, its images' tags, files.
 
-    Also what a killed ``up`` or a killed server left. Returns whether there was anything. Raises OutOfReach when the
-    Docker Engine cannot be asked.
+    That includes what a killed ``up`` or a killed server left. Returns whether there was anything to remove. Raises
+    OutOfReach when the Docker Engine does not answer.
     """
     instance = platforms.instance(configuration)
     with _held(instance) as folder:
         there = (folder / RECORD).exists() or bool(process.running(instance)) or bool(engine.containers(instance))
         if there:
-            say("Stopping the sandbox")
+            say("stopping the sandbox")
         _clear(instance, folder)
         shutil.rmtree(folder, ignore_errors=True)
     for parent in (places.state(), places.state().parent):
@@ -94,17 +87,10 @@ def down(configuration: Configuration, say: Say = lambda _: None) -> bool:
 
 
 def reset(configuration: Configuration, say: Say = lambda _: None) -> Running:
-    """The sandbox as it was after its first ``up``, at the same addresses."""
+    """Remove the sandbox and start it at the same addresses, with nothing released. Raises as ``up`` does."""
     instance = platforms.instance(configuration)
     with _held(instance) as folder:
-        engine.require()
-        before = _ports(folder)
-        _clear(instance, folder)
-        try:
-            return _bring_up(configuration, instance, folder, before, say)
-        except BaseException:
-            _clear(instance, folder)
-            raise
+        return _bring_up_anew(configuration, instance, folder, say)
 
 
 def status(configuration: Configuration) -> dict[str, Any]:
@@ -113,28 +99,26 @@ def status(configuration: Configuration) -> dict[str, Any]:
     Services by key: ``service``, ``desired``, ``running``, ``rollout``. Null and empty when it is not up.
     """
     found = _running(places.state() / platforms.instance(configuration))
-    if found is None:
-        nothing = dict.fromkeys(("endpoint_url", "url", "connect_to", "load_balancer", "registry"))
-        return {"running": False, **nothing, "services": {}}
-    addresses = {k: getattr(found, k) for k in ("endpoint_url", "url", "connect_to", "load_balancer", "registry")}
-    return {"running": True, **addresses, "services": _services(configuration, found)}
+    names = ("endpoint_url", "url", "connect_to", "load_balancer", "registry")
+    addresses = {name: getattr(found, name, None) for name in names}
+    return {"running": bool(found), **addresses, "services": _services(configuration, found) if found else {}}
 
 
 def env(configuration: Configuration) -> str:
-    """Shell commands that point deploykit, the AWS CLI and docker's user at the sandbox, for ``eval``.
+    """Shell commands for ``eval`` that make deploykit and the AWS CLI use the sandbox.
 
     Raises FailedBefore when it is not up.
     """
     found = _running(places.state() / platforms.instance(configuration))
     if found is None:
-        raise FailedBefore("The sandbox is not up.", "Run: deploykit sandbox up")
+        raise FailedBefore("the sandbox is not up", "start it: `deploykit sandbox up`")
     lines = [f"unset {name}" for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in variables(found).items()]
     return "\n".join(lines) + "\n"
 
 
 def variables(found: Running) -> dict[str, str]:
-    """The environment variables that ``env`` exports, for callers that start processes themselves."""
+    """The environment variables that ``env`` exports, for code that starts processes itself."""
     return {
         "AWS_ENDPOINT_URL": found.endpoint_url,
         "AWS_ACCESS_KEY_ID": found.account,
@@ -150,17 +134,29 @@ def variables(found: Running) -> dict[str, str]:
     }
 
 
+def _bring_up_anew(configuration: Configuration, instance: str, folder: Path, say: Say) -> Running:
+    """Remove what is there, then start at the same ports; a failure leaves nothing running."""
+    engine.require()
+    before = _ports(folder)
+    _clear(instance, folder)
+    try:
+        return _bring_up(configuration, instance, folder, before, say)
+    except BaseException:
+        _clear(instance, folder)
+        raise
+
+
 def _bring_up(configuration: Configuration, instance: str, folder: Path, ports: tuple[int, ...], say: Say) -> Running:
     python = environment.python(say)
     placeholder = images.placeholder(say)
     database_image = images.postgresql(say) if configuration.local.database else ""
-    say("Starting the local AWS")
+    say("starting the local AWS")
     sockets = process.listeners(ports)
     try:
         gateway, edge, balancer = (s.getsockname()[1] for s in sockets)
         platform = platforms.of(configuration, edge)
-        settings = Settings(instance, platform.account, platform.region, platform.url_host, platform.origin_host,
-                            gateway, edge, balancer)  # fmt: skip
+        whose = (platform.account, platform.region, platform.origin_host)
+        settings = Settings(instance, *whose, gateway, edge, balancer)
         (folder / "ports.json").write_text(json.dumps([gateway, edge, balancer]), encoding="utf-8")
         pid = process.start(python, settings, folder, sockets, engine.host())
     finally:
@@ -169,7 +165,7 @@ def _bring_up(configuration: Configuration, instance: str, folder: Path, ports: 
     password = secrets.token_hex(16)
     if database_image:
         postgres.start(database_image, instance, platform.database, password)
-    from deploykit.sandbox import provision  # boto3 takes a third of a second: the server starts meanwhile
+    from deploykit.sandbox import provision  # importing boto3 takes a third of a second, in which the server starts
 
     process.await_ready(pid, settings, folder)
     database = None
@@ -177,7 +173,7 @@ def _bring_up(configuration: Configuration, instance: str, folder: Path, ports: 
         host = postgres.await_ready(instance, platform.database, password)
         database = provision.Database(host, postgres.PORT, platform.database, postgres.USER, password)
     aws = provision.Account(f"http://{settings.registry}", platform.account, platform.region)
-    say("Creating cluster, services, load balancer and the rest")
+    say("creating the cluster, services, load balancer and other resources")
     provision.provision(platform, aws, placeholder, database)
     provision.await_steady(platform, aws, say)
     found = _describe(platform, settings)
@@ -215,7 +211,7 @@ def _running(folder: Path) -> Running | None:
 
 
 def _ports(folder: Path) -> tuple[int, ...]:
-    """The ports this sandbox had the last time, so that addresses outlive a kill or a reset."""
+    """The ports this sandbox used last, so that addresses stay the same after a kill or a reset."""
     try:
         before = json.loads((folder / "ports.json").read_text(encoding="utf-8"))
         return tuple(int(p) for p in before) or process.PREFERRED
@@ -224,7 +220,7 @@ def _ports(folder: Path) -> tuple[int, ...]:
 
 
 def _clear(instance: str, folder: Path) -> None:
-    """End the server, remove all containers of the instance, the names of its images and the folder's content."""
+    """Stop the server; remove the instance's containers, its images' tags and the content of ``folder``."""
     ports = _ports(folder) if (folder / "ports.json").exists() else ()
     process.stop(instance)
     engine.sweep(instance)
@@ -256,14 +252,14 @@ def _services(configuration: Configuration, found: Running) -> dict[str, dict[st
 
 @contextmanager
 def _held(instance: str) -> Iterator[Path]:
-    """The sandbox's folder, locked: one command at a time. The lock is on the folder itself and leaves no file."""
+    """The sandbox's folder, locked: one command at a time. The lock is on the folder itself, not on a file in it."""
     folder = places.state() / instance
     while True:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _same(descriptor, folder):  # else the one before us removed it while we waited
+            if _same(descriptor, folder):  # else the command before this one removed the folder meanwhile
                 yield folder
                 return
         finally:

@@ -1,6 +1,6 @@
-"""What a service runs until its first release: healthy for the load balancer, and of no use to anybody else.
+"""What a service runs until its first release: healthy for the load balancer, an error for everybody else.
 
-Answers 200 to the path in HEALTH_CHECK and 503 to every other, on PORT; without a PORT it only waits (a worker).
+Answers 200 to the path in HEALTH_CHECK and 503 to all others, on PORT; without a PORT it only waits (a worker).
 """
 
 import http.server
@@ -25,7 +25,7 @@ class Placeholder(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_GET  # noqa: N815 (http.server's names)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: the load balancer asks several times a second."""
+        """Log nothing: the load balancer checks several times a second."""
 
 
 if __name__ == "__main__":

@@ -11,19 +11,19 @@ from pathlib import Path
 
 
 def cache() -> Path:
-    """What costs time to make and may go at any moment: MiniStack's environment."""
+    """The folder of what can be installed again at any time: MiniStack's environment."""
     return _base("XDG_CACHE_HOME", ".cache") / "deploykit" / "sandbox"
 
 
 def state() -> Path:
-    """One folder for each sandbox that is up."""
+    """The folder that holds one folder for each sandbox that is up."""
     return _base("XDG_STATE_HOME", ".local/state") / "deploykit" / "sandbox"
 
 
 def instance(configuration: Path, environment: str) -> str:
     """The name of the sandbox of one configuration file and environment: twelve hexadecimal digits.
 
-    The same every time, so that what a killed run left behind is found by it.
+    It is always the same, so that a later run finds what a killed one left behind.
     """
     key = f"{configuration.resolve()}\n{environment}"
     return hashlib.sha256(key.encode()).hexdigest()[:12]

@@ -1,6 +1,4 @@
-"""What a configuration asks of the sandbox, in the sandbox's own words: the only file here that reads the types of
-``config/``.
-"""
+"""What the sandbox must create for a configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from deploykit.sandbox import places
 
 @dataclass(frozen=True)
 class ServicePlan:
-    """One ECS service to be: ``secrets`` maps a variable to a Secrets Manager name and JSON key ("" for all of it)."""
+    """One ECS service to create; ``secrets``: variable → Secrets Manager name and JSON key ("" for all of it)."""
 
     key: str
     name: str
@@ -32,7 +30,7 @@ class ServicePlan:
 
 @dataclass(frozen=True)
 class Distribution:
-    """One CloudFront distribution to be; ``uncached`` are the routes of services it is not invalidated for."""
+    """One CloudFront distribution to create; ``uncached``: the routes of services that never invalidate it."""
 
     id: str
     names: tuple[str, ...]
@@ -42,7 +40,7 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Platform:
-    """Everything of one environment that the sandbox makes."""
+    """Everything that the sandbox creates for one environment."""
 
     instance: str
     project: str
@@ -62,12 +60,12 @@ class Platform:
 
     @property
     def prefix(self) -> str:
-        """What the names of things without a name of their own begin with."""
+        """The prefix of resources that the configuration does not name."""
         return f"{self.environment}-{self.project}"
 
 
 def of(configuration: Configuration, edge_port: int) -> Platform:
-    """The platform of ``configuration``; without a URL of its own, it is reached at the edge's address."""
+    """The platform of ``configuration``; without a ``url``, its address is the edge's."""
     address = urlsplit(configuration.url or "")
     host = address.hostname or "127.0.0.1"
     named = address.netloc.rpartition("@")[2]
@@ -102,7 +100,7 @@ def instance(configuration: Configuration) -> str:
 
 
 def architecture() -> str:
-    """ECS's word for this machine's processor."""
+    """This machine's processor, as ECS names it."""
     return "ARM64" if machine.machine().lower() in ("aarch64", "arm64") else "X86_64"
 
 

@@ -1,6 +1,6 @@
-"""PostgreSQL: an image out of this machine's own binaries, and the container of one sandbox.
+"""PostgreSQL: an image built from this machine's own binaries, and the container of one sandbox.
 
-The image keeps the contract of the official one (POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB): either will do.
+The image reads the same variables as the official one (POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB).
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from pathlib import Path
 from deploykit.errors import OutOfReach
 from deploykit.sandbox import engine
 from deploykit.sandbox.closure import Closure
-from deploykit.sandbox.server.settings import INSTANCE_LABEL
+from deploykit.sandbox.settings import INSTANCE_LABEL
 
 PORT = 5432
 USER = "app"
 READY_SECONDS = 30.0
 DATA = "/var/lib/postgresql/data"
 NEEDED = ("postgres", "initdb", "psql")
+TEMPLATES = (".bki", ".sql", ".sample", ".txt", ".stop", ".control", "")  # suffixes of what initdb reads
 
-#: What makes an image with an initialised cluster of the files: half a second instead of two at every start.
+#: Initialise the database cluster in the image: a start then takes half a second instead of two.
 LINES = ["USER postgres", "RUN /deploykit/initdb", 'CMD ["/deploykit/start"]']
 
 _INITDB = f"""#!/bin/sh
@@ -48,25 +49,26 @@ def name(instance: str) -> str:
 
 
 def start(image: str, instance: str, database: str, password: str) -> None:
-    """Start the sandbox's database; ``await_ready`` says when it answers. The password is on no command line."""
+    """Start the sandbox's database and return at once. The password is never on a command line."""
     with tempfile.NamedTemporaryFile("w", prefix="deploykit-", suffix=".env") as variables:
         variables.write(f"POSTGRES_USER={USER}\nPOSTGRES_PASSWORD={password}\nPOSTGRES_DB={database}\n")
         variables.flush()
-        engine.run("run", "--detach", "--name", name(instance), "--label", f"{INSTANCE_LABEL}={instance}",
-                   "--env-file", variables.name, "--tmpfs", "/run/postgresql:mode=1777", image)  # fmt: skip
+        marked = ("--name", name(instance), "--label", f"{INSTANCE_LABEL}={instance}")
+        inside = ("--env-file", variables.name, "--tmpfs", "/run/postgresql:mode=1777")
+        engine.run("run", "--detach", *marked, *inside, image)
 
 
 def await_ready(instance: str, database: str, password: str) -> str:
-    """The database's address on Docker's bridge, once ``select 1`` over TCP succeeds as the application's user.
+    """Wait until ``select 1`` over TCP succeeds; return the database's address on Docker's bridge.
 
-    Raises OutOfReach after 30 seconds, with the last line the container wrote.
+    Raises OutOfReach, with the last line of its log, when the container ends or after 30 seconds.
     """
     end = time.monotonic() + READY_SECONDS
-    query = ["exec", "--env", "PGPASSWORD", name(instance), "psql", "--host=127.0.0.1",
-             f"--username={USER}", f"--dbname={database}", "--command=select 1", "--quiet"]  # fmt: skip
+    psql = ("psql", "--host=127.0.0.1", f"--username={USER}", f"--dbname={database}", "--command=select 1", "--quiet")
     while time.monotonic() < end:
         environment = {**os.environ, "PGPASSWORD": password}
-        done = subprocess.run(["docker", *query], capture_output=True, check=False, env=environment)
+        query = ["docker", "exec", "--env", "PGPASSWORD", name(instance), *psql]
+        done = subprocess.run(query, capture_output=True, check=False, env=environment)
         now = engine.inspect(name(instance))
         if done.returncode == 0:
             return str((now.get("NetworkSettings") or {}).get("IPAddress") or "")
@@ -74,13 +76,13 @@ def await_ready(instance: str, database: str, password: str) -> str:
             break
         time.sleep(0.1)
     last = engine.run("logs", "--tail", "1", name(instance), check=False).strip()
-    raise OutOfReach(f"PostgreSQL did not get ready: {last}", f"See: docker logs {name(instance)}")
+    raise OutOfReach(f"PostgreSQL did not become ready: {last}", "start again: `deploykit sandbox up`")
 
 
 def from_host(image: str, say: Callable[[str], None]) -> None:
-    """Make the image from this machine's PostgreSQL, or from Debian's packages, which are unpacked, not installed.
+    """Build the image from this machine's PostgreSQL, or from Debian's packages, unpacked but not installed.
 
-    Raises OutOfReach when there is neither.
+    Raises OutOfReach when neither is available.
     """
     binaries = _installed()
     if binaries:
@@ -88,10 +90,10 @@ def from_host(image: str, say: Callable[[str], None]) -> None:
         return
     if not shutil.which("apt-get"):
         raise OutOfReach(
-            "The sandbox's database needs PostgreSQL, and neither a public registry nor PostgreSQL is in reach.",
-            "Install PostgreSQL's server, or connect to the network and run: docker pull postgres:15-alpine",
+            "the sandbox's database needs PostgreSQL: it is not installed, and no public registry can be reached",
+            "install PostgreSQL's server, or connect to the network and run: `docker pull postgres:15-alpine`",
         )
-    say("Fetching PostgreSQL's packages")
+    say("downloading PostgreSQL's packages")
     with tempfile.TemporaryDirectory(prefix="deploykit-") as folder:
         _make(image, _unpacked(Path(folder)), Path(folder) / "root")
 
@@ -106,15 +108,15 @@ def _installed() -> Path | None:
 def _unpacked(folder: Path) -> Path:
     archives, root = folder / "archives", folder / "root"
     (archives / "partial").mkdir(parents=True)
-    fetch = ["apt-get", "install", "--quiet", "--yes", "--download-only", "--no-install-recommends",
-             "-o", f"Dir::Cache::archives={archives}", "postgresql"]  # fmt: skip
+    options = ("--quiet", "--yes", "--download-only", "--no-install-recommends")
+    fetch = ["apt-get", "install", *options, "-o", f"Dir::Cache::archives={archives}", "postgresql"]
     done = subprocess.run(fetch, capture_output=True, text=True, check=False)
     if done.returncode:  # a fresh image has no package lists yet
         subprocess.run(["apt-get", "update", "--quiet"], capture_output=True, check=False)
         done = subprocess.run(fetch, capture_output=True, text=True, check=False)
     if done.returncode:
         problem = (done.stderr.strip().splitlines() or ["apt-get failed"])[-1]
-        raise OutOfReach(f"PostgreSQL's packages cannot be fetched: {problem}", "Try: apt-get update")
+        raise OutOfReach(f"cannot download PostgreSQL's packages: {problem}", "check apt: `apt-get update`")
     for package in archives.glob("*.deb"):
         subprocess.run(["dpkg-deb", "--extract", str(package), str(root)], capture_output=True, check=True)
     return next((root / "usr/lib/postgresql").glob("*/bin"))
@@ -126,8 +128,7 @@ def _make(image: str, binaries: Path, root: Path | None) -> None:
         closure.program(binaries / program)
     library, share = binaries.parent / "lib", _share(binaries)
     closure.tree(library, lambda p: p.suffix == ".so" and "llvm" not in p.name and "bitcode" not in p.parts)
-    closure.tree(share, lambda p: p.suffix in (".bki", ".sql", ".sample", ".txt", ".stop", ".control", "")
-                 and "man" not in p.relative_to(share).parts)  # fmt: skip
+    closure.tree(share, lambda p: p.suffix in TEMPLATES and "man" not in p.relative_to(share).parts)
     closure.basics()
     closure.text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\npostgres:x:999:999::/var/lib/postgresql:/bin/sh\n")
     closure.text("/etc/group", "root:x:0:\npostgres:x:999:\n")
@@ -143,7 +144,7 @@ def _make(image: str, binaries: Path, root: Path | None) -> None:
 
 
 def _share(binaries: Path) -> Path:
-    """Where initdb finds its templates: compiled in relative to the binaries, so the same place in the image."""
+    """Where initdb looks for its templates: relative to the binaries, and therefore the same in the image."""
     text = str(binaries)
     if "/lib/postgresql/" in text:
         return Path(text.replace("/lib/postgresql/", "/share/postgresql/")).parent

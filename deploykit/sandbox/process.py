@@ -1,4 +1,4 @@
-"""The server's process: started on sockets that are bound already, found again by its command line, ended."""
+"""The server's process: start it on sockets that are already bound, find it by its command line, stop it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import urllib.request
 from pathlib import Path
 
 from deploykit.errors import FailedBefore
-from deploykit.sandbox.server.settings import INSTANCE_LABEL, LOOPBACK, Settings
+from deploykit.sandbox.settings import INSTANCE_LABEL, LOOPBACK, Settings
 
 SERVER = Path(__file__).with_name("server")
 READY_SECONDS = 30.0
 STOP_SECONDS = 4.0
 LOG = "server.log"
 
-#: Tried first, so that addresses stay the same from day to day; any free ones when somebody else has them.
+#: Ports to try first, so that addresses stay the same; any free ports when these are taken.
 PREFERRED = (4566, 4567, 4568)
 
 
@@ -36,7 +36,7 @@ def listeners(preferred: tuple[int, ...] = PREFERRED) -> list[socket.socket]:
                 one.close()
             continue
         return opened
-    raise FailedBefore("No free port on 127.0.0.1.", "See who holds them: ss -ltn")
+    raise FailedBefore("no free port on 127.0.0.1", "list the ports in use: `ss -ltn`")
 
 
 def _listen(port: int) -> socket.socket:
@@ -52,18 +52,18 @@ def _listen(port: int) -> socket.socket:
 
 
 def start(python: Path, settings: Settings, folder: Path, sockets: list[socket.socket], docker_host: str) -> int:
-    """Start the server in a session of its own and return its process id; ``await_ready`` says when it serves."""
+    """Start the server and return its process id at once; ``await_ready`` waits until it answers."""
     path = folder / "settings.json"
     settings.save(path)
     descriptors = [s.fileno() for s in sockets]
     foreign = ("AWS_", "PYTHON", "MINISTACK", "DEPLOYKIT")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-    environment |= {"DOCKER_HOST": docker_host, "STATE_DIR": str(folder / "state"), "S3_DATA_DIR": str(folder / "s3"),
-                    "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+    folders = {"STATE_DIR": str(folder / "state"), "S3_DATA_DIR": str(folder / "s3"), "TMPDIR": str(folder)}
+    environment |= {"DOCKER_HOST": docker_host, "PYTHONDONTWRITEBYTECODE": "1", **folders}
     command = [str(python), str(SERVER), settings.instance, str(path), *map(str, descriptors)]
     with (folder / LOG).open("ab") as log, Path(os.devnull).open("rb") as nothing:
-        files = [(os.POSIX_SPAWN_DUP2, nothing.fileno(), 0), (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
-                 (os.POSIX_SPAWN_DUP2, log.fileno(), 2)]  # fmt: skip
+        streams = enumerate((nothing.fileno(), log.fileno(), log.fileno()))  # stdin, stdout, stderr
+        files = [(os.POSIX_SPAWN_DUP2, opened, number) for number, opened in streams]
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)
         # Not Popen: the server outlives this process, and nothing here waits for it.
@@ -71,7 +71,7 @@ def start(python: Path, settings: Settings, folder: Path, sockets: list[socket.s
 
 
 def await_ready(pid: int, settings: Settings, folder: Path) -> None:
-    """Return when the server answers. Raises FailedBefore with its last words when it ends, or after 30 seconds."""
+    """Return when the server answers. Raises FailedBefore, with its last log line, at its end or after 30 seconds."""
     end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end:
         if healthy(settings):
@@ -82,13 +82,13 @@ def await_ready(pid: int, settings: Settings, folder: Path) -> None:
     log = folder / LOG
     words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
     raise FailedBefore(
-        f"The sandbox's server did not start: {words[-1] if words else 'it said nothing'}",
-        "Run 'deploykit sandbox down', then 'deploykit sandbox up' again.",
+        f"the sandbox's server did not start: {words[-1] if words else 'its log is empty'}",
+        "start again: `deploykit sandbox up`",
     )
 
 
 def healthy(settings: Settings) -> bool:
-    """Whether the server of this very sandbox answers on its port."""
+    """Whether this sandbox's own server answers on its port."""
     address = f"http://{settings.registry}/_deploykit/health"
     try:
         with urllib.request.urlopen(address, timeout=2) as answer:
@@ -98,18 +98,18 @@ def healthy(settings: Settings) -> bool:
 
 
 def running(instance: str) -> list[int]:
-    """Process ids of this sandbox's servers, found by their command line: also of one nobody wrote down.
+    """Process ids of this sandbox's servers, by their command line, which finds unrecorded ones, too.
 
-    Wherever the deploykit that started it was installed: it may have been upgraded or moved since.
+    Where deploykit was installed does not matter: it may have been upgraded or moved since the server started.
     """
     program = SERVER.parts[-3:]  # deploykit/sandbox/server
     return [pid for pid, line in _command_lines() if line[2:3] == [instance] and Path(line[1]).parts[-3:] == program]
 
 
 def stop(instance: str) -> int:
-    """End this sandbox's servers, by SIGKILL where SIGTERM does not do; returns how many there were.
+    """Stop this sandbox's servers, with SIGKILL if SIGTERM is not enough; return how many there were.
 
-    First the docker clients of a killed run that are still making one of its containers.
+    Kills first the docker clients of a killed run that are still creating one of its containers.
     """
     kill_naming(f"{INSTANCE_LABEL}={instance}")
     found = running(instance)
@@ -136,7 +136,7 @@ def _signal(pid: int, what: signal.Signals) -> None:
 
 
 def _alive(pid: int) -> bool:
-    """Whether the process runs; a child of ours that ended is reaped on the way."""
+    """Whether the process runs. Reaps it if it is a child of this process that ended."""
     with contextlib.suppress(ChildProcessError):
         if os.waitpid(pid, os.WNOHANG)[0] == pid:
             return False

@@ -1,4 +1,4 @@
-"""Make what a platform asks for, through the AWS API alone, as its Terraform would."""
+"""Create what a platform needs, through the AWS API alone, as its Terraform would."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ from deploykit.sandbox import platform as platforms
 from deploykit.sandbox.platform import Platform, ServicePlan
 
 STEADY_SECONDS = 60.0
-SECRET = "deploykit-sandbox"  # noqa: S105 (any secret key will do: the sandbox checks no signatures)
+SECRET = "deploykit-sandbox"  # noqa: S105 (any secret key works: the sandbox does not check signatures)
 
-#: Waits as AWS configures them; the sandbox is PACE times faster (server/settings.py).
-HEALTH = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 4, "HealthyThresholdCount": 2,
-          "UnhealthyThresholdCount": 3}  # fmt: skip
+#: Waits as AWS configures them; the sandbox divides those of health checks by its pace (settings.py).
+HEALTH = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 4}
+THRESHOLDS = {"HealthyThresholdCount": 2, "UnhealthyThresholdCount": 3}
 GRACE_SECONDS = 120
+TASK = {"networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512"}
+
+#: ECS's own default has no circuit breaker: deploykit sees a rollout's failure, and ECS does not undo it.
+_BREAKER = {"enable": False, "rollback": False}
+DEPLOYMENT = {"maximumPercent": 200, "minimumHealthyPercent": 100, "deploymentCircuitBreaker": _BREAKER}
 DEREGISTRATION_SECONDS = "30"
 
-_ASSUMABLE = json.dumps({
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
-})  # fmt: skip
+_BY_TASKS = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+_ASSUMABLE = json.dumps({"Version": "2012-10-17", "Statement": [_BY_TASKS]})
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,22 @@ class Database:
     password: str
 
 
+@dataclass(frozen=True)
+class _Shared:
+    """What the tasks of all services have in common: ARNs of the execution and the task role, of secrets by name."""
+
+    image: str
+    database: Database | None
+    roles: tuple[str, str]
+    arns: dict[str, str]
+    network: dict[str, Any]
+
+
 class Account:
-    """The sandbox's AWS, by one client for each service."""
+    """The sandbox's AWS account: one client for each service."""
 
     def __init__(self, endpoint: str, account: str, region: str) -> None:
-        self._session = boto3.Session(
-            aws_access_key_id=account, aws_secret_access_key=SECRET, region_name=region
-        )  # fmt: skip
+        self._session = boto3.Session(aws_access_key_id=account, aws_secret_access_key=SECRET, region_name=region)
         self._endpoint = endpoint
         self._clients: dict[str, Any] = {}
 
@@ -65,23 +75,23 @@ class Account:
 
 
 def provision(platform: Platform, aws: Account, image: str, database: Database | None) -> None:
-    """Make everything of ``platform``, services last; their tasks run ``image`` until the first release."""
+    """Create everything of ``platform``, services last; their tasks run ``image`` until the first release."""
     for repository in platform.repositories:
         aws["ecr"].create_repository(repositoryName=repository, imageTagMutability="IMMUTABLE")
     for repository in platform.mutable_repositories:
         aws["ecr"].create_repository(repositoryName=repository, imageTagMutability="MUTABLE")
     if platform.bucket:
         _bucket(platform, aws)
-    roles = _roles(platform, aws)
-    arns = _secrets(platform, aws, database)
+    roles, arns = _roles(platform, aws), _secrets(platform, aws, database)
     for cluster in platform.clusters:
         aws["ecs"].create_cluster(clusterName=cluster)
     network = _network(aws)
+    shared = _Shared(image, database, roles, arns, network)
     groups, balancer = _load_balancer(platform, aws, network) if any(s.port for s in platform.services) else ({}, "")
     for distribution in platform.distributions:
         cdn.create(aws["cloudfront"], distribution, balancer or "no-origin.invalid")
     for service in platform.services:
-        _service(platform, service, aws, image, database, roles, arns, network, groups.get(service.key))
+        _service(platform, service, aws, shared, groups.get(service.key))
 
 
 def await_steady(platform: Platform, aws: Account, waiting: Callable[[str], None]) -> None:
@@ -92,13 +102,13 @@ def await_steady(platform: Platform, aws: Account, waiting: Callable[[str], None
     end = time.monotonic() + STEADY_SECONDS
     open_services = list(platform.services)
     if open_services:
-        waiting(f"Waiting for {', '.join(s.name for s in open_services)}")
+        waiting(f"waiting for {', '.join(s.name for s in open_services)}")
     while open_services:
         if time.monotonic() > end:
             events = _describe(aws, open_services[0])["events"]
             raise FailedBefore(
-                f"Service {open_services[0].name} did not get steady: {events[0]['message'] if events else 'no event'}",
-                "See what its containers say: docker ps --all; then: deploykit sandbox reset",
+                f"service {open_services[0].name} is not steady: {events[0]['message'] if events else 'no event'}",
+                "start again: `deploykit sandbox up`",
             )
         time.sleep(0.1)
         open_services = [s for s in open_services if not _complete(_describe(aws, s))]
@@ -114,10 +124,8 @@ def _complete(service: dict[str, Any]) -> bool:
 
 
 def _bucket(platform: Platform, aws: Account) -> None:
-    where = {} if platform.region == "us-east-1" else {
-        "CreateBucketConfiguration": {"LocationConstraint": platform.region}
-    }  # fmt: skip
-    aws["s3"].create_bucket(Bucket=platform.bucket, **where)
+    where = {"CreateBucketConfiguration": {"LocationConstraint": platform.region}}
+    aws["s3"].create_bucket(Bucket=platform.bucket, **(where if platform.region != "us-east-1" else {}))
     aws["s3"].put_bucket_versioning(Bucket=platform.bucket, VersioningConfiguration={"Status": "Enabled"})
 
 
@@ -129,16 +137,16 @@ def _roles(platform: Platform, aws: Account) -> tuple[str, str]:
 
 
 def _secrets(platform: Platform, aws: Account, database: Database | None) -> dict[str, str]:
-    """Make every secret, its values at random; ARN by name. The database's has what RDS's own secrets have."""
+    """Create every secret with random values; return ARN by name. The database's has the fields of RDS's own."""
     wanted: dict[str, dict[str, str]] = {}
     for service in platform.services:
         for name, key in service.secrets.values():
             wanted.setdefault(name, {})[key] = secrets.token_urlsafe(24)
     texts = {name: values.get("") or json.dumps(values) for name, values in wanted.items()}
     if database:
-        fields = {"username": database.user, "password": database.password, "host": database.host,
-                  "port": database.port, "dbname": database.name}  # fmt: skip
-        texts[_database_secret(platform)] = json.dumps(fields)
+        where = {"host": database.host, "port": database.port, "dbname": database.name}
+        who = {"username": database.user, "password": database.password}
+        texts[_database_secret(platform)] = json.dumps(who | where)
     return {
         name: aws["secretsmanager"].create_secret(Name=name, SecretString=text)["ARN"] for name, text in texts.items()
     }
@@ -157,7 +165,7 @@ def _network(aws: Account) -> dict[str, Any]:
 
 
 def _load_balancer(platform: Platform, aws: Account, network: dict[str, Any]) -> tuple[dict[str, str], str]:
-    """A load balancer with one rule for each service's routes; target group ARN by service, and its DNS name."""
+    """Create a load balancer with a rule for each service's routes; return target group ARNs and its DNS name."""
     elb = aws["elbv2"]
     made = elb.create_load_balancer(
         Name=_short(platform.prefix), Subnets=network["subnets"], SecurityGroups=network["groups"]
@@ -166,81 +174,80 @@ def _load_balancer(platform: Platform, aws: Account, network: dict[str, Any]) ->
     for service in platform.services:
         if service.port is None:
             continue
-        groups[service.key] = elb.create_target_group(
-            Name=_short(service.name), Protocol="HTTP", Port=service.port, VpcId=network["vpc"], TargetType="ip",
-            HealthCheckPath=service.health_check, Matcher={"HttpCode": "200"}, **HEALTH,
-        )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
+        settings = {"Protocol": "HTTP", "TargetType": "ip", "Matcher": {"HttpCode": "200"}, **HEALTH, **THRESHOLDS}
+        settings |= {"Port": service.port, "HealthCheckPath": service.health_check, "VpcId": network["vpc"]}
+        group = elb.create_target_group(Name=_short(service.name), **settings)["TargetGroups"][0]
+        groups[service.key] = group["TargetGroupArn"]
         delay = {"Key": "deregistration_delay.timeout_seconds", "Value": DEREGISTRATION_SECONDS}
         elb.modify_target_group_attributes(TargetGroupArn=groups[service.key], Attributes=[delay])
     rest = next((groups[s.key] for s in platform.services if s.port and not s.routes), "")
-    nothing = {"StatusCode": "404", "ContentType": "text/plain", "MessageBody": "no service takes this path"}
-    default = {"Type": "forward", "TargetGroupArn": rest} if rest else {
-        "Type": "fixed-response", "FixedResponseConfig": nothing
-    }  # fmt: skip
+    nothing = {"StatusCode": "404", "ContentType": "text/plain", "MessageBody": "no service has a route for this path"}
+    default = {"Type": "fixed-response", "FixedResponseConfig": nothing}
+    if rest:
+        default = {"Type": "forward", "TargetGroupArn": rest}
     listener = elb.create_listener(
         LoadBalancerArn=made["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=[default]
     )["Listeners"][0]["ListenerArn"]
     for priority, service in enumerate((s for s in platform.services if s.port and s.routes), start=1):
-        elb.create_rule(
-            ListenerArn=listener, Priority=priority * 10,
-            Conditions=[{"Field": "path-pattern", "Values": list(service.routes)}],
-            Actions=[{"Type": "forward", "TargetGroupArn": groups[service.key]}],
-        )  # fmt: skip
+        paths = [{"Field": "path-pattern", "Values": list(service.routes)}]
+        forward = [{"Type": "forward", "TargetGroupArn": groups[service.key]}]
+        elb.create_rule(ListenerArn=listener, Priority=priority * 10, Conditions=paths, Actions=forward)
     return groups, made["DNSName"]
 
 
-def _service(
-    platform: Platform, service: ServicePlan, aws: Account, image: str, database: Database | None,
-    roles: tuple[str, str], arns: dict[str, str], network: dict[str, Any], group: str | None,
-) -> None:  # fmt: skip
+def _service(platform: Platform, service: ServicePlan, aws: Account, shared: _Shared, group: str | None) -> None:
     log_group = f"/ecs/{platform.prefix}/{service.key}"
     aws["logs"].create_log_group(logGroupName=log_group)
     aws["logs"].put_retention_policy(logGroupName=log_group, retentionInDays=30)
-    variables = dict(service.environment)
-    injected = {v: f"{arns[name]}:{key}::" if key else arns[name] for v, (name, key) in service.secrets.items()}
-    if database:
-        variables.update(DB_HOST=database.host, DB_PORT=str(database.port), DB_NAME=database.name,
-                         DB_USERNAME=database.user)  # fmt: skip
-        injected["DB_PASSWORD"] = f"{arns[_database_secret(platform)]}:password::"
-    if service.port:  # the placeholder's; a release's image ignores or uses them as it likes
-        variables.setdefault("PORT", str(service.port))
-        variables.setdefault("HEALTH_CHECK", service.health_check)
-    container = {
-        "name": service.container,
-        "image": image,
-        "essential": True,
-        "portMappings": [{"containerPort": service.port, "protocol": "tcp"}] if service.port else [],
-        "environment": [{"name": k, "value": v} for k, v in sorted(variables.items())],
-        "secrets": [{"name": k, "valueFrom": v} for k, v in sorted(injected.items())],
-        "logConfiguration": {
-            "logDriver": "awslogs",
-            "options": {
-                "awslogs-group": log_group, "awslogs-region": platform.region, "awslogs-stream-prefix": "ecs",
-            },
-        },
-    }  # fmt: skip
     definition = aws["ecs"].register_task_definition(
-        family=service.name, networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
-        executionRoleArn=roles[0], taskRoleArn=roles[1], containerDefinitions=[container],
+        family=service.name,
+        executionRoleArn=shared.roles[0],
+        taskRoleArn=shared.roles[1],
+        containerDefinitions=[_container(platform, service, shared, log_group)],
         runtimePlatform={"cpuArchitecture": platforms.architecture(), "operatingSystemFamily": "LINUX"},
-    )["taskDefinition"]["taskDefinitionArn"]  # fmt: skip
+        **TASK,
+    )["taskDefinition"]["taskDefinitionArn"]
     balanced: dict[str, Any] = {}
     if group:
         target = {"targetGroupArn": group, "containerName": service.container, "containerPort": service.port}
         balanced = {"loadBalancers": [target], "healthCheckGracePeriodSeconds": GRACE_SECONDS}
-    placement = {"subnets": network["subnets"], "securityGroups": network["groups"], "assignPublicIp": "DISABLED"}
+    subnets, groups = shared.network["subnets"], shared.network["groups"]
+    placement = {"subnets": subnets, "securityGroups": groups, "assignPublicIp": "DISABLED"}
     aws["ecs"].create_service(
-        cluster=service.cluster, serviceName=service.name, taskDefinition=definition, desiredCount=service.count,
-        launchType="FARGATE", networkConfiguration={"awsvpcConfiguration": placement},
-        deploymentConfiguration={
-            # ECS's own default; a rollout's failure is then deploykit's to see, not ECS's to undo.
-            "deploymentCircuitBreaker": {"enable": False, "rollback": False},
-            "maximumPercent": 200, "minimumHealthyPercent": 100,
-        },
+        cluster=service.cluster,
+        serviceName=service.name,
+        taskDefinition=definition,
+        desiredCount=service.count,
+        launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": placement},
+        deploymentConfiguration=DEPLOYMENT,
         **balanced,
-    )  # fmt: skip
+    )
+
+
+def _container(platform: Platform, service: ServicePlan, shared: _Shared, log_group: str) -> dict[str, Any]:
+    """The container definition of one service's tasks."""
+    variables, arns, database = dict(service.environment), shared.arns, shared.database
+    injected = {v: f"{arns[name]}:{key}::" if key else arns[name] for v, (name, key) in service.secrets.items()}
+    if database:
+        where = {"DB_HOST": database.host, "DB_PORT": str(database.port), "DB_NAME": database.name}
+        variables |= {**where, "DB_USERNAME": database.user}
+        injected["DB_PASSWORD"] = f"{arns[_database_secret(platform)]}:password::"
+    if service.port:  # for the placeholder; a release's image may ignore them
+        variables.setdefault("PORT", str(service.port))
+        variables.setdefault("HEALTH_CHECK", service.health_check)
+    log = {"awslogs-group": log_group, "awslogs-region": platform.region, "awslogs-stream-prefix": "ecs"}
+    return {
+        "name": service.container,
+        "image": shared.image,
+        "essential": True,
+        "portMappings": [{"containerPort": service.port, "protocol": "tcp"}] if service.port else [],
+        "environment": [{"name": k, "value": v} for k, v in sorted(variables.items())],
+        "secrets": [{"name": k, "valueFrom": v} for k, v in sorted(injected.items())],
+        "logConfiguration": {"logDriver": "awslogs", "options": log},
+    }
 
 
 def _short(name: str) -> str:
-    """A name a load balancer may have: at most 32 characters, no hyphen at its ends."""
+    """A name that a load balancer may have: at most 32 characters, no hyphen at its ends."""
     return name if len(name) <= 32 else f"{name[:27].strip('-')}-{secrets.token_hex(2)}"

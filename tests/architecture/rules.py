@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tests.architecture.tree import Module
 
@@ -47,6 +47,8 @@ TIME = {
     "datetime.datetime.today",
     "datetime.date.today",
 }
+STILL_KNOTTED = {"deploy"}
+"""Packages whose rooms still reach themselves: to be untied, and never to be added to."""
 ENDS = {"sys.exit", "os._exit", "os.abort", "exit", "quit", "SystemExit"}
 PROGRAMS_OF_THEIR_OWN = ("deploykit/sandbox/", "deploykit/demo/")
 """What runs in processes of its own: the local AWS, the containers of the small platform."""
@@ -73,6 +75,32 @@ def packages_have_no_cycles(tree: Sequence[Module]) -> list[str]:
     for module in tree:
         others = {package for package, _ in _packages(module)} - {module.package, "__version__"}
         edges.setdefault(module.package, set()).update(others)
+    return [" → ".join(cycle) for cycle in _cycles(edges)]
+
+
+def no_room_reaches_itself(tree: Sequence[Module]) -> list[str]:
+    """Inside a package, at every level: each file and each folder is one room, and no room imports its way back."""
+    paths = {module.name: module.path for module in tree}
+    edges: dict[str, dict[str, set[str]]] = {}
+    for module in tree:
+        if module.package in STILL_KNOTTED:
+            continue
+        for use in module.imports():
+            if fork := _fork(module.path, _file_of(use.name, paths)):
+                folder, room, other = fork
+                edges.setdefault(folder, {}).setdefault(room, set()).add(other)
+    return [f"{folder}: {' → '.join(cycle)}" for folder in sorted(edges) for cycle in _cycles(edges[folder])]
+
+
+def no_folder_of_the_sandbox_reaches_itself(tree: Sequence[Module]) -> list[str]:
+    """Stricter: the files that lie in a folder itself are one room, too, so that nothing below knows what is above."""
+    paths = {module.name: module.path for module in tree}
+    edges: dict[str, set[str]] = {}
+    for module in tree:
+        if module.package == "sandbox":
+            own = module.path.rpartition("/")[0]
+            others = {_file_of(use.name, paths).rpartition("/")[0] for use in module.imports()}
+            edges.setdefault(own, set()).update(others - {own})
     return [" → ".join(cycle) for cycle in _cycles(edges)]
 
 
@@ -143,6 +171,8 @@ def the_simulator_imports_nothing_of_deploykit(tree: Sequence[Module]) -> list[s
 RULES: tuple[Rule, ...] = (
     imports_point_one_way,
     packages_have_no_cycles,
+    no_room_reaches_itself,
+    no_folder_of_the_sandbox_reaches_itself,
     only_the_aws_edges_and_the_sandbox_know_boto3,
     only_probes_and_the_http_edges_know_requests,
     only_config_knows_pydantic,
@@ -162,6 +192,20 @@ def _packages(module: Module) -> Iterator[tuple[str, int]]:
     for use in module.imports():
         if use.name == ROOT or use.name.startswith(f"{ROOT}."):
             yield ([*use.name.split("."), ""])[1], use.line
+
+
+def _file_of(name: str, paths: Mapping[str, str]) -> str:
+    """The file that a dotted name leads to: the module itself or what defines it; empty for another library's."""
+    while name not in paths and "." in name:
+        name = name.rpartition(".")[0]
+    return paths.get(name, "")
+
+
+def _fork(path: str, other: str) -> tuple[str, str, str] | None:
+    """The folder where two files of one package part, and the room there of each; None for two packages."""
+    parts, others = path.split("/"), other.split("/")
+    shared = next((i for i, (a, b) in enumerate(zip(parts, others, strict=False)) if a != b), 0)
+    return ("/".join(parts[:shared]), parts[shared], others[shared]) if shared >= 2 else None
 
 
 def _outside(tree: Iterable[Module], own: tuple[str, ...]) -> list[Module]:
@@ -191,7 +235,7 @@ def _used(tree: Iterable[Module], names: set[str], *, catching: bool = False) ->
 
 
 def _cycles(edges: dict[str, set[str]]) -> list[list[str]]:
-    """One way round for each package that can be reached from itself."""
+    """One way round for each package or room that can be reached from itself."""
     found = []
     for start in sorted(edges):
         ways = [[start]]

@@ -58,6 +58,33 @@ BREACHES: list[tuple[Rule, Mapping[str, str]]] = [
             "deploykit/c/z.py": "import deploykit.a.x\n",
         },
     ),
+    (
+        rules.no_room_reaches_itself,
+        {"deploykit/a/x.py": "from deploykit.a.y import q\n", "deploykit/a/y.py": "def q():\n    from . import x\n"},
+    ),
+    (
+        rules.no_room_reaches_itself,
+        {
+            "deploykit/a/b/x.py": "from deploykit.a import z\n",
+            "deploykit/a/b/y.py": "import json\n",
+            "deploykit/a/z.py": "from deploykit.a.b.y import q\n",
+        },
+    ),
+    (
+        rules.no_room_reaches_itself,
+        {
+            "deploykit/a/b/__init__.py": "from deploykit.a.b.x import q\n",
+            "deploykit/a/b/x.py": "from deploykit.a.b import q\n",
+        },
+    ),
+    (
+        rules.no_folder_of_the_sandbox_reaches_itself,
+        {
+            "deploykit/sandbox/server/run.py": "from deploykit.sandbox.server.ecs.tasks import q\n",
+            "deploykit/sandbox/server/ecs/tasks.py": "from deploykit.sandbox.server.settings import r\n",
+            "deploykit/sandbox/server/settings.py": "r = 1\n",
+        },
+    ),
     (rules.only_the_aws_edges_and_the_sandbox_know_boto3, {"deploykit/ledger/a.py": "def f():\n    import boto3\n"}),
     (
         rules.only_the_aws_edges_and_the_sandbox_know_boto3,

@@ -16,7 +16,7 @@ import pytest
 from deploykit.config.schema import Configuration
 from deploykit.errors import FailedBefore, OutOfReach
 from deploykit.sandbox import engine, environment, lifecycle, places, platform, process
-from deploykit.sandbox.server.settings import INSTANCE_LABEL
+from deploykit.sandbox.settings import INSTANCE_LABEL
 from tests.flow.sandbox_kit import configuration, docker
 
 pytestmark = pytest.mark.sandbox
@@ -73,7 +73,7 @@ def test_up_makes_a_site_that_answers_and_down_leaves_nothing(folder: Path) -> N
     status, _, body = _get(running.connect_to)
     assert (status, body.partition(":")[0]) == (200, "placeholder")
     assert _get(running.load_balancer)[0] == 200
-    assert said[-1] == "Waiting for web"
+    assert said[-1] == "waiting for web"
     again = lifecycle.up(settings)
     assert again.already
     assert again.connect_to == running.connect_to
@@ -186,7 +186,7 @@ def test_without_a_network_a_missing_environment_is_said_and_an_installed_one_is
 def test_without_docker_it_is_said(small: Configuration, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
-        with pytest.raises(OutOfReach, match="Docker Engine cannot be reached"):
+        with pytest.raises(OutOfReach, match="cannot reach the Docker Engine"):
             lifecycle.up(small)
 
 

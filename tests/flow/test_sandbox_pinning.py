@@ -29,6 +29,6 @@ def test_a_moved_inner_name_is_named_before_anything_is_changed() -> None:
     python = environment.python(lambda _: None)
     main = Path(process.SERVER) / "__main__.py"
     done = subprocess.run([str(python), "-c", PROGRAM, str(main)], capture_output=True, text=True, check=False)
-    assert done.stdout.startswith("MiniStack is not 1.5.33 inside: "), done.stderr
+    assert done.stdout.startswith("MiniStack's internals are not those of 1.5.33: "), done.stderr
     assert "ecr_images needs services.ecr._describe_images as (data), found missing" in done.stdout
     assert "cloudfront_invalidations needs services.cloudfront._get_invalidation as (dist_id, inv_id)" in done.stdout

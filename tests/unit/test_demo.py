@@ -41,7 +41,7 @@ def test_a_chapter_that_ends_as_told_has_no_problem(tmp_path: Path) -> None:
 
 def test_another_exit_code_and_outcome_are_said(tmp_path: Path) -> None:
     found = problems(2, tmp_path, ended(12, "inconclusive"))
-    assert found == ["exit code 12, told was 0", "outcome 'inconclusive', told was 'deployed'"]
+    assert found == ["exit code 12, expected 0", "outcome 'inconclusive', expected 'deployed'"]
 
 
 def test_an_old_version_that_is_still_served_is_said(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_an_old_version_that_is_still_served_is_said(tmp_path: Path) -> None:
     assert found == [
         "/ shows 1111111, the frontend's tasks are 2222222",
         "frontend serves 1111111, deploykit says 2222222",
-        "frontend serves 1111111, told was 2222222",
+        "frontend serves 1111111, expected 2222222",
     ]
 
 
@@ -67,19 +67,19 @@ def test_a_crash_that_is_stopped_late_is_said(tmp_path: Path) -> None:
     finding = {"id": "program-crash", "subject": "api", "evidence": evidence}
     assert problems(3, tmp_path, ended(10, "rolled_back", findings=[finding])) == []
     late = problems(3, tmp_path, ended(10, "rolled_back", findings=[finding], seconds=90.0))
-    assert late == ["stopped after 90 s, told was within 60"]
+    assert late == ["stopped after 90 s, expected within 60"]
 
 
 def test_an_undo_for_another_reason_than_the_wrong_answer_is_said(tmp_path: Path) -> None:
     checks = {"api-health": {"class": "ok"}}
     found = problems(4, tmp_path, ended(10, "rolled_back", checks=checks))
-    assert found == ["api-health was judged 'ok', told was 'regression'"]
+    assert found == ["api-health was judged 'ok', expected 'regression'"]
 
 
 def test_a_write_or_a_wait_where_nothing_was_to_do_is_said(tmp_path: Path) -> None:
     calls = {"by_operation": {"ecs:UpdateService": 1, "ecs:DescribeServices": 2}}
     found = problems(7, tmp_path, ended(0, "unchanged", api_calls=calls, seconds=4.0))
-    assert found == ["called UpdateService 1 times", "took 4.0 s, told was under 3"]
+    assert found == ["called UpdateService 1 times", "took 4.0 s, expected under 3"]
 
 
 def test_an_edit_that_no_longer_fits_its_file_is_refused(tmp_path: Path) -> None:

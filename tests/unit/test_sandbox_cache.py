@@ -6,8 +6,8 @@ import email.utils
 
 import pytest
 
-from deploykit.sandbox.server.cache import Behavior, EdgeCache, Kept, lifetime, pattern_of
-from deploykit.sandbox.server.messages import Response
+from deploykit.sandbox.server.data_plane.cache import Behavior, EdgeCache, Kept, lifetime, pattern_of
+from deploykit.sandbox.server.data_plane.messages import Response
 
 NOW = 1_800_000_000.0
 DAY = 86400.0

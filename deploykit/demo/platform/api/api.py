@@ -1,4 +1,4 @@
-"""The API: what the site shows, out of PostgreSQL, and how healthy it is."""
+"""The API: what the site shows, from PostgreSQL, and its own health."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The projects in PostgreSQL: the table, made at the first start, and a few connections that are used again."""
+"""The projects in PostgreSQL: the table, created at the first start, and a few connections that are reused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 
 CONNECTIONS = 4
 TIMEOUT = 3  # seconds for a connection, and for an answer
-LOCK = 726153  # any number; two tasks that start at once make the table one after the other
+LOCK = 726153  # any number; held while a task creates the table, so that no other task does so too
 
 FIRST = (
     ("release", "Release train", "Every commit on main reaches users in minutes, and says so itself."),
@@ -69,14 +69,14 @@ def _close(connection: pg8000.native.Connection | None) -> None:
         if connection is not None:
             connection.close()
     except (DatabaseError, InterfaceError, OSError):
-        pass  # it is being thrown away because it is broken
+        pass  # it is closed because it is broken
 
 
 _connections = _Connections(_connect)
 
 
 def prepare() -> None:
-    """Make the table and its first rows where they are missing. Raises OutOfReach."""
+    """Create the table and its first rows if they are missing. Raises OutOfReach."""
     with _connections.one() as connection:
         connection.run("select pg_advisory_lock(:key)", key=LOCK)
         connection.run("create table if not exists projects (id text primary key, name text, summary text)")

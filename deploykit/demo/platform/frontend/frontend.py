@@ -1,4 +1,4 @@
-"""The site: four pages, and how healthy it is."""
+"""The site: four pages, and its own health."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def answer(path: str) -> Answer:
         return Answer(200, "text/css; charset=utf-8", (HERE / "style.css").read_bytes(), marked)
     if path not in PAGES:
         return Answer(404, "text/html; charset=utf-8", page("lost", "Nothing here"), marked)
-    name = PAGES[path]  # no Cache-Control: the CDN keeps a page for a day, until the next release empties it
+    name = PAGES[path]  # no Cache-Control: the CDN caches a page for a day, or until the next release
     return Answer(200, "text/html; charset=utf-8", page(name, TITLES[name]), marked)
 
 

@@ -39,11 +39,11 @@ def serve(port: int, answer: Callable[[str], Answer]) -> None:
         do_HEAD = do_GET  # noqa: N815 (http.server's name)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: the load balancer asks every few moments."""
+            """Log nothing: the load balancer checks every few moments."""
 
     class Server(ThreadingHTTPServer):
         request_queue_size = 128
-        daemon_threads = False  # server_close waits for what is being answered
+        daemon_threads = False  # server_close waits for requests in flight
 
     server = Server(("", port), Handler)
     ending = threading.Event()

@@ -1,13 +1,13 @@
 """Where MiniStack differs from AWS in a way that matters to a release: one file for each correction.
 
-Each file's docstring names the behaviour it restores and links AWS's page. ``REQUIRES`` lists the inner names of
-MiniStack it builds on, with their signatures; all are compared when the server starts, so that a newer MiniStack with
-other inner names is refused at once instead of misbehaving later.
+Each file's docstring names the behaviour it restores and links AWS's page. ``REQUIRES`` lists MiniStack's
+internal names that it uses, with their signatures. The server compares them all when it starts, so that a MiniStack
+with other internals is refused at once and does not misbehave later.
 """
 
 from __future__ import annotations
 
-import importlib
+import importlib.metadata
 import inspect
 import pkgutil
 from collections.abc import Callable
@@ -16,15 +16,15 @@ from typing import Any
 
 from ministack.services import ecs
 
-from deploykit.sandbox.server.parts import Parts
+from deploykit.sandbox.server.corrections.parts import Parts
 
-#: What the corrections were written against.
+#: The version of MiniStack that the corrections were written for.
 VERSION = "1.5.33"
 
-#: ``(module below ministack, name, signature)``; the signature of a thing that is not called is its type's name.
+#: ``(module below ministack, name, signature)``; a name that is not called has its type instead.
 Requirement = tuple[str, str, str]
 
-#: What the sandbox's own parts (not a correction of one call) build on.
+#: What the rest of the server uses.
 OWN: tuple[Requirement, ...] = (
     ("services.ecs", "_tasks", "AccountRegionScopedDict"),
     ("services.ecs", "_services", "AccountRegionScopedDict"),
@@ -34,7 +34,6 @@ OWN: tuple[Requirement, ...] = (
     ("services.ecs", "_sanitize", "(obj)"),
     ("services.ecs", "_resolve_td_key", "(ref)"),
     ("services.ecs", "_resolve_cluster_name", "(ref)"),
-    ("services.ecs", "_resolve_service_ref", "(ref)"),
     ("services.ecs", "_resolve_container_secrets", "(cdef)"),
     ("services.ecs", "_SecretResolutionError", "type"),
     ("services.ecr", "_find_image", "(repo_name, image_id)"),
@@ -50,8 +49,6 @@ OWN: tuple[Requirement, ...] = (
     ("services.alb", "_rule_sort_key", "(rule)"),
     ("services.alb", "_match_condition", "(cond, method, path, headers, query_params)"),
     ("services.cloudfront", "_distributions", "AccountScopedDict"),
-    ("services.cloudfront", "_find", "(el, tag)"),
-    ("services.cloudfront", "_text", "(el, tag, default='')"),
     ("services.cloudfront", "_cache_policies", "AccountScopedDict"),
     ("services.cloudfront", "_MANAGED_CACHE_POLICIES", "dict"),
     ("services.ecs", "_ACTION_MAP", "dict"),
@@ -63,20 +60,23 @@ OWN: tuple[Requirement, ...] = (
 
 
 class Moved(Exception):
-    """MiniStack's inner names are not those a correction was written against."""
+    """MiniStack or its internals are not those that the corrections were written for."""
 
 
 def install(parts: Parts) -> list[str]:
     """Check and install every correction; returns their names. Raises Moved before anything is changed."""
+    if (version := importlib.metadata.version("ministack")) != VERSION:
+        raise Moved(f"MiniStack is {version}, but the corrections are for {VERSION}")
     modules = [
         importlib.import_module(f"{__name__}.{found.name}")
         for found in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name)
+        if found.name != "parts"
     ]
     complaints = check("the sandbox", OWN)
     for module in modules:
         complaints += check(_name(module), module.REQUIRES)
     if complaints:
-        raise Moved(f"MiniStack is not {VERSION} inside: " + "; ".join(complaints))
+        raise Moved(f"MiniStack's internals are not those of {VERSION}: " + "; ".join(complaints))
     for module in modules:
         setup: Callable[[Parts], None] = module.install
         setup(parts)
@@ -96,7 +96,7 @@ def _one_at_a_time(parts: Parts, handler: Callable[[Any], Any]) -> Callable[[Any
 
 
 def check(name: str, requires: tuple[Requirement, ...]) -> list[str]:
-    """What of ``requires`` is not there or not as expected, as sentences that name the correction."""
+    """What of ``requires`` is missing or different, as sentences that name the correction."""
     complaints = []
     for module, attribute, expected in requires:
         owner = importlib.import_module(f"ministack.{module}")

@@ -1,7 +1,7 @@
-"""A distribution can be made under the id the configuration names, as the account that really has it does.
+"""A distribution can be created with the id that the configuration names, which the real account has.
 
-No behaviour of AWS: CloudFront chooses ids itself. Here the caller reference ``deploykit-id:ID`` asks for one, so that
-a configuration works in the sandbox unchanged.
+This is not AWS's behaviour: CloudFront chooses ids itself. Here the caller reference ``deploykit-id:ID`` requests one,
+so that a configuration works in the sandbox unchanged.
 
 https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateDistribution.html
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from ministack.services import cloudfront
 
-from deploykit.sandbox.server.parts import Parts
+from deploykit.sandbox.server.corrections.parts import Parts
 
 REQUIRES = (
     ("services.cloudfront", "_create_distribution", "(headers, body)"),

@@ -1,7 +1,7 @@
 """An invalidation empties the edge's cache, takes a moment, and is refused where CloudFront refuses it.
 
 Restores: InProgress for about a second, then Completed; paths begin with a slash; 3,000 paths and 15 wildcards in
-progress at most; quantity and paths agree; a caller reference with the same paths gives the first invalidation back.
+progress at most; quantity and paths agree; a caller reference with the same paths returns the first invalidation.
 
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html#limits-invalidations
 https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateInvalidation.html
@@ -14,9 +14,8 @@ from typing import Any
 
 from ministack.services import cloudfront
 
-from deploykit.sandbox.server import distribution as distributions
-from deploykit.sandbox.server.cache import clock
-from deploykit.sandbox.server.parts import Parts
+from deploykit.sandbox.server.corrections.parts import Parts
+from deploykit.sandbox.server.data_plane import distribution as distributions
 
 REQUIRES = (
     ("services.cloudfront", "_create_invalidation", "(dist_id, body)"),
@@ -35,9 +34,8 @@ MOST_WILDCARDS = 15
 
 
 def install(parts: Parts) -> None:
-    create, get, list_all = (
-        cloudfront._create_invalidation, cloudfront._get_invalidation, cloudfront._list_invalidations,
-    )  # fmt: skip
+    create, get = cloudfront._create_invalidation, cloudfront._get_invalidation
+    list_all = cloudfront._list_invalidations
 
     def created(distribution: str, body: bytes) -> Any:
         known = cloudfront._distributions.get(distribution)
@@ -49,7 +47,7 @@ def install(parts: Parts) -> None:
         made = (cloudfront._invalidations.get(distribution) or [])[before:]
         for invalidation in made:
             invalidation.update(Status="InProgress", _ends=time.monotonic() + IN_PROGRESS_SECONDS)
-            parts.cache.empty(distribution, paths, clock())
+            parts.cache.empty(distribution, paths, time.time())
             plain = text if isinstance(text, bytes) else text.encode()
             text = plain.replace(b"<Status>Completed<", b"<Status>InProgress<")
         return status, headers, text
@@ -88,15 +86,12 @@ def _refusal(distribution: str, known: dict[str, Any], body: bytes, paths: list[
     tags = distributions.load(known).tag_header
     wrong = [p for p in paths if not p.startswith("/") and not (tags and p.startswith("#") and "*" not in p)]
     if not paths or wrong or any(" " in p for p in paths):
-        return cloudfront._error(
-            "InvalidArgument", "Your request contains one or more invalid invalidation paths.", 400
-        )
+        text = "Your request contains one or more invalid invalidation paths."
+        return cloudfront._error("InvalidArgument", text, 400)
     now = time.monotonic()
     going = [i for i in cloudfront._invalidations.get(distribution) or [] if i.get("_ends", 0.0) > now]
     under_way = [p for i in going for p in i["InvalidationBatch"]["Paths"]["Items"]] + paths
     if len(under_way) > MOST_PATHS or sum(p.endswith("*") for p in under_way) > MOST_WILDCARDS:
-        return cloudfront._error(
-            "TooManyInvalidationsInProgress",
-            "Processing your request will cause you to exceed the maximum number of in-progress invalidations.", 400,
-        )  # fmt: skip
+        text = "Processing your request will cause you to exceed the maximum number of in-progress invalidations."
+        return cloudfront._error("TooManyInvalidationsInProgress", text, 400)
     return None

@@ -1,4 +1,4 @@
-"""GetDownloadUrlForLayer gives an address that can be fetched without a login, for layers that exist.
+"""GetDownloadUrlForLayer returns a URL that can be fetched without a login, for layers that exist.
 
 https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html
 """
@@ -12,7 +12,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecr
 
-from deploykit.sandbox.server.parts import Parts
+from deploykit.sandbox.server.corrections.parts import Parts
 
 REQUIRES = (
     ("services.ecr", "_get_download_url_for_layer", "(data)"),

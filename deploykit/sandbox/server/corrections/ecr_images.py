@@ -1,4 +1,4 @@
-"""ECR finds the image that was asked for, or says that there is none.
+"""ECR returns the image that was requested, or an error when there is none.
 
 Restores: DescribeImages of a missing image is ImageNotFoundException; sizes are the layers'; ListImages has one entry
 for each tag; BatchGetImage names the tag asked for; PutImage of the same manifest under the same tag is
@@ -16,7 +16,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecr
 
-from deploykit.sandbox.server.parts import Parts
+from deploykit.sandbox.server.corrections.parts import Parts
 
 REQUIRES = (
     ("services.ecr", "_describe_images", "(data)"),

@@ -1,4 +1,4 @@
-"""The registry lets nobody in without a token from GetAuthorizationToken, or an address that was signed.
+"""The registry refuses requests without a token from GetAuthorizationToken, except to a signed URL.
 
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
 https://distribution.github.io/distribution/spec/api/#api-version-check
@@ -16,7 +16,7 @@ from ministack.core.responses import json_response
 from ministack.services import ecr
 
 from deploykit.sandbox.server.corrections.ecr_downloads import PARAMETER
-from deploykit.sandbox.server.parts import Parts
+from deploykit.sandbox.server.corrections.parts import Parts
 
 REQUIRES = (
     ("services.ecr", "_get_authorization_token", "(data)"),
@@ -37,13 +37,12 @@ def install(parts: Parts) -> None:
         password = secrets.token_urlsafe(48)
         ends = time.time() + TOKEN_SECONDS
         parts.registry_tokens[password] = ends
-        return json_response({
-            "authorizationData": [{
-                "authorizationToken": base64.b64encode(f"AWS:{password}".encode()).decode(),
-                "expiresAt": ends,
-                "proxyEndpoint": f"https://{settings.account}.dkr.ecr.{settings.region}.amazonaws.com",
-            }]
-        })  # fmt: skip
+        granted = {
+            "authorizationToken": base64.b64encode(f"AWS:{password}".encode()).decode(),
+            "expiresAt": ends,
+            "proxyEndpoint": f"https://{settings.account}.dkr.ecr.{settings.region}.amazonaws.com",
+        }
+        return json_response({"authorizationData": [granted]})
 
     async def guarded(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
         signed = str(ecr._query_first(query or {}, PARAMETER) or "") if "/blobs/" in path else ""

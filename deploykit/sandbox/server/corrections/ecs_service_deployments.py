@@ -11,8 +11,8 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecs
 
+from deploykit.sandbox.server.corrections.parts import Parts
 from deploykit.sandbox.server.ecs.records import Record
-from deploykit.sandbox.server.parts import Parts
 
 REQUIRES = (("services.ecs", "_ACTION_MAP", "dict"),)
 STOPPABLE = ("PENDING", "IN_PROGRESS")
@@ -29,17 +29,13 @@ def install(parts: Parts) -> None:
     def describe(data: Record) -> Any:
         arns = data.get("serviceDeploymentArns") or []
         found = {arn: parts.history.find(arn) for arn in arns}
-        return json_response({
-            "serviceDeployments": [parts.history.describe(e) for e in found.values() if e],
-            "failures": [{"arn": arn, "reason": "MISSING"} for arn, e in found.items() if not e],
-        })  # fmt: skip
+        return _answer(
+            "serviceDeployments", {arn: parts.history.describe(e) if e else None for arn, e in found.items()}
+        )
 
     def revisions(data: Record) -> Any:
         found = {arn: parts.history.revision(arn) for arn in data.get("serviceRevisionArns") or []}
-        return json_response({
-            "serviceRevisions": [r for r in found.values() if r],
-            "failures": [{"arn": arn, "reason": "MISSING"} for arn, r in found.items() if not r],
-        })  # fmt: skip
+        return _answer("serviceRevisions", found)
 
     ecs._ACTION_MAP.update(
         ListServiceDeployments=list_deployments,
@@ -47,6 +43,12 @@ def install(parts: Parts) -> None:
         DescribeServiceRevisions=revisions,
         StopServiceDeployment=lambda data: _stop(parts, data),
     )
+
+
+def _answer(key: str, found: dict[str, Record | None]) -> Any:
+    """The records that were found, under ``key``, and a failure for each ARN that was not."""
+    failures = [{"arn": arn, "reason": "MISSING"} for arn, record in found.items() if not record]
+    return json_response({key: [record for record in found.values() if record], "failures": failures})
 
 
 def _stop(parts: Parts, data: Record) -> Any:

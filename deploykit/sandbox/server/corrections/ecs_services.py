@@ -1,8 +1,8 @@
-"""Services are carried by a scheduler that waits for target health and refuses what AWS refuses.
+"""Services run under a scheduler that waits for target health; what AWS refuses is refused.
 
-Restores: a first deployment that is IN_PROGRESS until its tasks are healthy; deployments that fail and then go away;
-failed tasks counted, with and without a circuit breaker; service events in AWS's words; UpdateService that refuses an
-unknown or INACTIVE revision; a rolling update within minimumHealthyPercent and maximumPercent.
+Restores: a first deployment that is IN_PROGRESS until its tasks are healthy; deployments that fail and then disappear;
+a count of failed tasks, with and without a circuit breaker; service events in AWS's words; UpdateService that refuses
+an unknown or INACTIVE revision; a rolling update within minimumHealthyPercent and maximumPercent.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
@@ -11,13 +11,14 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import alb, ecs
 
+from deploykit.sandbox.server.corrections.parts import Parts
 from deploykit.sandbox.server.ecs.records import LIVE, Record, new_deployment, short
-from deploykit.sandbox.server.parts import Parts
 
 REQUIRES = (
     ("services.ecs", "_ACTION_MAP", "dict"),
@@ -28,15 +29,20 @@ MOST_DESCRIBED = 10
 Answer = tuple[int, dict[str, str], bytes]
 
 #: Fields of UpdateService that change the service without a new deployment.
-SETTINGS = ("healthCheckGracePeriodSeconds", "enableExecuteCommand", "deploymentConfiguration", "propagateTags",
-            "enableECSManagedTags")  # fmt: skip
+SETTINGS = (
+    "healthCheckGracePeriodSeconds",
+    "enableExecuteCommand",
+    "deploymentConfiguration",
+    "propagateTags",
+    "enableECSManagedTags",
+)
 
-#: Fields whose change begins a new deployment.
+#: Fields whose change starts a new deployment.
 REVISED = ("networkConfiguration", "loadBalancers", "platformVersion", "capacityProviderStrategy")
 
 
 class Refused(Exception):
-    """AWS would answer with this error."""
+    """The error that AWS would return."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -44,15 +50,6 @@ class Refused(Exception):
 
 
 def install(parts: Parts) -> None:
-    def create(data: Record) -> Record:
-        return _create(parts, data)
-
-    def update(data: Record) -> Record:
-        return _update(parts, data)
-
-    def delete(data: Record) -> Record:
-        return _delete(parts, data)
-
     describe = ecs._describe_services
 
     def described(data: Record) -> Any:
@@ -60,15 +57,15 @@ def install(parts: Parts) -> None:
             return error_response_json("InvalidParameterException", "Services cannot have more than 10 elements.", 400)
         return describe(data)
 
-    for name, change in (("CreateService", create), ("UpdateService", update), ("DeleteService", delete)):
-        ecs._ACTION_MAP[name] = _answering(change)
+    for name, change in (("CreateService", _create), ("UpdateService", _update), ("DeleteService", _delete)):
+        ecs._ACTION_MAP[name] = _answering(parts, change)
     ecs._ACTION_MAP["DescribeServices"] = described
 
 
-def _answering(change: Any) -> Any:
+def _answering(parts: Parts, change: Callable[[Parts, Record], Record]) -> Callable[[Record], Answer]:
     def answer(data: Record) -> Answer:
         try:
-            found: Answer = json_response({"service": ecs._sanitize(change(data))})
+            found: Answer = json_response({"service": ecs._sanitize(change(parts, data))})
         except Refused as refusal:
             found = error_response_json(refusal.code, str(refusal), 400)
         return found
@@ -159,7 +156,7 @@ def _update(parts: Parts, data: Record) -> Record:
 
 
 def _deploy(parts: Parts, service: Record) -> None:
-    """Begin a new deployment of the service as it now is; the one before goes on as ACTIVE until it is drained."""
+    """Start a new deployment of the service as it now is; the one before stays ACTIVE until it is drained."""
     deployment = new_deployment(service, service["taskDefinition"], service["desiredCount"])
     for earlier in service["deployments"]:
         earlier.update(status="ACTIVE", updatedAt=time.time())
@@ -171,9 +168,7 @@ def _deploy(parts: Parts, service: Record) -> None:
 def _delete(parts: Parts, data: Record) -> Record:
     service = _service(data)
     if service["desiredCount"] and not data.get("force"):
-        raise Refused(
-            "InvalidParameterException", "The service cannot be stopped while it is scaled above 0."
-        )  # fmt: skip
+        raise Refused("InvalidParameterException", "The service cannot be stopped while it is scaled above 0.")
     service.update(status="DRAINING", desiredCount=0)
     for task in parts.scheduler.tasks_of(service):
         if task["lastStatus"] in LIVE:

@@ -1,7 +1,7 @@
-"""A task definition comes back as it was registered: every field, no empty ones, tags only when asked for.
+"""A task definition is returned as it was registered: every field, no empty ones, tags only on request.
 
-Restores: fields MiniStack does not know survive; fields nobody gave are absent; describe-only fields are there; tags
-are shown with ``include=TAGS`` only; CPU and memory that Fargate does not offer are refused before a number is used up.
+Restores: fields that MiniStack does not know are kept; fields that were not given are absent; describe-only fields are
+present; tags appear only with ``include=TAGS``; CPU and memory that Fargate does not offer use up no revision number.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html
@@ -15,8 +15,8 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecs
 
+from deploykit.sandbox.server.corrections.parts import Parts
 from deploykit.sandbox.server.ecs.records import Record
-from deploykit.sandbox.server.parts import Parts
 
 REQUIRES = (
     ("services.ecs", "_ACTION_MAP", "dict"),
@@ -24,7 +24,7 @@ REQUIRES = (
     ("services.ecs", "_describe_task_definition", "(data)"),
 )
 
-#: Fargate's CPU units to the memory (MiB) they go with.
+#: Fargate's CPU units → the memory sizes it offers with them (MiB).
 FARGATE = {
     256: (512, 1024, 2048),
     512: tuple(range(1024, 4097, 1024)),

@@ -1,7 +1,7 @@
 """RunTask is idempotent by its client token, StopTask reports the process's own exit code, nothing is started twice.
 
-Restores: the same token with the same parameters gives the first answer, with others a ConflictException that names
-the tasks; a stopped task drains its targets, gets SIGTERM, stopTimeout seconds and SIGKILL; the exit code is the
+Restores: the same token with the same parameters returns the first response, with others a ConflictException that
+names the tasks; a stopped task drains its targets, gets SIGTERM, stopTimeout seconds and SIGKILL; the exit code is the
 process's; ``startedBy`` is ListTasks' only filter.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
@@ -17,8 +17,8 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecs
 
+from deploykit.sandbox.server.corrections.parts import Parts
 from deploykit.sandbox.server.ecs.records import Record
-from deploykit.sandbox.server.parts import Parts
 
 REQUIRES = (
     ("services.ecs", "_ACTION_MAP", "dict"),

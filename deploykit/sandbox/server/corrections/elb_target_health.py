@@ -1,4 +1,4 @@
-"""Targets have a health of their own: initial, healthy, unhealthy, draining, by the target group's own check.
+"""Each target has its own health: initial, healthy, unhealthy or draining, by the target group's check.
 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetHealth.html
 """
@@ -10,8 +10,8 @@ from xml.sax.saxutils import escape
 
 from ministack.services import alb
 
-from deploykit.sandbox.server.parts import Parts
-from deploykit.sandbox.server.targets import Target
+from deploykit.sandbox.server.corrections.parts import Parts
+from deploykit.sandbox.server.data_plane.targets import Target
 
 REQUIRES = (
     ("services.alb", "_ACTION_MAP", "dict"),
@@ -31,10 +31,9 @@ def install(parts: Parts) -> None:
             return _missing(group)
         asked = {(t["Id"], int(t.get("Port") or alb._tgs[group]["Port"])) for t in alb._parse_targets_param(params)}
         found = [t for t in parts.targets.of(group) if not asked or (t.address, t.port) in asked]
-        return alb._xml(
-            200, "DescribeTargetHealth",
-            f"<TargetHealthDescriptions>{''.join(map(_member, found))}</TargetHealthDescriptions>",
-        )  # fmt: skip
+        members = "".join(map(_member, found))
+        inner = f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>"
+        return alb._xml(200, "DescribeTargetHealth", inner)
 
     def change(params: dict[str, Any], action: str, one: Any) -> Any:
         group = alb._p(params, "TargetGroupArn")

@@ -1,7 +1,7 @@
-"""Docker is shared: MiniStack neither sweeps containers it did not start nor fetches images from other registries.
+"""The engine is shared: MiniStack neither removes containers of others nor pulls images from other registries.
 
-AWS has no such sweep; the sandbox removes its containers itself, by its own label. Without this, MiniStack would look
-for containers of any MiniStack on this engine at its start, and ask public mirrors for every image it cannot find.
+The sandbox removes its containers itself, by its own label. Without this correction, MiniStack would stop at its start
+the containers of any MiniStack on this engine, and would ask public mirrors for every image that it cannot find.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html (CannotPullContainerError)
 """
@@ -13,7 +13,7 @@ from typing import Any
 import ministack.app
 from ministack.core import container_reaper, responses
 
-from deploykit.sandbox.server.parts import Parts
+from deploykit.sandbox.server.corrections.parts import Parts
 
 REQUIRES = (
     ("app", "_stop_docker_containers", "(include_unlabelled: bool = False)"),
@@ -24,7 +24,7 @@ REQUIRES = (
 
 def install(_parts: Parts) -> None:
     def nothing(*_: Any, **__: Any) -> None:
-        """Leave the engine alone."""
+        """Leave the engine unchanged."""
 
     ministack.app._stop_docker_containers = nothing
     container_reaper.start = nothing

@@ -9,7 +9,7 @@ from typing import Any
 
 from ministack.services import ssm
 
-from deploykit.sandbox.server.parts import Parts
+from deploykit.sandbox.server.corrections.parts import Parts
 
 REQUIRES = (("services.ssm", "resolve_parameter_value", "(name_or_arn, version=None, decrypt=False)"),)
 

@@ -7,18 +7,19 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 import docker
 from docker.errors import DockerException, ImageNotFound
 
-from deploykit.sandbox.server.settings import INSTANCE_LABEL, Settings
+from deploykit.sandbox.server.ecs.records import Record
+from deploykit.sandbox.settings import INSTANCE_LABEL, Settings
 
+Strings = dict[str, str]
 DEFAULT_STOP_SECONDS = 30
 
 
 class CannotPull(Exception):
-    """The engine could not fetch an image; the message says why."""
+    """The engine could not pull an image; the message says why."""
 
 
 class CannotStart(Exception):
@@ -35,8 +36,8 @@ class Containers:
         self.starting = 0
         self._gate = threading.Lock()
 
-    def ensure_image(self, reference: str, login: dict[str, str] | None) -> None:
-        """Fetch ``reference`` unless the engine has it. Raises CannotPull."""
+    def ensure_image(self, reference: str, login: Strings | None) -> None:
+        """Pull ``reference`` unless the engine has it. Raises CannotPull."""
         try:
             self.client.inspect_image(reference)
         except ImageNotFound:
@@ -49,12 +50,19 @@ class Containers:
         except (DockerException, OSError) as error:
             raise CannotPull(_explanation(error)) from error
 
-    def start(self, image: str, name: str, definition: dict[str, Any], environment: dict[str, str],
-              labels: dict[str, str], share_network_of: str | None) -> str:  # fmt: skip
+    def start(
+        self,
+        image: str,
+        name: str,
+        definition: Record,
+        environment: Strings,
+        labels: Strings,
+        share_network_of: str | None,
+    ) -> str:
         """Start one container of a task as its container definition says; returns its id. Raises CannotStart.
 
-        ``share_network_of`` is the id of the task's first container: all containers of an awsvpc task have one
-        network interface, so that they reach each other on 127.0.0.1.
+        ``share_network_of`` is the id of the task's first container: all containers of an awsvpc task share one
+        network interface and reach each other on 127.0.0.1.
         """
         host = self.client.create_host_config(
             network_mode=f"container:{share_network_of}" if share_network_of else "bridge",
@@ -71,7 +79,7 @@ class Containers:
             self.starting += 1
         created = ""
         try:
-            created = str(self.client.create_container(
+            made = self.client.create_container(
                 image,
                 command=definition.get("command"),
                 entrypoint=definition.get("entryPoint"),
@@ -82,7 +90,8 @@ class Containers:
                 name=name,
                 host_config=host,
                 stop_signal=None,
-            )["Id"])  # fmt: skip
+            )
+            created = str(made["Id"])
             self.client.start(created)
         except (DockerException, OSError) as error:
             if created:
@@ -94,7 +103,7 @@ class Containers:
         return created
 
     def address(self, container: str) -> str:
-        """The container's address on Docker's bridge. Raises CannotStart when the engine cannot say."""
+        """The container's address on Docker's bridge. Raises CannotStart when the engine does not answer."""
         try:
             settings = self.client.inspect_container(container)["NetworkSettings"]
         except (DockerException, OSError) as error:
@@ -103,13 +112,13 @@ class Containers:
         return str(settings.get("IPAddress") or next((n["IPAddress"] for n in networks.values()), ""))
 
     def wait(self, container: str) -> int | None:
-        """Block until the container ends; its exit code, None when somebody removed it."""
+        """Wait until the container ends; return its exit code, or None when it was removed."""
         while True:
             try:
                 return int(self.client.wait(container, timeout=3600)["StatusCode"])
             except DockerException:
                 return None
-            except OSError:  # the hour is over, or the engine is away: ask again (requests' errors are OSErrors)
+            except OSError:  # an hour is over, or the engine does not answer (requests' errors are OSErrors): ask again
                 if self.closing:
                     return None
                 time.sleep(1)
@@ -126,7 +135,7 @@ class Containers:
             line(rest.decode("utf-8", "replace"))
 
     def stop(self, container: str, seconds: int) -> None:
-        """SIGTERM (or the image's stop signal), ``seconds`` of patience, then SIGKILL."""
+        """Send SIGTERM (or the image's stop signal), and SIGKILL after ``seconds``."""
         with contextlib.suppress(DockerException, OSError):
             self.client.stop(container, timeout=seconds)
 

@@ -12,10 +12,14 @@ from typing import Any
 from ministack.services import ecs
 
 from deploykit.sandbox.server.ecs.records import Record, short
-from deploykit.sandbox.server.settings import Settings
+from deploykit.sandbox.settings import Settings
 
 OPEN = ("PENDING", "IN_PROGRESS", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
 KEPT = 100
+
+#: The fields that ListServiceDeployments shows.
+BRIEF = ("serviceDeploymentArn", "serviceArn", "clusterArn", "status", "statusReason")
+TIMES = ("createdAt", "startedAt", "finishedAt")
 
 
 class History:
@@ -26,7 +30,7 @@ class History:
         self._entries: list[Record] = []
 
     def begin(self, service: Record, deployment: Record) -> None:
-        """A new deployment began; one still under way ends as STOPPED."""
+        """Record a new deployment; one in progress ends as STOPPED."""
         for entry in self._of(service):
             if entry["status"] in OPEN:
                 self._end(entry, "STOPPED", f"Stopped by a newer deployment {deployment['id']}.")
@@ -35,7 +39,7 @@ class History:
         now = time.time()
         revision = f"{prefix}:service-revision/{key}/{secrets.randbelow(10**19):019d}"
         completed = service.get("_completed") or {}
-        self._entries.insert(0, {
+        entry = {
             "serviceDeploymentArn": f"{prefix}:service-deployment/{key}/{secrets.token_urlsafe(16)}",
             "serviceArn": service["serviceArn"],
             "clusterArn": service["clusterArn"],
@@ -50,12 +54,12 @@ class History:
             "_source": completed.get("_revision"),
             "_definition": deployment["taskDefinition"],
             "_service": {k: service.get(k) for k in ("loadBalancers", "networkConfiguration", "launchType")},
-        })  # fmt: skip
+        }
+        self._entries = [entry, *self._entries][:KEPT]
         deployment["_revision"] = revision
-        del self._entries[KEPT:]
 
     def completed(self, service: Record, deployment: str) -> None:
-        """A deployment is complete: its own, or the one it was rolled back to."""
+        """Record that a deployment completed: its own, or the one it was rolled back to."""
         for entry in self._of(service):
             if entry["status"] == "ROLLBACK_IN_PROGRESS":
                 self._end(entry, "ROLLBACK_SUCCESSFUL", entry["statusReason"])
@@ -63,36 +67,36 @@ class History:
                 self._end(entry, "SUCCESSFUL", None)
 
     def failed(self, service: Record, deployment: str) -> None:
-        """A deployment failed and nothing takes over."""
+        """Record that a deployment failed and is not rolled back."""
         for entry in self._of(service):
             if entry["_deployment"] == deployment and entry["status"] in OPEN:
-                self._end(entry, "STOPPED" if entry["status"] == "ROLLBACK_REQUESTED" else "FAILED",
-                          entry["statusReason"])  # fmt: skip
+                status = "STOPPED" if entry["status"] == "ROLLBACK_REQUESTED" else "FAILED"
+                self._end(entry, status, entry["statusReason"])
 
     def rolling_back(self, service: Record, deployment: str, target: str) -> None:
         for entry in self._of(service):
             if entry["_deployment"] == deployment and entry["status"] in OPEN:
                 back = next((e["_revision"] for e in self._entries if e["_deployment"] == target), None)
-                entry.update(status="ROLLBACK_IN_PROGRESS", updatedAt=time.time(),
-                             statusReason=f"Rolling back to {target}.",
-                             rollback={"startedAt": time.time(), "serviceRevisionArn": back})  # fmt: skip
+                reason, now = f"Rolling back to {target}.", time.time()
+                entry.update(status="ROLLBACK_IN_PROGRESS", statusReason=reason, updatedAt=now)
+                entry["rollback"] = {"startedAt": now, "serviceRevisionArn": back}
 
     def find(self, arn: str) -> Record | None:
         return next((e for e in self._entries if e["serviceDeploymentArn"] == arn), None)
 
     def listing(self, service: str, cluster: str, statuses: list[str]) -> list[Record]:
         """Brief records of one service (name or ARN), newest first, only those in ``statuses`` if any are given."""
-        found = [e for e in self._entries if short(e["serviceArn"]) == short(service)
-                 and short(e["clusterArn"]) == short(cluster)]  # fmt: skip
+        wanted = (short(service), short(cluster))
+        found = [e for e in self._entries if (short(e["serviceArn"]), short(e["clusterArn"])) == wanted]
         return [self._brief(e) for e in found if not statuses or e["status"] in statuses]
 
     def describe(self, entry: Record) -> Record:
         """The full record of one service deployment."""
         running = {d["id"]: d for s in list(ecs._services.values()) for d in s.get("deployments", [])}
         now = running.get(entry["_deployment"], {})
-        shown = (("requestedTaskCount", "desiredCount"), ("runningTaskCount", "runningCount"),
-                 ("pendingTaskCount", "pendingCount"))  # fmt: skip
-        target = {"arn": entry["_revision"], **{name: now.get(field, 0) for name, field in shown}}
+        shown = {"requested": "desired", "running": "running", "pending": "pending"}
+        counts = {f"{name}TaskCount": now.get(f"{field}Count", 0) for name, field in shown.items()}
+        target = {"arn": entry["_revision"], **counts}
         source = [{"arn": entry["_source"]}] if entry["_source"] else []
         failures = {"status": "DISABLED", "failureCount": now.get("failedTasks", 0), "threshold": 3}
         return {
@@ -108,10 +112,11 @@ class History:
         if entry is None:
             return None
         return {
-            "serviceRevisionArn": arn, "serviceArn": entry["serviceArn"], "clusterArn": entry["clusterArn"],
-            "taskDefinition": entry["_definition"], "createdAt": entry["createdAt"],
+            "serviceRevisionArn": arn,
+            **{k: entry[k] for k in ("serviceArn", "clusterArn", "createdAt")},
+            "taskDefinition": entry["_definition"],
             **{k: v for k, v in entry["_service"].items() if v},
-        }  # fmt: skip
+        }
 
     def _of(self, service: Record) -> list[Record]:
         return [e for e in self._entries if e["serviceArn"] == service["serviceArn"]]
@@ -121,7 +126,5 @@ class History:
         entry.update(status=status, statusReason=reason, updatedAt=now, finishedAt=now)
 
     def _brief(self, entry: Record) -> dict[str, Any]:
-        fields = ("serviceDeploymentArn", "serviceArn", "clusterArn", "startedAt", "createdAt", "finishedAt", "status",
-                  "statusReason")  # fmt: skip
-        brief = {k: entry[k] for k in fields if entry.get(k) is not None}
+        brief = {k: entry[k] for k in (*BRIEF, *TIMES) if entry.get(k) is not None}
         return {**brief, "targetServiceRevisionArn": entry["_revision"]}

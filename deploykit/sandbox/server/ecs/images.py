@@ -1,4 +1,4 @@
-"""From a container definition's image to the one the engine runs: the registry's word first, as on Fargate."""
+"""The image that the engine runs for a container definition: the registry resolves its tag, as on Fargate."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ministack.services import ecr
 
 from deploykit.sandbox.server.ecs import wording
 from deploykit.sandbox.server.ecs.containers import CannotPull
-from deploykit.sandbox.server.settings import Settings
+from deploykit.sandbox.settings import Settings
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """What the engine is asked for, and the manifest digest ECS reports (empty for an image of no registry)."""
+    """The reference to pull, and the manifest digest that ECS reports (empty for an image of no registry)."""
 
     reference: str
     digest: str = ""
@@ -33,7 +33,7 @@ def parse(image: str) -> tuple[str, str, str]:
 
 
 def resolve(image: str, settings: Settings) -> Resolved:
-    """Find ``image`` in the sandbox's registry, where its name points there (under ECR's own host name, too).
+    """Find ``image`` in the sandbox's registry if its name has that host, or ECR's for this account.
 
     Raises CannotPull with AWS's wording when the registry has no such image. Fargate resolves a tag to a digest
     before a task starts: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html

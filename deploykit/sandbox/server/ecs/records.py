@@ -1,4 +1,4 @@
-"""The records DescribeTasks and DescribeServices show; keys that begin with ``_`` are ours and never shown."""
+"""The records DescribeTasks and DescribeServices show; keys that begin with ``_`` are internal and never shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Record = dict[str, Any]
 #: How many events DescribeServices shows at most.
 EVENTS = 100
 
-#: A task that no one has asked to stop and that has not ended.
+#: Statuses of a task that is not stopping and has not stopped.
 LIVE = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING")
 
 
@@ -20,15 +20,11 @@ def short(arn: str) -> str:
     return arn.rsplit("/", 1)[-1]
 
 
-def deployment_id() -> str:
-    return f"ecs-svc/{random.randrange(10**18, 10**19)}"  # noqa: S311 (a name, no secret)
-
-
 def new_deployment(service: Record, definition: str, desired: int) -> Record:
     now = time.time()
-    found = deployment_id()
+    name = f"ecs-svc/{random.randrange(10**18, 10**19)}"  # noqa: S311 (a name, no secret)
     return {
-        "id": found,
+        "id": name,
         "status": "PRIMARY",
         "taskDefinition": definition,
         "desiredCount": desired,
@@ -42,7 +38,7 @@ def new_deployment(service: Record, definition: str, desired: int) -> Record:
         "platformFamily": "Linux",
         "networkConfiguration": service.get("networkConfiguration") or {},
         "rolloutState": "IN_PROGRESS",
-        "rolloutStateReason": f"ECS deployment {found} in progress.",
+        "rolloutStateReason": f"ECS deployment {name} in progress.",
         "_retry_at": 0.0,
         "_healthy_once": False,
     }

@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Counts:
-    """The tasks of one service now; live ones are those nobody has asked to stop."""
+    """The tasks of one service now; live ones have not been asked to stop."""
 
     desired: int
     new: int  # live tasks of the primary deployment
@@ -36,8 +36,8 @@ def next_step(counts: Counts, maximum_percent: int, minimum_percent: int) -> Ste
     """One step of the scheduler toward ``counts.desired`` healthy tasks of the primary deployment.
 
     Starts no more than ``maximum_percent`` of desired allows (rounded down) and stops old tasks only while
-    ``minimum_percent`` of desired (rounded up) stay healthy. At 100 percent or less a task still stopping holds its
-    place: a service of one writer never has two.
+    ``minimum_percent`` of desired (rounded up) stay healthy. At 100 percent or less a task that is still
+    stopping counts, so that a service with a single writer never has two.
     """
     most = max(1 if counts.desired else 0, counts.desired * maximum_percent // 100)
     least = -(-counts.desired * minimum_percent // 100)

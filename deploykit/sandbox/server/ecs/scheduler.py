@@ -1,7 +1,7 @@
-"""The service scheduler: keeps every service at its desired count and carries its deployments through.
+"""The service scheduler: keeps every service at its desired count and completes its deployments.
 
-One thread looks at each service a few times a second, and at once when a task or a target changed. What it does next
-is decided in rollout.py; which words it uses stands in wording.py.
+One thread checks each service a few times a second, and at once when a task or a target changed. rollout.py decides
+what it does next; wording.py has the texts of its events.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ TICK = 0.15
 #: A task without a load balancer counts as healthy after running this long (seconds).
 STEADY = 1.0
 
-#: How long a rollback takes at least, and how long a FAILED deployment stays to be seen (seconds; on AWS, minutes).
+#: How long a rollback takes at least, and how long a FAILED deployment is shown (seconds; on AWS, minutes).
 ROLLBACK_SECONDS = 1.0
 FAILED_SECONDS = 3.0
 
 #: How long a stopped task is shown (seconds).
 STOPPED_SECONDS = 3600.0
 
-#: Failures of one deployment before the event that says so, circuit breaker or not.
+#: Failures of one deployment before the event that reports them, with or without a circuit breaker.
 UNABLE_AFTER = 3
 
 
 class Scheduler:
-    """Carries the services of one sandbox; everything it changes, it changes under the tasks' lock."""
+    """Runs the services of one sandbox; it changes records only while it holds the tasks' lock."""
 
     def __init__(self, tasks: Tasks, history: History) -> None:
         self.tasks = tasks
@@ -46,7 +46,7 @@ class Scheduler:
         tasks.targets.changed = self.wake
 
     def wake(self) -> None:
-        """Look at every service now instead of at the next tick."""
+        """Check every service now instead of at the next tick."""
         self._wake.set()
 
     def run_forever(self, failed: Callable[[BaseException], None]) -> None:
@@ -63,7 +63,7 @@ class Scheduler:
                         failed(error)
 
     def step(self, service: Record) -> None:
-        """Bring one service one step nearer to what it should be."""
+        """Bring one service one step closer to its desired state."""
         mine = self.tasks_of(service)
         if service["status"] == "ACTIVE":
             self._note_ends(service, mine)
@@ -73,7 +73,7 @@ class Scheduler:
         self._forget(service)
 
     def _forget(self, service: Record) -> None:
-        """Stopped tasks are shown for an hour."""
+        """Drop tasks that stopped more than an hour ago."""
         for task in self.tasks_of(service):
             if task["lastStatus"] == "STOPPED" and time.time() - task["stoppedAt"] > STOPPED_SECONDS:
                 del ecs._tasks[task["taskArn"]]
@@ -111,7 +111,7 @@ class Scheduler:
             self.fail(service, primary, wording.BREAKER_FAILED, roll_back=bool(breaker(service).get("rollback")))
 
     def fail(self, service: Record, primary: Record, reason: str, roll_back: bool) -> None:
-        """End a deployment as FAILED; with ``roll_back`` the last completed one takes over again."""
+        """End a deployment as FAILED; with ``roll_back`` the last completed one becomes PRIMARY again."""
         primary.update(rolloutState="FAILED", rolloutStateReason=reason, desiredCount=0, updatedAt=time.time())
         previous = service.get("_completed") if roll_back else None
         if not previous or previous["id"] == primary["id"]:
@@ -221,8 +221,8 @@ class Scheduler:
         event(service, wording.stopped([short(t["taskArn"]) for t in tasks]))
 
     def _complete(self, service: Record, primary: Record) -> None:
-        primary.update(rolloutState="COMPLETED", rolloutStateReason=wording.completed(primary["id"]),
-                       updatedAt=time.time(), failedTasks=0)  # fmt: skip
+        reason = wording.completed(primary["id"])
+        primary.update(rolloutState="COMPLETED", rolloutStateReason=reason, updatedAt=time.time(), failedTasks=0)
         service["_completed"] = primary
         self.history.completed(service, primary["id"])
         event(service, f"(deployment {primary['id']}) deployment completed.")
@@ -231,16 +231,22 @@ class Scheduler:
     # what DescribeServices shows
 
     def _count(self, service: Record, mine: list[Record]) -> None:
-        """Recount, and let go of deployments that have nothing running any more, failed ones included."""
+        """Recount tasks, and drop deployments without any; a failed one stays for a moment."""
         for deployment in service["deployments"]:
-            own = [t for t in mine if t["_deployment"] == deployment["id"]]
-            deployment["runningCount"] = sum(t["lastStatus"] == "RUNNING" for t in own)
-            deployment["pendingCount"] = sum(t["lastStatus"] in ("PROVISIONING", "PENDING", "ACTIVATING") for t in own)
-        service["deployments"] = [
-            d for i, d in enumerate(service["deployments"]) if i == 0 or d["runningCount"] or d["pendingCount"]
-            or (d["rolloutState"] == "FAILED" and time.time() < d["updatedAt"] + FAILED_SECONDS)
-        ]  # fmt: skip
-        service["runningCount"] = sum(t["lastStatus"] == "RUNNING" for t in mine)
-        service["pendingCount"] = sum(t["lastStatus"] in ("PROVISIONING", "PENDING", "ACTIVATING") for t in mine)
+            deployment.update(_counts([t for t in mine if t["_deployment"] == deployment["id"]]))
+        shown = [d for d in service["deployments"][1:] if _still_shown(d)]
+        service["deployments"] = service["deployments"][:1] + shown
+        service.update(_counts(mine))
         if service["status"] == "DRAINING" and all(t["lastStatus"] == "STOPPED" for t in mine):
             service.update(status="INACTIVE", deployments=[])
+
+
+def _counts(tasks: list[Record]) -> Record:
+    states = [task["lastStatus"] for task in tasks]
+    starting = sum(state in ("PROVISIONING", "PENDING", "ACTIVATING") for state in states)
+    return {"runningCount": states.count("RUNNING"), "pendingCount": starting}
+
+
+def _still_shown(deployment: Record) -> bool:
+    failed = deployment["rolloutState"] == "FAILED" and time.time() < deployment["updatedAt"] + FAILED_SECONDS
+    return bool(deployment["runningCount"] or deployment["pendingCount"] or failed)

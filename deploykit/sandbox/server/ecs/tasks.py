@@ -1,4 +1,4 @@
-"""The life of a task: images, secrets and logs first, then containers, then its end, whoever brings it about.
+"""The life of a task: images, secrets and logs first, then containers, then its end, whatever the cause.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
 """
@@ -15,31 +15,30 @@ from ministack.core.responses import request_scope
 from ministack.services import cloudwatch_logs as logs
 from ministack.services import ecs, iam
 
+from deploykit.sandbox.server.data_plane.targets import Targets
 from deploykit.sandbox.server.ecs import images, wording
 from deploykit.sandbox.server.ecs.containers import DEFAULT_STOP_SECONDS, CannotPull, CannotStart, Containers
 from deploykit.sandbox.server.ecs.records import Record, live, new_task, short
-from deploykit.sandbox.server.settings import Settings
-from deploykit.sandbox.server.targets import Targets
+from deploykit.sandbox.settings import Settings
 
 
 class CannotInitialize(Exception):
-    """A task's secrets, roles or logs are not there; the message is its stopped reason."""
+    """A task's secrets, roles or logs are missing; the message is its stopped reason."""
 
 
 class Tasks:
     """Starts, watches and stops the tasks of one sandbox. ``changed`` is called after every change of a state."""
 
-    def __init__(self, settings: Settings, containers: Containers, targets: Targets, changed: Callable[[], None],
-                 password: str) -> None:  # fmt: skip
+    def __init__(self, settings: Settings, containers: Containers, targets: Targets, password: str) -> None:
         self.settings = settings
         self.containers = containers
         self.targets = targets
-        self.changed = changed
+        self.changed: Callable[[], None] = lambda: None
         self.lock = threading.RLock()
         self._login = {"username": "AWS", "password": password}
 
     def launch(self, definition: Record, cluster: Record, request: Record) -> Record:
-        """Register a task and start it in the background; ``request`` as RunTask has it."""
+        """Register a task and start it in the background; ``request`` has RunTask's fields."""
         task = new_task(definition, cluster, self.settings.account, self.settings.region, request)
         with self.lock:
             ecs._tasks[task["taskArn"]] = task
@@ -80,7 +79,7 @@ class Tasks:
             self._ended(task, reason, "TaskFailedToStart")
         except CannotStart as error:
             self._ended(task, wording.cannot_start(str(error)), "TaskFailedToStart")
-        except Exception as error:  # noqa: BLE001 (nobody waits for this thread: a task must not stay PENDING for ever)
+        except Exception as error:  # noqa: BLE001 (nobody waits for this thread: a task must not stay PENDING forever)
             traceback.print_exception(error)
             self._ended(task, wording.internal(str(error)), "TaskFailedToStart")
 
@@ -102,17 +101,14 @@ class Tasks:
                 break
             self._start_container(task, container, index, resolved[index].reference, environments[index])
         with self.lock:
-            if not live(task):
-                running = False
-            else:
-                running = True
+            if running := live(task):
                 task.update(lastStatus="RUNNING", startedAt=time.time())
                 task["version"] += 1
                 for balancer in task["_load_balancers"]:
                     target = (balancer["targetGroupArn"], task["_address"], int(balancer["containerPort"]))
                     self.targets.register(*target)
                     task["_targets"].append(target)
-        if not running:  # somebody stopped it while it started: what was started until then goes, too
+        if not running:  # it was stopped while it started: remove the containers started so far
             for container_id in list(task["_containers"]):
                 self.containers.remove(container_id)
         self.changed()
@@ -132,9 +128,8 @@ class Tasks:
             shown.update(lastStatus="RUNNING", runtimeId=f"{short(task['taskArn'])}-{index}")
             if first is None:
                 self._attach_network(task, started)
-            shown["networkInterfaces"] = [{
-                "attachmentId": task["attachments"][0]["id"], "privateIpv4Address": task["_address"],
-            }]  # fmt: skip
+            network = {"attachmentId": task["attachments"][0]["id"], "privateIpv4Address": task["_address"]}
+            shown["networkInterfaces"] = [network]
         self._spawn(lambda t, d: self._watch(t, d, container, index, started), task, task["_definition"])
 
     def _attach_network(self, task: Record, container: str) -> None:
@@ -142,10 +137,8 @@ class Tasks:
         details = [{"name": "privateIPv4Address", "value": task["_address"]}]
         if task["_subnet"]:
             details.insert(0, {"name": "subnetId", "value": task["_subnet"]})
-        task["attachments"] = [{
-            "id": f"eni-{short(task['taskArn'])[:17]}", "type": "ElasticNetworkInterface", "status": "ATTACHED",
-            "details": details,
-        }]  # fmt: skip
+        attachment = {"id": f"eni-{short(task['taskArn'])[:17]}", "type": "ElasticNetworkInterface"}
+        task["attachments"] = [{**attachment, "status": "ATTACHED", "details": details}]
 
     def _watch(self, task: Record, _definition: Record, container: Record, index: int, started: str) -> None:
         stream = _log_stream(task, container)
@@ -172,13 +165,12 @@ class Tasks:
             self.containers.follow(container, line)
 
     def _exited(self, task: Record) -> None:
-        """An essential container ended: the task ends with it, and a target that is gone gets no more requests."""
+        """An essential container ended: the task ends with it, and its targets get no more requests."""
         with self.lock:
             if task["desiredStatus"] == "STOPPED":
                 return
-            now = time.time()
-            task.update(desiredStatus="STOPPED", stoppedReason=wording.ESSENTIAL_EXITED,
-                        stopCode="EssentialContainerExited", stoppingAt=now, lastStatus="STOPPING")  # fmt: skip
+            task.update(stoppedReason=wording.ESSENTIAL_EXITED, stopCode="EssentialContainerExited")
+            task.update(desiredStatus="STOPPED", lastStatus="STOPPING", stoppingAt=time.time())
             for target in task["_targets"]:
                 self.targets.remove(*target)
         self._stop_containers(task, task["_definition"])
@@ -194,8 +186,8 @@ class Tasks:
         self._ended(task, task["stoppedReason"], task["stopCode"])
 
     def _stop_containers(self, task: Record, definition: Record) -> None:
-        patience = {c["name"]: int(c.get("stopTimeout") or DEFAULT_STOP_SECONDS)
-                    for c in definition["containerDefinitions"]}  # fmt: skip
+        described = definition["containerDefinitions"]
+        patience = {c["name"]: int(c.get("stopTimeout") or DEFAULT_STOP_SECONDS) for c in described}
         stoppers = [
             threading.Thread(target=self.containers.stop, args=(container, patience[shown["name"]]))
             for shown, container in zip(task["containers"], list(task["_containers"]), strict=False)
@@ -217,9 +209,8 @@ class Tasks:
     def _ended(self, task: Record, reason: str, code: str) -> None:
         now = time.time()
         with self.lock:
-            task.update(lastStatus="STOPPED", desiredStatus="STOPPED", stoppedReason=reason, stopCode=code,
-                        stoppedAt=now, executionStoppedAt=task.get("executionStoppedAt") or now,
-                        stoppingAt=task.get("stoppingAt") or now)  # fmt: skip
+            task.update(lastStatus="STOPPED", desiredStatus="STOPPED", stoppedReason=reason, stopCode=code)
+            task.update(stoppedAt=now, **{k: task.get(k) or now for k in ("executionStoppedAt", "stoppingAt")})
             task["version"] += 1
             for shown in task["containers"]:
                 shown["lastStatus"] = "STOPPED"
@@ -237,7 +228,7 @@ class Tasks:
     def _environment(self, task: Record, container: Record) -> dict[str, str]:
         """The container's variables: its own, its secrets, the override's, and those Fargate adds.
 
-        Raises CannotInitialize when a secret is not there.
+        Raises CannotInitialize when a secret is missing.
         """
         try:
             secrets = ecs._resolve_container_secrets(container)
@@ -279,7 +270,7 @@ def _check_logs(container: Record) -> None:
 
 
 def _log_stream(task: Record, container: Record) -> tuple[str, str] | None:
-    """Group and stream of the container's log, made if it is not there; None without the awslogs driver."""
+    """Group and stream of the container's log, created if missing; None without the awslogs driver."""
     options = _options(container)
     group = options.get("awslogs-group")
     if not group:

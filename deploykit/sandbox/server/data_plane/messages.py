@@ -1,4 +1,4 @@
-"""Requests and answers as the load balancer and the edge pass them on."""
+"""Requests and responses as the load balancer and the edge forward them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer; ``headers`` without those of one hop, ``body`` whole."""
+    """A response: ``headers`` without hop-by-hop ones, the complete ``body``."""
 
     status: int
     headers: Headers = field(default_factory=list)
@@ -41,6 +41,6 @@ class Response:
         return next((v for k, v in self.headers if k.lower() == name.lower()), "")
 
     def with_headers(self, *more: tuple[str, str]) -> Response:
-        """The same answer with these headers in place of any of the same names."""
+        """This response with ``more`` in place of any headers of the same names."""
         names = {name.lower() for name, _ in more}
         return Response(self.status, [h for h in self.headers if h[0].lower() not in names] + list(more), self.body)

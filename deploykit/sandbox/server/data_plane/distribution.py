@@ -1,4 +1,4 @@
-"""A CloudFront distribution as the edge reads it, from the configuration MiniStack keeps as XML."""
+"""A CloudFront distribution as the edge reads it, from the XML that MiniStack keeps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 from ministack.services import cloudfront
 
-from deploykit.sandbox.server.cache import Behavior
+from deploykit.sandbox.server.data_plane.cache import Behavior
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ _parsed: dict[str, tuple[str, Distribution]] = {}
 
 
 def load(record: dict[str, Any]) -> Distribution:
-    """Read MiniStack's record of a distribution; parsed once for each version of it."""
+    """Parse MiniStack's record of a distribution, once for each version of it."""
     known = _parsed.get(record["Id"])
     if known and known[0] == record["ETag"]:
         return known[1]
@@ -62,15 +62,12 @@ def _behavior(element: Element) -> Behavior:
         found = cloudfront._cache_policies.get(policy) or cloudfront._MANAGED_CACHE_POLICIES.get(policy) or {}
         config = found.get("Config") or {}
         strings = (config.get("Parameters") or {}).get("QueryStringBehavior", "none")
-        return Behavior(
-            float(config.get("MinTTL") or 0), float(config.get("DefaultTTL", 86400)),
-            float(config.get("MaxTTL", 31536000)), strings != "none",
-        )  # fmt: skip
-    query = _text(element, "ForwardedValues/QueryString") == "true"
-    return Behavior(
-        float(_text(element, "MinTTL") or 0), float(_text(element, "DefaultTTL") or 86400),
-        float(_text(element, "MaxTTL") or 31536000), query,
-    )  # fmt: skip
+        in_key = strings != "none"
+    else:
+        config = {name: text for name in ("MinTTL", "DefaultTTL", "MaxTTL") if (text := _text(element, name))}
+        in_key = _text(element, "ForwardedValues/QueryString") == "true"
+    minimum, default = float(config.get("MinTTL") or 0), float(config.get("DefaultTTL", 86400))
+    return Behavior(minimum, default, float(config.get("MaxTTL", 31536000)), in_key)
 
 
 def _text(element: Element, path: str) -> str:

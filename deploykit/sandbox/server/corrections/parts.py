@@ -1,17 +1,17 @@
-"""The parts of a running sandbox server, as the corrections find them."""
+"""The parts of a running sandbox server, as the corrections use them."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
 
-from deploykit.sandbox.server.cache import EdgeCache
+from deploykit.sandbox.server.data_plane.cache import EdgeCache
+from deploykit.sandbox.server.data_plane.targets import Targets
 from deploykit.sandbox.server.ecs.containers import Containers
 from deploykit.sandbox.server.ecs.history import History
 from deploykit.sandbox.server.ecs.scheduler import Scheduler
 from deploykit.sandbox.server.ecs.tasks import Tasks
-from deploykit.sandbox.server.settings import Settings
-from deploykit.sandbox.server.targets import Targets
+from deploykit.sandbox.settings import Settings
 
 
 @dataclass
@@ -26,16 +26,16 @@ class Parts:
     history: History
     cache: EdgeCache
     registry_tokens: dict[str, float] = field(default_factory=dict)
-    """Password of a registry login to the time it ends (seconds since the epoch)."""
+    """Password of a registry login → when it expires (seconds since the epoch)."""
 
 
 def assemble(settings: Settings) -> Parts:
-    """Make the parts; nothing runs yet."""
+    """Create the parts; nothing runs yet."""
     targets = Targets(settings)
     containers = Containers(settings)
     history = History(settings)
     own_password = secrets.token_urlsafe(32)
-    tasks = Tasks(settings, containers, targets, lambda: None, own_password)
+    tasks = Tasks(settings, containers, targets, own_password)
     scheduler = Scheduler(tasks, history)
     tokens = {own_password: float("inf")}
     return Parts(settings, targets, containers, tasks, scheduler, history, EdgeCache(), tokens)

@@ -1,4 +1,4 @@
-"""What the edge keeps, for how long, and what an invalidation takes away.
+"""What the edge caches, for how long, and what an invalidation removes.
 
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Expiration.html
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/custom-error-pages-expiration.html
@@ -9,28 +9,27 @@ from __future__ import annotations
 import email.utils
 import re
 import threading
-import time
 from dataclasses import dataclass, field
 
-from deploykit.sandbox.server.messages import Response
+from deploykit.sandbox.server.data_plane.messages import Response
 
-#: Seconds an error is kept at least.
+#: How long an error is cached at least (seconds).
 ERROR_SECONDS = 10.0
 
-#: Errors that are always kept, and those an origin can keep out of the cache with no-store, no-cache or private.
+#: Errors that are always cached, and those that an origin can exclude with no-store, no-cache or private.
 ALWAYS_KEPT = frozenset({404, 410, 414, 500, 501, 502, 503, 504})
 REFUSABLE = frozenset({404, 410, 414, 501})
 
-#: Statuses other than errors that may be kept.
+#: Statuses other than errors that may be cached.
 STORABLE = frozenset({200, 203, 204, 206, 300, 301, 302, 304, 307, 308})
 
-#: How long an invalidation keeps answers out whose request went to the origin before it (seconds).
+#: How long an invalidation also rejects responses to requests sent to the origin before it (seconds).
 REMEMBERED = 60.0
 
 
 @dataclass(frozen=True)
 class Behavior:
-    """The cache settings of one path pattern, seconds; ``in_key`` says whether the query string tells objects apart."""
+    """The cache settings of one path pattern, seconds; ``in_key``: the query string is part of the cache key."""
 
     minimum: float = 0.0
     default: float = 86400.0
@@ -39,7 +38,7 @@ class Behavior:
 
 
 def lifetime(answer: Response, behavior: Behavior, now: float) -> float:
-    """Seconds the edge may serve ``answer`` without asking again; 0 is never kept. ``now`` is the wall clock."""
+    """Seconds that the edge may serve ``answer`` from its cache; 0: not cached. ``now`` is the wall clock."""
     directives = _directives(answer.header("Cache-Control"))
     given = _given(answer, directives, now)
     refused = bool({"no-store", "no-cache", "private"} & directives.keys())
@@ -59,7 +58,7 @@ def lifetime(answer: Response, behavior: Behavior, now: float) -> float:
 
 
 def _given(answer: Response, directives: dict[str, str], now: float) -> float | None:
-    """What the origin itself says: s-maxage before max-age before Expires."""
+    """The seconds that the origin itself gives: s-maxage, else max-age, else Expires."""
     for name in ("s-maxage", "max-age"):
         if directives.get(name, "").isdigit():
             return float(directives[name])
@@ -79,7 +78,7 @@ def _directives(value: str) -> dict[str, str]:
 
 @dataclass
 class Kept:
-    """One object in the cache: when the request for it went to the origin, when it came, when it ends."""
+    """One object in the cache: when it was requested from the origin, when it was stored, when it expires."""
 
     answer: Response
     path: str
@@ -87,6 +86,10 @@ class Kept:
     stored: float
     ends: float
     tags: frozenset[str]
+
+    def age(self, now: float) -> int:
+        """The Age header of the object when it is served from the cache, seconds."""
+        return max(0, int(now - self.stored))
 
 
 @dataclass
@@ -105,7 +108,7 @@ class EdgeCache:
             return found if found and found.ends > now else None
 
     def store(self, key: tuple[str, ...], kept: Kept) -> None:
-        """Keep an object of the distribution ``key[0]``, unless its path was invalidated after it was asked for."""
+        """Cache an object of the distribution ``key[0]``, unless its path was invalidated after it was requested."""
         with self._lock:
             late = any(
                 at >= kept.asked and distribution == key[0] and pattern.fullmatch(kept.path)
@@ -115,7 +118,7 @@ class EdgeCache:
                 self._objects[key] = kept
 
     def empty(self, distribution: str, paths: list[str], now: float) -> None:
-        """Take away what ``paths`` (or ``#tags``) of one distribution name, unless told to keep it this once."""
+        """Remove what ``paths`` (or ``#tags``) of one distribution match, unless ``keep_next`` is set."""
         with self._lock:
             if self.keep_next:
                 self.keep_next -= 1
@@ -127,27 +130,16 @@ class EdgeCache:
             self._objects = {
                 key: kept
                 for key, kept in self._objects.items()
-                if key[0] != distribution
-                or not (tags & kept.tags or any(p.fullmatch(kept.path) for p in patterns))
-            }  # fmt: skip
+                if key[0] != distribution or not (tags & kept.tags or any(p.fullmatch(kept.path) for p in patterns))
+            }
 
 
 def pattern_of(path: str) -> re.Pattern[str]:
     """An invalidation path as a pattern: a ``*`` at its end stands for anything, the query string included.
 
-    Without one, it names the object with every query string it was kept under only if it has none itself:
+    Without one, it matches only the object of exactly this path and query string:
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-objects.html
     """
     if path.endswith("*"):
         return re.compile(re.escape(path[:-1]) + ".*", re.DOTALL)
     return re.compile(re.escape(path))
-
-
-def age(kept: Kept, now: float) -> int:
-    """The Age header of an object served from the cache."""
-    return max(0, int(now - kept.stored))
-
-
-def clock() -> float:
-    """The wall clock the cache lives by."""
-    return time.time()

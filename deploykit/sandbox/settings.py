@@ -1,4 +1,4 @@
-"""What the sandbox's server is told at its start, as one JSON file that only its owner may read."""
+"""The settings of the sandbox's server: a JSON file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 
-#: Label on every container of a sandbox; its value is the instance, so that a sweep finds them and nobody else's.
+#: Label on every container of a sandbox; its value is the instance, so that a sweep finds these and no others.
 INSTANCE_LABEL = "deploykit.sandbox"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One sandbox: whose account it plays, where it listens, and how much faster than AWS it waits.
+    """One sandbox: its account, its ports, and how much faster than AWS it waits.
 
-    ``pace`` divides the waits that AWS's own configuration makes long (the interval of health checks, the delay
-    before a target is deregistered, the grace period): 20 turns a check every 5 s into four a second.
+    ``pace`` divides the interval of health checks and the grace period: 20 turns a check every 5 s into four a second.
     """
 
     instance: str
     account: str
     region: str
-    url_host: str
     origin_host: str
     gateway_port: int
     edge_port: int

@@ -1,4 +1,4 @@
-"""The CDN's edge: the configured URL's host leads to its distribution, and the cache stands in front of the origin.
+"""The CDN's edge: finds the distribution of a request's host, and answers from its cache or from the origin.
 
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorCustomOrigin.html
 """
@@ -6,25 +6,26 @@ https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndRes
 from __future__ import annotations
 
 import secrets
+import time
 
 import h11
 from ministack.core.responses import request_scope
 from ministack.services import alb, cloudfront
 
-from deploykit.sandbox.server import distribution as distributions
-from deploykit.sandbox.server.balancer import Balancer
-from deploykit.sandbox.server.cache import EdgeCache, Kept, age, clock, lifetime
-from deploykit.sandbox.server.distribution import Distribution
-from deploykit.sandbox.server.messages import Request, Response
-from deploykit.sandbox.server.settings import LOOPBACK, Settings
-from deploykit.sandbox.server.wire import fetch
+from deploykit.sandbox.server.data_plane import distribution as distributions
+from deploykit.sandbox.server.data_plane.balancer import Balancer
+from deploykit.sandbox.server.data_plane.cache import EdgeCache, Kept, lifetime
+from deploykit.sandbox.server.data_plane.distribution import Distribution
+from deploykit.sandbox.server.data_plane.messages import Request, Response
+from deploykit.sandbox.server.data_plane.wire import fetch
+from deploykit.sandbox.settings import LOOPBACK, Settings
 
 CACHED_METHODS = ("GET", "HEAD")
 ORIGIN_SECONDS = 30.0
 
 
 class Edge:
-    """Every request of a user goes through ``answer``; without a distribution it goes on to the load balancer."""
+    """Every request of a user comes through ``answer``; without any distribution, the load balancer answers it."""
 
     def __init__(self, settings: Settings, balancer: Balancer, cache: EdgeCache) -> None:
         self.settings = settings
@@ -49,16 +50,16 @@ class Edge:
         target = request.target if behavior.in_key else request.path
         key = (distribution.id, request.header("Host").lower(), target)
         readable = request.method in CACHED_METHODS
-        now = clock()
+        now = time.time()
         if readable:
             kept = self.cache.find((*key, "GET"), now) or self.cache.find((*key, request.method), now)
             if kept:
                 word = "Hit" if kept.answer.status < 400 else "Error"
-                return _marked(kept.answer, f"{word} from cloudfront", ("Age", str(age(kept, now))))
+                return _marked(kept.answer, f"{word} from cloudfront", ("Age", str(kept.age(now))))
         answer = await self._from_origin(origin, request)
-        seconds = lifetime(answer, behavior, clock()) if readable else 0.0
+        seconds = lifetime(answer, behavior, time.time()) if readable else 0.0
         if seconds > 0:
-            stored = clock()
+            stored = time.time()
             tags = frozenset(t.strip() for t in answer.header(distribution.tag_header or "-").split(",") if t.strip())
             self.cache.store((*key, request.method), Kept(answer, target, now, stored, stored + seconds, tags))
         return _marked(answer, f"{'Miss' if answer.status < 400 else 'Error'} from cloudfront")

@@ -1,7 +1,7 @@
 """HTTP/1.1 for the load balancer and the edge: small, one message at a time, bodies in memory.
 
-A front of its own rather than MiniStack's gateway, because every request of every user goes through it: one
-connection costs well below a millisecond here.
+MiniStack's gateway is not used, because every request of every user comes through here: a connection costs well below
+a millisecond.
 """
 
 from __future__ import annotations
@@ -13,20 +13,17 @@ from collections.abc import Awaitable, Callable
 
 import h11
 
-from deploykit.sandbox.server.messages import Request, Response
+from deploykit.sandbox.server.data_plane.messages import Request, Response
 
 CHUNK = 65536
-HOP_BY_HOP = frozenset({
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
-    "upgrade",
-})  # fmt: skip
-
+_PROXY = frozenset({"proxy-authenticate", "proxy-authorization"})
+HOP_BY_HOP = _PROXY | {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 async def serve(listener: socket.socket, handler: Handler) -> asyncio.Server:
-    """Answer every request on ``listener`` with ``handler``, connections kept open as HTTP/1.1 has it."""
+    """Answer every request on ``listener`` with ``handler``; connections stay open as in HTTP/1.1."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = (writer.get_extra_info("peername") or ("",))[0]
@@ -83,10 +80,10 @@ async def _body(wire: h11.Connection, reader: asyncio.StreamReader) -> bytes:
 
 
 async def fetch(host: str, port: int, request: Request, seconds: float) -> Response:
-    """Send ``request`` on a connection of its own and return the whole answer.
+    """Send ``request`` on a new connection and return the complete response.
 
-    Raises OSError when nothing listens there, TimeoutError after ``seconds``, h11.RemoteProtocolError when what
-    comes back is not HTTP (an end of the connection in mid-answer included).
+    Raises OSError when nothing listens there, TimeoutError after ``seconds``, h11.RemoteProtocolError when the response
+    is not HTTP or the connection ends in the middle of it.
     """
     async with asyncio.timeout(seconds):
         reader, writer = await asyncio.open_connection(host, port)
@@ -105,7 +102,7 @@ async def fetch(host: str, port: int, request: Request, seconds: float) -> Respo
             while isinstance(head, h11.InformationalResponse):
                 head = await _event(wire, reader)
             if not isinstance(head, h11.Response):
-                raise h11.RemoteProtocolError("the connection ended before the answer")
+                raise h11.RemoteProtocolError("the connection ended before the response")
             body = await _body(wire, reader)
             plain = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in head.headers.raw_items()]
             return Response(head.status_code, [h for h in plain if h[0].lower() not in HOP_BY_HOP], body)

@@ -1,4 +1,4 @@
-"""The load balancer's data plane: rules, targets, and the errors an Application Load Balancer itself answers.
+"""The load balancer: listener rules, targets, and the errors that an Application Load Balancer generates.
 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
 """
@@ -13,10 +13,10 @@ import h11
 from ministack.core.responses import request_scope
 from ministack.services import alb
 
-from deploykit.sandbox.server.messages import Request, Response
-from deploykit.sandbox.server.settings import Settings
-from deploykit.sandbox.server.targets import Target, Targets
-from deploykit.sandbox.server.wire import fetch
+from deploykit.sandbox.server.data_plane.messages import Request, Response
+from deploykit.sandbox.server.data_plane.targets import Target, Targets
+from deploykit.sandbox.server.data_plane.wire import fetch
+from deploykit.sandbox.settings import Settings
 
 REASONS = {502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out"}
 TARGET_SECONDS = 60.0
@@ -31,7 +31,7 @@ class Balancer:
         self._turn = itertools.count()
 
     async def answer(self, request: Request) -> Response:
-        """Route ``request`` by the listener's rules, as its own connection to one healthy target."""
+        """Route ``request`` by the listener's rules to one healthy target, on a new connection."""
         action = self._action(request)
         if action.get("Type") == "fixed-response":
             fixed = action.get("FixedResponseConfig") or {}
@@ -84,7 +84,7 @@ class Balancer:
 
 
 def _error(status: int) -> Response:
-    """An answer the load balancer makes itself; ``Server: awselb/2.0`` tells it from the application's."""
+    """An error of the load balancer's own; ``Server: awselb/2.0`` tells it from the application's."""
     title = f"{status} {REASONS[status]}"
     body = f"<html>\r\n<head><title>{title}</title></head>\r\n<body><center><h1>{title}</h1></center></body>\r\n"
     headers = [("Server", "awselb/2.0"), ("Content-Type", "text/html")]

@@ -1,4 +1,4 @@
-"""Targets and their health: what DescribeTargetHealth shows and whom the load balancer sends requests to.
+"""Targets and their health: what DescribeTargetHealth shows, and which targets get requests.
 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
 """
@@ -15,9 +15,9 @@ from typing import Any
 import h11
 from ministack.services import alb
 
-from deploykit.sandbox.server.messages import Request
-from deploykit.sandbox.server.settings import Settings
-from deploykit.sandbox.server.wire import fetch
+from deploykit.sandbox.server.data_plane.messages import Request
+from deploykit.sandbox.server.data_plane.wire import fetch
+from deploykit.sandbox.settings import Settings
 
 Key = tuple[str, str, int]
 
@@ -61,15 +61,15 @@ class Targets:
                 self._known[(group, address, port)] = Target(group, address, port)
 
     def deregister(self, group: str, address: str, port: int) -> None:
-        """No new request from now on; the target shows as draining until ``await_drained`` lets it go."""
+        """Send it no new requests; the target is draining until ``await_drained`` removes it."""
         with self._lock:
             if found := self._known.get((group, address, port)):
                 found.state, found.reason = "draining", DRAINING
 
     def await_drained(self, group: str, address: str, port: int) -> None:
-        """Return when the target has no request under way, or after the group's deregistration delay.
+        """Remove the target when it has no request in flight, or after the group's deregistration delay.
 
-        A target with no request under way is let go at once:
+        A target with no request in flight is removed at once:
         https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html
         """
         found = self._known.get((group, address, port))
@@ -96,7 +96,7 @@ class Targets:
         return found.reason[1] if found else ""
 
     def group(self, arn: str) -> dict[str, Any]:
-        """The target group's record, empty when it is gone."""
+        """The target group's record, empty when it does not exist."""
         found: dict[str, Any] = alb._tgs.get_scoped(self.settings.account, self.settings.region, arn) or {}
         return found
 
@@ -106,7 +106,7 @@ class Targets:
         return float(next(found, 300))
 
     async def check_forever(self) -> None:
-        """Ask every target as often as its group says, ``pace`` times faster; never returns."""
+        """Check every target at its group's interval divided by ``pace``; never returns."""
         under_way: set[asyncio.Task[None]] = set()
         while True:
             now = time.monotonic()
@@ -142,7 +142,7 @@ class Targets:
                 return
             before = target.state
             target.passed, target.failed = (target.passed + 1, 0) if good else (0, target.failed + 1)
-            # One good check makes a new target healthy; the threshold counts for one that was unhealthy.
+            # One passed check makes a new target healthy; the threshold applies to one that was unhealthy.
             needed = 1 if target.state == "initial" else int(group.get("HealthyThresholdCount", 5))
             if good and target.passed >= needed:
                 target.state, target.reason = "healthy", ("", "")
