@@ -15,7 +15,7 @@ from deploykit.edges.folder import FolderObjects
 from deploykit.edges.objects import Objects
 from deploykit.edges.parallel import side_by_side
 from deploykit.errors import Problem
-from deploykit.ledger.record import BrokenRecord, decode, encode
+from deploykit.ledger.codec import BrokenRecord, decode, encode
 from deploykit.model.ledger import LedgerEntry
 
 _FOLDER = "releases/"

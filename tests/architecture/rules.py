@@ -74,8 +74,8 @@ def only_the_aws_edges_and_the_sandbox_know_boto3(tree: Sequence[Module]) -> lis
     return _imported(tree, AWS_LIBRARIES, ("deploykit/edges/aws/", "deploykit/sandbox/"))
 
 
-def only_config_knows_pydantic(tree: Sequence[Module]) -> list[str]:
-    return _imported(tree, {"pydantic", "pydantic_core"}, ("deploykit/config/",))
+def only_config_and_the_ledgers_codec_know_pydantic(tree: Sequence[Module]) -> list[str]:
+    return _imported(tree, {"pydantic", "pydantic_core"}, ("deploykit/config/", "deploykit/ledger/codec.py"))
 
 
 def only_report_knows_rich(tree: Sequence[Module]) -> list[str]:
@@ -133,7 +133,7 @@ RULES: tuple[Rule, ...] = (
     imports_point_one_way,
     packages_have_no_cycles,
     only_the_aws_edges_and_the_sandbox_know_boto3,
-    only_config_knows_pydantic,
+    only_config_and_the_ledgers_codec_know_pydantic,
     only_report_knows_rich,
     nothing_depends_on_being_in_the_sandbox,
     the_sandbox_shares_no_code_with_the_edges,

@@ -22,7 +22,7 @@ from deploykit.deploy.migrating.decide import (
 )
 from deploykit.deploy.source import Source
 from deploykit.edges.git import Repository
-from deploykit.ledger.record import decode, encode
+from deploykit.ledger.codec import decode, encode
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import MigrationRecord
 from deploykit.model.observed import ServiceName

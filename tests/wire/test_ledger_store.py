@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from deploykit.edges.aws.session import NotAllowed
 from deploykit.edges.objects import Changed, Missing, Taken
 from deploykit.errors import FailedBefore, OutOfReach
-from deploykit.ledger.record import BrokenRecord
+from deploykit.ledger.codec import BrokenRecord
 from deploykit.ledger.store import Store, open_store, release_id
 from deploykit.ledger.writer import update
 from deploykit.model.ledger import LedgerEntry
