@@ -13,8 +13,7 @@ from typing import Any, Literal
 
 from deploykit.edges.clock import Clock
 from deploykit.errors import DeploykitError
-from deploykit.ledger.store import Store
-from deploykit.ledger.writer import update
+from deploykit.ledger.store import Store, update
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.progress import Progress
 from deploykit.model.report import StepReport

@@ -31,7 +31,7 @@ _BLANK: Mapping[str, Mapping[str, Any]] = {
     "invalidations": {"cdn": "", "distribution": "", "number": 0, "reference": "", "paths": []},
     "migrations": {"release": "", "tree": "", "image": ""},
 }
-# What a word is read as that only a newer deploykit knows.
+# What a word that only a newer deploykit knows is read as.
 _UNKNOWN_WORD: Mapping[tuple[str, str], str | None] = {
     ("", "verdict"): None,
     ("", "outcome"): None,
@@ -53,6 +53,7 @@ class BrokenRecord(FailedBefore):
 
 def encode(entry: LedgerEntry) -> bytes:
     """The record's text: JSON in UTF-8, one field a line so that it reads well with ``aws s3 cp … -``."""
+    # by alias: the field metadata of our dataclasses names it, https://docs.pydantic.dev/latest/concepts/dataclasses/
     fields = _ENTRY.dump_python(entry, mode="json", by_alias=True, exclude={"extra"})
     extra = {name: value for name, value in entry.extra.items() if fields.get(name) is None}
     return (json.dumps({"schema": SCHEMA, **fields, **extra}, indent=1, ensure_ascii=False) + "\n").encode()
