@@ -1,4 +1,4 @@
-"""Objects in a folder: for one machine, or a disk that several share."""
+"""Objects in a folder: for one machine, or for a disk that several machines share."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploykit.edges.objects import Changed, Kept, Missing, Taken
+from deploykit.edges.objects import AlreadyExists, Conflict, NotFound, StoredObject
 from deploykit.errors import OutOfReach
 
 _LOCK = ".lock"
 
 
 class FolderObjects:
-    """Files under ``folder``, which is made at the first write.
+    """Files under ``folder``, which the first write creates. The version of a file is the hash of its content.
 
-    Comparing and writing happen under a lock of the operating system's, which a killed process does not leave behind;
-    a file is replaced by renaming, so that nobody ever reads half of one. The version is the content's hash.
+    A write compares and replaces under a lock of the operating system, which ends with the process that holds it. It
+    replaces the file by renaming, so nobody reads half of one.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,31 +32,31 @@ class FolderObjects:
 
     def names(self, under: str) -> list[str]:
         with _explained(self.folder, "read"):
-            # the last part of ``under`` may be the beginning of a file's name only
+            # the last part of ``under`` may be just the beginning of a file's name
             start = self.folder / under.rpartition("/")[0]
             paths = [Path(folder, name) for folder, _, names in os.walk(start, onerror=_not_there) for name in names]
         found = [path.relative_to(self.folder).as_posix() for path in paths if not path.name.startswith(".")]
         return sorted(name for name in found if name.startswith(under))
 
-    def read(self, name: str) -> Kept:
+    def read(self, name: str) -> StoredObject:
         with _explained(self.folder, "read"):
             try:
                 body = (self.folder / name).read_bytes()
             except FileNotFoundError:
-                raise Missing(f"{self.folder / name} does not exist") from None
-        return Kept(body, _version(body))
+                raise NotFound(f"{self.folder / name} does not exist") from None
+        return StoredObject(body, _version(body))
 
     def create(self, name: str, body: bytes) -> str:
         with self._alone():
             if (self.folder / name).exists():
-                raise Taken(f"{self.folder / name} exists already")
+                raise AlreadyExists(f"{self.folder / name} already exists")
             self._put(name, body)
         return _version(body)
 
     def replace(self, name: str, body: bytes, version: str) -> str:
         with self._alone():
             if self.read(name).version != version:
-                raise Changed(f"{self.folder / name} was changed by another run")
+                raise Conflict(f"{self.folder / name} was changed by another run")
             self._put(name, body)
         return _version(body)
 
@@ -66,11 +66,12 @@ class FolderObjects:
             if not path.exists():
                 return
             if self.read(name).version != version:
-                raise Changed(f"{path} was changed by another run")
+                raise Conflict(f"{path} was changed by another run")
             path.unlink()
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
+        """Hold the folder's lock; wait while another process holds it."""
         with _explained(self.folder, "write"):
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / _LOCK).open("w") as lock:
@@ -94,6 +95,7 @@ class FolderObjects:
 
 @contextlib.contextmanager
 def _explained(folder: Path, verb: str) -> Iterator[None]:
+    """Raises OutOfReach, naming the folder, for an error of the file system."""
     try:
         yield
     except OSError as error:
@@ -104,7 +106,7 @@ def _explained(folder: Path, verb: str) -> Iterator[None]:
 
 
 def _not_there(error: OSError) -> None:
-    """A folder that nobody has made yet is empty; one that cannot be read is not."""
+    """A folder that does not exist yet is empty; a folder that cannot be read is an error."""
     if not isinstance(error, FileNotFoundError):
         raise error
 

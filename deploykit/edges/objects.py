@@ -1,4 +1,4 @@
-"""Named pieces of bytes that several runs share, written only by whoever knows what stands there."""
+"""Named objects that several runs share. Every write names the version it expects, so no run overwrites another's."""
 
 from __future__ import annotations
 
@@ -9,47 +9,50 @@ from deploykit.errors import FailedBefore
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What stands under a name; ``version`` is what the next conditional write must name."""
+class StoredObject:
+    """An object as it was read; ``version`` is what the next conditional write must name."""
 
     body: bytes
     version: str
 
 
-class Taken(FailedBefore):
-    """Something stands under this name already."""
+class AlreadyExists(FailedBefore):
+    """An object with this name already exists."""
 
 
-class Changed(FailedBefore):
-    """Somebody else wrote (or removed) it since it was read: read it again."""
+class Conflict(FailedBefore):
+    """Another run wrote or deleted the object after it was read: read it again."""
 
 
-class Missing(FailedBefore):
-    """Nothing stands under this name."""
+class NotFound(FailedBefore):
+    """No object has this name."""
 
 
 class Objects(Protocol):
-    """A bucket's prefix or a folder. Names are relative, with ``/`` between their parts.
+    """A prefix of a bucket, or a folder. Names are relative, with ``/`` between their parts.
 
-    Bodies of different writers must differ (a run's id is in them): a conditional write whose answer was lost is
-    recognised by what it left.
+    Two runs must never write the same body (their ids are in it): a conditional write whose response was lost is
+    recognized by the body that it left.
+
+    Every method raises OutOfReach where the place cannot be reached (a bucket: NotAllowed, Throttled, AwsUnreachable),
+    and FailedBefore where the bucket does not exist.
     """
 
     @property
     def place(self) -> str:
-        """Where this is, for people: ``s3://bucket/prefix`` or a folder's path."""
+        """Where the objects are, for people: ``s3://bucket/prefix`` or a folder's path."""
 
     def names(self, under: str) -> list[str]:
-        """Every name that begins with ``under``, sorted. Empty where there is none."""
+        """Every name that begins with ``under``, sorted; empty where there is none."""
 
-    def read(self, name: str) -> Kept:
-        """Raises: Missing."""
+    def read(self, name: str) -> StoredObject:
+        """The object called ``name``. Raises: NotFound."""
 
     def create(self, name: str, body: bytes) -> str:
-        """Write what does not exist yet; returns its version. Raises: Taken."""
+        """Write a new object; returns its version. Raises: AlreadyExists."""
 
     def replace(self, name: str, body: bytes, version: str) -> str:
-        """Write over exactly ``version``; returns the new one. Raises: Changed, Missing."""
+        """Overwrite exactly ``version``; returns the new version. Raises: Conflict, NotFound."""
 
     def delete(self, name: str, version: str) -> None:
-        """Remove exactly ``version``. Raises: Changed; what is gone already is no error."""
+        """Delete exactly ``version``; an object that no longer exists is no error. Raises: Conflict."""

@@ -15,8 +15,7 @@ from deploykit.config.schema import Configuration
 from deploykit.edges.clock import Clock, Deadline
 from deploykit.edges.world import World
 from deploykit.errors import DeploykitError
-from deploykit.ledger.store import Store
-from deploykit.ledger.writer import update
+from deploykit.ledger.store import Store, update
 from deploykit.model.hint import Command, Hint
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.plan import Plan

@@ -1,33 +1,37 @@
-"""Where ledger entries are kept: a bucket or a folder, one record each under ``releases/``."""
+"""The ledger's store: a bucket or a folder that holds one record for each entry, under ``releases/``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import tenacity
+
 from deploykit.edges.aws.s3 import S3Objects
 from deploykit.edges.aws.session import Aws
+from deploykit.edges.clock import Clock, SystemClock
 from deploykit.edges.folder import FolderObjects
-from deploykit.edges.objects import Objects
+from deploykit.edges.objects import Conflict, Objects
 from deploykit.edges.parallel import side_by_side
 from deploykit.errors import Problem
-from deploykit.ledger.record import BrokenRecord, decode, encode
+from deploykit.ledger.codec import BrokenRecord, decode, encode
 from deploykit.model.ledger import LedgerEntry
 
 _FOLDER = "releases/"
 _SUFFIX = ".json"
 _STAMP = "%Y%m%dT%H%M%SZ"
-_SHORT = 7  # digits of the commit in a release's id
-_AT_ONCE = 24  # reads side by side: below the connections that one client keeps
+_SHORT = 7  # digits of the commit's SHA in a release's id
+_AT_ONCE = 24  # reads side by side: fewer than the connections that one client keeps
+_ATTEMPTS = 8  # writes of one entry that other runs are writing too
 
 
 @dataclass(frozen=True)
-class Stored:
-    """An entry as it was read or written; ``version`` is what replacing it must name."""
+class StoredEntry:
+    """An entry as it was read or written; ``version`` is what the next ``replace`` must name."""
 
     entry: LedgerEntry
     version: str
@@ -35,12 +39,12 @@ class Stored:
 
 @dataclass(frozen=True)
 class Listing:
-    """The newest entries first, and the records that cannot be read."""
+    """Entries, newest first, and the records that cannot be read."""
 
-    stored: tuple[Stored, ...]
+    stored: tuple[StoredEntry, ...]
     broken: tuple[Problem, ...] = ()
 
-    def __iter__(self) -> Iterator[Stored]:
+    def __iter__(self) -> Iterator[StoredEntry]:
         return iter(self.stored)
 
     @property
@@ -49,58 +53,85 @@ class Listing:
 
 
 class Store:
-    """The release records in one place."""
+    """The records of one environment's releases."""
 
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
 
     @property
     def place(self) -> str:
-        """For people: ``s3://bucket/prefix`` or a folder."""
+        """Where the records are, for people: ``s3://bucket/prefix`` or a folder's path."""
         return self.objects.place
 
-    def create(self, entry: LedgerEntry) -> Stored:
-        """Write a new entry. Raises: Taken where its id is in use; NotAllowed, AwsUnreachable, FailedBefore."""
-        return Stored(entry, self.objects.create(_name(entry.id), encode(entry)))
+    def create(self, entry: LedgerEntry) -> StoredEntry:
+        """Write a new entry. Raises: AlreadyExists where its id is in use; what ``Objects`` raises."""
+        return StoredEntry(entry, self.objects.create(_name(entry.id), encode(entry)))
 
-    def replace(self, entry: LedgerEntry, version: str) -> Stored:
-        """Write over the ``version`` that was read. Raises: Changed where another run wrote since; Missing."""
-        return Stored(entry, self.objects.replace(_name(entry.id), encode(entry), version))
+    def replace(self, entry: LedgerEntry, version: str) -> StoredEntry:
+        """Overwrite the ``version`` that was read. Raises: Conflict where another run wrote after that; NotFound."""
+        return StoredEntry(entry, self.objects.replace(_name(entry.id), encode(entry), version))
 
-    def read(self, identifier: str) -> Stored:
-        """One entry by its release id. Raises: Missing, BrokenRecord."""
-        kept = self.objects.read(_name(identifier))
-        return Stored(decode(kept.body, identifier, f"{self.place}/{_name(identifier)}"), kept.version)
+    def read(self, identifier: str) -> StoredEntry:
+        """The entry with this release id. Raises: NotFound, BrokenRecord; what ``Objects`` raises."""
+        found = self.objects.read(_name(identifier))
+        return StoredEntry(decode(found.body, identifier, f"{self.place}/{_name(identifier)}"), found.version)
 
     def ids(self) -> list[str]:
-        """Every release id, newest first."""
+        """Every release id, newest first. Raises: what ``Objects`` raises."""
         found = self.objects.names(_FOLDER)
         ids = [name[len(_FOLDER) : -len(_SUFFIX)] for name in found if name.endswith(_SUFFIX)]
         return sorted((identifier for identifier in ids if "/" not in identifier), reverse=True)
 
     def newest(self, limit: int | None = None, sha: str | None = None) -> Listing:
-        """The newest ``limit`` entries (None: all); ``sha``: only those whose id names a commit that begins so.
+        """The newest ``limit`` entries (None: all); ``sha``: only those whose id names a commit that begins with it.
 
-        Records are read side by side; a broken one is reported in its place and hides no other.
+        Records are read side by side. A broken one is reported in ``broken`` and hides no other.
+        Raises: what ``Objects`` raises.
         """
         ids = [identifier for identifier in self.ids() if sha is None or _names_commit(identifier, sha)]
         found = side_by_side({identifier: partial(self._read, identifier) for identifier in ids[:limit]}, _AT_ONCE)
         return Listing(
-            tuple(item for item in found.values() if isinstance(item, Stored)),
+            tuple(item for item in found.values() if isinstance(item, StoredEntry)),
             tuple(Problem(item.message, file=item.name) for item in found.values() if isinstance(item, BrokenRecord)),
         )
 
-    def _read(self, identifier: str) -> Stored | BrokenRecord:
+    def _read(self, identifier: str) -> StoredEntry | BrokenRecord:
         try:
             return self.read(identifier)
         except BrokenRecord as broken:
             return broken
 
 
-def open_store(state: str | None, aws: Aws, root: Path) -> Store | None:
-    """The store that ``state`` of the configuration names; None without one. Nothing is read or made yet.
+def update(
+    store: Store, identifier: str, change: Callable[[LedgerEntry], LedgerEntry], clock: Clock | None = None
+) -> StoredEntry:
+    """Read an entry, ``change`` it and write it back; start again where another run wrote in between.
 
-    ``root`` is the configuration file's folder, to which a folder is relative.
+    ``change`` may be called several times. Where it changes nothing, nothing is written.
+    Raises: NotFound, BrokenRecord; Conflict after eight attempts; what ``Objects`` raises.
+    """
+
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(Conflict),
+        wait=tenacity.wait_random_exponential(multiplier=0.05, max=2.0),
+        stop=tenacity.stop_after_attempt(_ATTEMPTS),
+        sleep=(clock or SystemClock()).sleep,
+        reraise=True,
+    )
+    for attempt in attempts:
+        with attempt:
+            stored = store.read(identifier)
+            changed = change(stored.entry)
+            if changed == stored.entry:
+                return stored
+            return StoredEntry(changed, store.objects.replace(_name(identifier), encode(changed), stored.version))
+    raise AssertionError("tenacity raises the last error")  # its iterator never ends by itself
+
+
+def open_store(state: str | None, aws: Aws, root: Path) -> Store | None:
+    """The store that the configuration's ``state`` names; None where it names none. Reads and creates nothing.
+
+    ``root``: the configuration file's folder, which the path of a state folder is relative to.
     """
     if not state:
         return None
@@ -113,8 +144,8 @@ def open_store(state: str | None, aws: Aws, root: Path) -> Store | None:
 def release_id(now: datetime, sha: str, after: str | None = None) -> str:
     """A new release's id: ``20261121T062000Z-1a2b3c4``.
 
-    ``after``: the newest id there is. The new one sorts behind it whatever this machine's clock says, and is another
-    one also within the same second.
+    ``after``: the newest id so far. The new id sorts after it whatever this machine's clock says, and differs from it
+    even within the same second.
     """
     moment = now.astimezone(UTC)
     newest = _moment(after) if after else None
@@ -129,7 +160,7 @@ def _moment(identifier: str) -> datetime | None:
 
 
 def started_of(identifier: str) -> str:
-    """When a release began, by its id: RFC 3339; empty where the id does not say."""
+    """When a release began, read from its id: RFC 3339 in UTC; empty where the id has no time."""
     moment = _moment(identifier)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
 

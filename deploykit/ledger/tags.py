@@ -1,4 +1,4 @@
-"""The ledger as tags on task definitions tell it: enough to go back when the records themselves are out of reach."""
+"""Releases as the tags on task definitions record them: enough for a rollback when the ledger cannot be read."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import TAG_ENVIRONMENT, Definition, ObservedService
 from deploykit.model.release import Outcome, ReleasedService, Verdict
 
-_PORTIONS = (3, 8)  # revisions of one family described at a time: first few, as most answers are among the newest
-AT_MOST = 200  # revisions of one family looked at
+_PORTIONS = (3, 8)  # revisions of one family described at a time: few at first, since most questions end there
+AT_MOST = 200  # revisions of one family described
 
 Wanted = Callable[[Sequence[LedgerEntry]], str | None]
 
 
 @dataclass(frozen=True)
 class Revision:
-    """A revision that deploykit registered for a service of this environment."""
+    """A task definition revision that deploykit registered for a service of this environment."""
 
     service: str
     arn: str
@@ -40,7 +40,7 @@ class Revision:
 
     @property
     def counts(self) -> bool:
-        """True where a release that did not change the service may have run it: proven, or running now."""
+        """True where a later release that left the service alone may have run it: it was verified, or it runs now."""
         return self.live or bool(self.verdict and self.verdict.verified)
 
 
@@ -51,11 +51,11 @@ def tagged_releases(
     wanted: Wanted | None = None,
     at_most: int = AT_MOST,
 ) -> tuple[LedgerEntry, ...]:
-    """The releases that the revisions of the ``observed`` services are tagged with, newest first.
+    """The releases named by tags on the revisions of the ``observed`` services, newest first.
 
-    Revisions are read newest first, deregistered ones included, a portion of each family at a time and all side by
-    side, until ``wanted`` names a release among those found whose every service is known, or ``at_most`` of each
-    family were seen. Revisions tagged with another environment, or not by deploykit, are passed over.
+    Reads revisions newest first, deregistered ones included: a portion of each family at a time, side by side. Stops
+    when ``wanted`` names a release and what every service ran in it is known, or after ``at_most`` revisions of each
+    family. Ignores revisions that carry another environment's tag or none of deploykit's.
     Raises: NotAllowed, Throttled, AwsUnreachable.
     """
     families = {key: _Family(aws, key, service, environment) for key, service in observed.items()}
@@ -74,14 +74,14 @@ def tagged_releases(
 
 
 def releases_of(revisions: Iterable[Revision], environment: str = "") -> tuple[LedgerEntry, ...]:
-    """Entries as the ledger would hold them, as far as tags tell, newest first. Pure.
+    """The ledger entries that ``revisions`` amount to, newest first; fields that no tag records are empty. Pure.
 
-    A service that a release did not change ran the newest proven revision of an earlier release. A release is worth
-    the worst of its revisions' verdicts: one without a verdict was never finished.
+    A service that a release did not change ran the newest verified revision of an earlier release. A release's verdict
+    is the worst among its revisions; a revision without one belongs to a release that never finished.
     """
     services: dict[str, dict[str, Revision]] = {}
     for revision in sorted(revisions, key=lambda revision: (revision.live, revision.number)):
-        # the same release twice: a rollback registered it again, and the later one carries the later verdict
+        # a rollback registers a release's revision again; of two for one release the later has the later verdict
         services.setdefault(revision.service, {})[revision.release] = revision
     ids = sorted({release for known in services.values() for release in known}, reverse=True)
     return tuple(_entry(identifier, environment, services) for identifier in ids)
@@ -89,7 +89,7 @@ def releases_of(revisions: Iterable[Revision], environment: str = "") -> tuple[L
 
 @dataclass
 class _Family:
-    """One service's family, read from its newest revision on."""
+    """One service's task definition family, read from the newest revision backwards."""
 
     aws: Aws
     service: str
@@ -101,7 +101,7 @@ class _Family:
     _arns: Iterator[str] | None = None
 
     def following(self, at_most: int) -> list[str]:
-        """The next revisions to look at, newest first."""
+        """ARNs of the next portion of revisions, newest first; no more than ``at_most`` over all calls."""
         if self._arns is None:
             family = self.observed.definition.family
             listed = [list_definitions(self.aws, family, status) for status in ("ACTIVE", "INACTIVE")]
@@ -120,7 +120,7 @@ class _Family:
                 self.revisions.append(self._revision(definition, definition.release))
 
     def reaches(self, release: str) -> bool:
-        """True where what this service ran in ``release`` is known."""
+        """True where the revisions read so far tell what this service ran in ``release``."""
         return any(r.release == release or (r.release < release and r.counts) for r in self.revisions)
 
     def _revision(self, definition: Definition, release: str) -> Revision:
@@ -140,7 +140,7 @@ def _describe(aws: Aws, arn: str) -> Definition | None:
     try:
         return describe_definition(aws, arn)
     except AwsRefused:
-        return None  # deleted between the list and this call
+        return None  # deleted after it was listed
 
 
 def _entry(identifier: str, environment: str, services: Mapping[str, Mapping[str, Revision]]) -> LedgerEntry:
@@ -169,7 +169,7 @@ def _ran(known: Mapping[str, Revision], release: str) -> Revision | None:
 
 
 def _before(known: Mapping[str, Revision], release: str) -> Revision | None:
-    """What a service ran before a release: the newest revision until then that was proven, or that runs."""
+    """What a service ran before ``release``: the newest earlier revision that was verified, or that runs now."""
     earlier = [revision for revision in known.values() if revision.release < release and revision.counts]
     return max(earlier, key=lambda revision: revision.release, default=None)
 

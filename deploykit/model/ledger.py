@@ -15,7 +15,7 @@ from deploykit.model.report import StepReport
 
 @dataclass(frozen=True)
 class InvalidationRecord:
-    """One CloudFront invalidation, written down before it is asked for."""
+    """One CloudFront invalidation, recorded before it is created."""
 
     cdn: str
     distribution: str
@@ -23,7 +23,7 @@ class InvalidationRecord:
     number: int
     reference: str  # CloudFront's CallerReference
     paths: tuple[str, ...]
-    id: str | None = None  # CloudFront's, once it answered
+    id: str | None = None  # CloudFront's, from its response
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class LedgerEntry:
     started: str  # RFC 3339, UTC
     by: str
     committed: str | None = None  # when the commit was made, RFC 3339; of a clean commit only
-    ended: str | None = None  # RFC 3339; not ``started`` and ``seconds`` where a later run went on with this one
+    ended: str | None = None  # RFC 3339; not ``started`` plus ``seconds`` where a later run resumed this one
     host: str = ""
     run_url: str | None = None
     seconds: float | None = None
@@ -53,6 +53,6 @@ class LedgerEntry:
     steps: tuple[StepReport, ...] = ()
     invalidations: tuple[InvalidationRecord, ...] = ()
     migrations: Mapping[str, MigrationRecord] = field(default_factory=dict)  # by service
-    target: str | None = None  # a rollback's: the id of the release gone back to
-    withdrawn_by: str | None = None  # the id of the rollback that left this release
+    target: str | None = None  # a rollback's: the id of the release it restores
+    withdrawn_by: str | None = None  # the id of the rollback that withdrew this release
     extra: Mapping[str, Any] = field(default_factory=dict)

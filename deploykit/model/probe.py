@@ -58,7 +58,7 @@ class Samples:
 class EndpointResult:
     """One endpoint before and after a release. ``kind`` is None where it could not be judged."""
 
-    kind: EndpointClass | None
+    kind: EndpointClass | None = field(metadata={"alias": "class"})  # a keyword in Python, not in the ledger
     before: Samples = field(default_factory=Samples)
     after: Samples = field(default_factory=Samples)
     stale: bool = False  # it keeps an old version

@@ -113,8 +113,8 @@ def only_probes_and_the_http_edges_know_requests(tree: Sequence[Module]) -> list
     return _imported(tree, {"requests", "urllib3"}, own)
 
 
-def only_config_knows_pydantic(tree: Sequence[Module]) -> list[str]:
-    return _imported(tree, {"pydantic", "pydantic_core"}, ("deploykit/config/",))
+def only_config_and_the_ledgers_codec_know_pydantic(tree: Sequence[Module]) -> list[str]:
+    return _imported(tree, {"pydantic", "pydantic_core"}, ("deploykit/config/", "deploykit/ledger/codec.py"))
 
 
 def only_report_knows_rich(tree: Sequence[Module]) -> list[str]:
@@ -175,7 +175,7 @@ RULES: tuple[Rule, ...] = (
     no_folder_of_the_sandbox_reaches_itself,
     only_the_aws_edges_and_the_sandbox_know_boto3,
     only_probes_and_the_http_edges_know_requests,
-    only_config_knows_pydantic,
+    only_config_and_the_ledgers_codec_know_pydantic,
     only_report_knows_rich,
     nothing_depends_on_being_in_the_sandbox,
     the_sandbox_shares_no_code_with_the_edges,

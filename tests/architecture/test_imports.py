@@ -92,7 +92,14 @@ BREACHES: list[tuple[Rule, Mapping[str, str]]] = [
     ),
     (rules.only_probes_and_the_http_edges_know_requests, {"deploykit/deploy/a.py": "def f():\n    import requests\n"}),
     (rules.only_probes_and_the_http_edges_know_requests, {"deploykit/edges/aws/a.py": "from urllib3 import Retry\n"}),
-    (rules.only_config_knows_pydantic, {"deploykit/model/a.py": "from pydantic import BaseModel\n"}),
+    (
+        rules.only_config_and_the_ledgers_codec_know_pydantic,
+        {"deploykit/model/a.py": "from pydantic import BaseModel\n"},
+    ),
+    (
+        rules.only_config_and_the_ledgers_codec_know_pydantic,
+        {"deploykit/ledger/store.py": "def f():\n    from pydantic_core import from_json\n"},
+    ),
     (rules.only_report_knows_rich, {"deploykit/deploy/a.py": "from rich.console import Console\n"}),
     (rules.nothing_depends_on_being_in_the_sandbox, {"deploykit/deploy/a.py": "import deploykit.sandbox.lifecycle\n"}),
     (rules.nothing_depends_on_being_in_the_sandbox, {"deploykit/cli/deploy.py": "from deploykit import demo\n"}),
@@ -129,6 +136,7 @@ SOUND = {
     "deploykit/edges/clock.py": "import time\n\ndef sleep():\n    time.sleep(1)\n",
     "deploykit/edges/aws/session.py": "import boto3\n",
     "deploykit/config/schema.py": "from pydantic import BaseModel\nfrom deploykit.errors import ConfigError\n",
+    "deploykit/ledger/codec.py": "from pydantic import TypeAdapter\n",
     "deploykit/model/a.py": "from deploykit.model.b import B\nclass Rollout: ...\n",
 }
 

@@ -12,7 +12,7 @@ import pytest
 from deploykit.config.schema import Configuration
 from deploykit.config.service import Migrate
 from deploykit.edges.git import Repository, Source
-from deploykit.ledger.record import decode, encode
+from deploykit.ledger.codec import decode, encode
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import MigrationRecord
 from deploykit.model.observed import ServiceName

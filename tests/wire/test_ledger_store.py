@@ -13,11 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploykit.edges.aws.session import NotAllowed
-from deploykit.edges.objects import Changed, Missing, Taken
+from deploykit.edges.objects import AlreadyExists, Conflict, NotFound
 from deploykit.errors import FailedBefore, OutOfReach
-from deploykit.ledger.record import BrokenRecord
-from deploykit.ledger.store import Store, open_store, release_id
-from deploykit.ledger.writer import update
+from deploykit.ledger.codec import BrokenRecord
+from deploykit.ledger.store import Store, open_store, release_id, update
 from deploykit.model.ledger import LedgerEntry
 from tests.unit.ledger_kit import Simulated, entry, release, sha, world
 
@@ -49,7 +48,7 @@ def test_an_entry_is_read_as_it_was_created(store: Store) -> None:
 
 def test_an_id_in_use_is_not_written_over(store: Store) -> None:
     store.create(named(1, "first"))
-    with pytest.raises(Taken, match=release(1)):
+    with pytest.raises(AlreadyExists, match=release(1)):
         store.create(named(1, "second"))
     assert store.read(release(1)).entry.reason == "first"
 
@@ -57,21 +56,21 @@ def test_an_id_in_use_is_not_written_over(store: Store) -> None:
 def test_replacing_needs_the_version_that_stands_there(store: Store) -> None:
     old = store.create(named(1, "first"))
     store.replace(named(1, "second"), old.version)
-    with pytest.raises(Changed, match="another run"):
+    with pytest.raises(Conflict, match="another run"):
         store.replace(named(1, "third"), old.version)
     assert store.read(release(1)).entry.reason == "second"
 
 
 def test_what_is_gone_is_neither_read_nor_replaced(store: Store) -> None:
-    with pytest.raises(Missing, match="does not exist"):
+    with pytest.raises(NotFound, match="does not exist"):
         store.read(release(1))
-    with pytest.raises(Missing):
+    with pytest.raises(NotFound):
         store.replace(named(1, "first"), "version")
 
 
 def test_only_the_version_that_was_read_is_deleted(store: Store) -> None:
     kept = store.objects.create("lease.json", b"mine")
-    with pytest.raises(Changed):
+    with pytest.raises(Conflict):
         store.objects.delete("lease.json", '"other"')
     store.objects.delete("lease.json", kept)
     store.objects.delete("lease.json", kept)
@@ -146,7 +145,7 @@ def test_an_update_does_not_try_for_ever(store: Store, there: Simulated) -> None
         store.replace(replace(stored.entry, reason=f"other {len(tries)}"), stored.version)
         return replace(old, by="me")
 
-    with pytest.raises(Changed):
+    with pytest.raises(Conflict):
         update(store, release(1), overtaken, there.world.clock)
     assert 2 <= len(tries) <= 10
 
@@ -195,7 +194,7 @@ def test_a_missing_bucket_says_what_to_type(there: Simulated) -> None:
         with pytest.raises(FailedBefore, match="nobody-made-this does not exist") as raised:
             act()
         assert raised.value.hint.startswith("aws s3api create-bucket --bucket nobody-made-this --region us-east-1\n")
-        assert not isinstance(raised.value, Missing)
+        assert not isinstance(raised.value, NotFound)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Objects in S3, written under conditions.
+"""Objects in S3, written with conditional requests.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
 """
@@ -12,14 +12,14 @@ from typing import Any, NoReturn
 from botocore.exceptions import BotoCoreError
 
 from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, NotAllowed
-from deploykit.edges.objects import Changed, Kept, Missing, Taken
+from deploykit.edges.objects import AlreadyExists, Conflict, NotFound, StoredObject
 from deploykit.errors import FailedBefore
 
-# 412: the condition did not hold. 409: another write of the same object was under way:
+# 412: the condition was not met. 409: a conflicting write of the same object was in progress:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 _CONFLICTS = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
 _ABSENT = frozenset({"NoSuchKey", "404"})
-# S3 names the operation where IAM has another word for it:
+# S3 operations whose IAM action has another name:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 _ACTIONS = {"ListObjectsV2": "s3:ListBucket", "HeadObject": "s3:GetObject"}
 
@@ -42,17 +42,17 @@ class S3Objects:
             listed = [str(item["Key"]) for item in self._aws.pages("s3", "ListObjectsV2", "Contents", **asked)]
         return [key.removeprefix(self._prefix) for key in listed]
 
-    def read(self, name: str) -> Kept:
+    def read(self, name: str) -> StoredObject:
         try:
             answer = self._call("GetObject", name)
         except AwsRefused as error:
             if error.error in _ABSENT:
-                raise Missing(f"{self._address(name)} does not exist") from error
+                raise NotFound(f"{self._address(name)} does not exist") from error
             raise
         try:
-            return Kept(answer["Body"].read(), str(answer["ETag"]))
-        except BotoCoreError as error:  # the body is read after the call has returned
-            raise AwsUnreachable(f"{self._address(name)} could not be read to its end: {error}") from error
+            return StoredObject(answer["Body"].read(), str(answer["ETag"]))
+        except BotoCoreError as error:  # the body arrives after the call has returned
+            raise AwsUnreachable(f"{self._address(name)} could not be read completely: {error}") from error
 
     def create(self, name: str, body: bytes) -> str:
         try:
@@ -60,38 +60,39 @@ class S3Objects:
         except AwsRefused as error:
             if error.error not in _CONFLICTS:
                 raise
-            return self._ours(name, body) or self._raise(Taken, name, "exists already")
+            return self._ours(name, body) or self._raise(AlreadyExists, name, "already exists")
 
     def replace(self, name: str, body: bytes, version: str) -> str:
         try:
             return self._put(name, body, IfMatch=version)
         except AwsRefused as error:
             if error.error in _ABSENT:
-                raise Missing(f"{self._address(name)} does not exist any more") from error
+                raise NotFound(f"{self._address(name)} no longer exists") from error
             if error.error not in _CONFLICTS:
                 raise
-            return self._ours(name, body) or self._raise(Changed, name, "was changed by another run")
+            return self._ours(name, body) or self._raise(Conflict, name, "was changed by another run")
 
     def delete(self, name: str, version: str) -> None:
         try:
             self._call("DeleteObject", name, IfMatch=version)
         except AwsRefused as error:
             if error.error in _CONFLICTS:
-                self._raise(Changed, name, "was changed by another run")
+                self._raise(Conflict, name, "was changed by another run")
             if error.error not in _ABSENT:
                 raise
 
     def _put(self, name: str, body: bytes, **condition: str) -> str:
-        answer = self._call("PutObject", name, Body=body, ContentType="application/json", **condition)
-        return str(answer["ETag"])
+        key, more = self._prefix + name, {"ContentType": "application/json", **condition}
+        with self._explained("PutObject"):
+            return str(self._aws.call("s3", "PutObject", Bucket=self.bucket, Key=key, Body=body, **more)["ETag"])
 
     def _ours(self, name: str, body: bytes) -> str | None:
-        """The version, where what stands there is what was just sent: a retry after a lost answer meets itself."""
+        """The object's version where its body is what was just sent, by a write whose response was lost; else None."""
         try:
-            kept = self.read(name)
-        except Missing:
+            found = self.read(name)
+        except NotFound:
             return None
-        return kept.version if kept.body == body else None
+        return found.version if found.body == body else None
 
     def _call(self, operation: str, name: str, **parameters: Any) -> dict[str, Any]:
         with self._explained(operation):
@@ -100,12 +101,12 @@ class S3Objects:
     def _address(self, name: str) -> str:
         return f"s3://{self.bucket}/{self._prefix}{name}"
 
-    def _raise(self, kind: type[Taken] | type[Changed], name: str, words: str) -> NoReturn:
+    def _raise(self, kind: type[AlreadyExists] | type[Conflict], name: str, words: str) -> NoReturn:
         raise kind(f"{self._address(name)} {words}", "run the command again")
 
     @contextmanager
     def _explained(self, operation: str) -> Iterator[None]:
-        """Say the bucket's name and what to type, where S3 leaves that out."""
+        """Add to an error of S3 the bucket's name, and the commands to type where the bucket does not exist."""
         try:
             yield
         except NotAllowed as error:
@@ -120,9 +121,10 @@ class S3Objects:
 
 
 def create_bucket_lines(bucket: str, region: str) -> str:
-    """The commands that make a state bucket, to type.
+    """The commands that create a state bucket, one a line.
 
-    us-east-1 takes no location: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+    us-east-1 is the one region that must not be named as a location:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
     """
     place = "" if region == "us-east-1" else f" --create-bucket-configuration LocationConstraint={region}"
     return (
