@@ -82,9 +82,9 @@ class S3Objects:
                 raise
 
     def _put(self, name: str, body: bytes, **condition: str) -> str:
-        key, more = self._prefix + name, {"ContentType": "application/json", **condition}
+        more: dict[str, Any] = {"Key": self._prefix + name, "ContentType": "application/json", **condition}
         with self._explained("PutObject"):
-            return str(self._aws.call("s3", "PutObject", Bucket=self.bucket, Key=key, Body=body, **more)["ETag"])
+            return str(self._aws.call("s3", "PutObject", Bucket=self.bucket, Body=body, **more)["ETag"])
 
     def _ours(self, name: str, body: bytes) -> str | None:
         """The object's version where its body is what was just sent, by a write whose response was lost; else None."""
