@@ -22,6 +22,7 @@ from deploykit.judge import check as checking
 from deploykit.judge.site import Proof
 from deploykit.ledger.entries import new_entry
 from deploykit.ledger.journal import Record, Steps
+from deploykit.model.finding import one_line, warnings
 from deploykit.model.plan import released_service
 from deploykit.model.release import ReleasedService
 from deploykit.model.report import RunReport
@@ -81,7 +82,7 @@ def _release(order: DeployRequest, world: World, intent: Intent) -> RunReport:
     if plan.empty:
         return with_way_back(unchanged(plan, steps, seen.ledger), order.configuration, world, seen.ledger.entries)
     ahead = preflight(order.configuration, world.aws, plan)
-    for warning in ahead.warnings:
+    for warning in map(one_line, warnings(ahead)):
         world.progress.warn(warning)
     refuse(ahead)
     name_images(seen.source.commit, supplies, plan.changes, world)

@@ -13,6 +13,7 @@ from deploykit.edges.world import World
 from deploykit.errors import ExitCode, Interrupted, UsageError
 from deploykit.ledger.entries import new_entry
 from deploykit.ledger.journal import Record, Steps
+from deploykit.model.finding import one_line, warnings
 from deploykit.model.observed import ServiceName
 from deploykit.model.plan import Change, Plan
 from deploykit.model.release import Outcome, ReleaseSummary
@@ -56,7 +57,7 @@ def migrate_only(order: DeployRequest, world: World) -> RunReport:
         ending = Ending(Outcome.UNCHANGED, ExitCode.OK, None, f"nothing to migrate: {_why(migrating)}")
         return _report(ending, plan, migrating, steps, release=None)
     ahead = preflight(configuration, world.aws, plan)
-    for warning in ahead.warnings:
+    for warning in map(one_line, warnings(ahead)):
         world.progress.warn(warning)
     refuse(ahead)
     record.open()

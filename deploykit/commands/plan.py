@@ -15,6 +15,7 @@ from deploykit.edges.world import World
 from deploykit.errors import DeploykitError, FailedBefore, OutOfReach
 from deploykit.images.lookup import Stock, warnings_of
 from deploykit.ledger.running import live_of
+from deploykit.model.finding import errors, one_line, warnings
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.observed import ObservedService
@@ -22,7 +23,6 @@ from deploykit.model.plan import Change, Plan, Supply
 from deploykit.model.planned import PlannedField, PlannedService, PlannedTask, PlanReport
 from deploykit.model.progress import Progress, Silent
 from deploykit.preflight.release import preflight
-from deploykit.preflight.startable import Startable
 from deploykit.preflight.waits import too_late, waits
 from deploykit.targets.ecs.definition import registration, short
 from deploykit.targets.ecs.diff import differences
@@ -53,7 +53,7 @@ def plan(order: DeployRequest, world: World) -> PlanReport:
         made, unfinished = plan_of(order, world, seen, seen.observed, supplies)
     except FailedBefore as refusal:
         refused.append(refusal)
-    ahead = preflight(order.configuration, world.aws, made) if made else Startable()
+    ahead = preflight(order.configuration, world.aws, made) if made else ()
     back = way_back(order.configuration, world.aws, seen.ledger.entries, live_of(seen.observed))
     return PlanReport(
         outcome=_outcome(made, supplies),
@@ -61,8 +61,8 @@ def plan(order: DeployRequest, world: World) -> PlanReport:
         services={key: _service(key, order, seen, supplies.get(key), made) for key in seen.chosen},
         migrations=_migrations(order, world, seen, made) if made else (),
         invalidations=made.invalidations if made else (),
-        refusals=(*map(_said, refused), *ahead.problems, *_too_late(order, made)),
-        warnings=(*_warnings(seen), *ahead.warnings, *noted.warnings),
+        refusals=(*map(_said, refused), *map(one_line, errors(ahead)), *_too_late(order, made)),
+        warnings=(*_warnings(seen), *map(one_line, warnings(ahead)), *noted.warnings),
         way_back=back,
         order=tuple(key for key in first_to_last(made.order) if _rolls_out(key, made)) if made else (),
         continues=unfinished.id if unfinished else None,

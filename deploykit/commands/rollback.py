@@ -15,6 +15,7 @@ from deploykit.ledger.choose import Target, typed
 from deploykit.ledger.entries import Ledger, new_entry
 from deploykit.ledger.journal import Record, Steps
 from deploykit.ledger.read import find_target
+from deploykit.model.finding import errors, one_line, warnings
 from deploykit.model.observed import Definition
 from deploykit.model.plan import Plan
 from deploykit.model.report import RunReport
@@ -61,13 +62,13 @@ def _startable(target: Target, order: RollbackRequest, world: World) -> dict[str
     configuration = order.configuration
     definitions, gone = definitions_of(world.aws, target.revisions)
     found = startable(world.aws, definitions, configuration.account, configuration.registry)
-    for warning in found.warnings:
+    for warning in map(one_line, warnings(found)):
         world.progress.warn(warning)
-    if gone or found.problems:
+    if gone or errors(found):
         raise FailedBefore(
             f"release {target.release} would not start again",
             "bring back what is missing, or name another release: `deploykit history`, `deploykit rollback --to SHA`",
-            problems=[Problem(text) for text in (*gone, *found.problems)],
+            problems=[Problem(text) for text in (*gone, *map(one_line, errors(found)))],
         )
     return definitions
 
