@@ -14,7 +14,7 @@ from deploykit.edges.aws.ecr import Reference, missing_images
 from deploykit.edges.aws.session import Aws
 from deploykit.model.finding import Finding
 from deploykit.model.observed import Definition
-from deploykit.preflight.looking import Question, ask, elsewhere, missing, who
+from deploykit.preflight.looking import all_findings, elsewhere, look, missing, verb
 
 _ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<rest>.+)")
 
@@ -36,18 +36,17 @@ def check_images(aws: Aws, definitions: Mapping[str, Definition], registry: str 
                 unseen[image].add(key)
             else:
                 needed[place.account, place.repository][place.digest or place.tag or "latest"].add(key)
-    questions = [
-        Question(f"images of {name}", set().union(*images.values()), partial(_missing, aws, account, name, images))
+    looks = [
+        partial(look, f"images of {name}", set().union(*images.values()), partial(_missing, aws, account, name, images))
         for (account, name), images in needed.items()
     ]
-    beyond = [elsewhere(f"image {image}", services, "region") for image, services in unseen.items()]
-    return (*ask(questions), *beyond)
+    return (*all_findings(looks), *elsewhere("image", unseen, "region"))
 
 
 def _missing(aws: Aws, account: str | None, repository: str, images: Mapping[str, set[str]]) -> Iterable[Finding]:
     for image in missing_images(aws, repository, list(images), account):
         name = f"{repository}{'@' if image.startswith('sha256:') else ':'}{image}"
-        summary = f"image {name} is not in ECR any more, and {who(images[image], 'need')} it"
+        summary = f"image {name} is not in ECR any more, and {verb(images[image], 'need')} it"
         yield missing("image-missing", images[image], summary)
 
 

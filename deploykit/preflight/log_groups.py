@@ -6,14 +6,14 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
 from deploykit.edges.aws.logs import group_exists
 from deploykit.edges.aws.session import Aws
 from deploykit.model.finding import Finding
 from deploykit.model.observed import Definition
-from deploykit.preflight.looking import Question, ask, missing, who
+from deploykit.preflight.looking import look_for_each, missing, verb
 
 
 def check_log_groups(aws: Aws, definitions: Mapping[str, Definition]) -> tuple[Finding, ...]:
@@ -29,17 +29,14 @@ def check_log_groups(aws: Aws, definitions: Mapping[str, Definition]) -> tuple[F
             created = options.get("awslogs-create-group") == "true"
             if logging.get("logDriver") == "awslogs" and options.get("awslogs-group") and not created:
                 users[options["awslogs-group"]].add(key)
-    return ask(
-        Question(f"log group {group}", services, partial(_group, aws, group, services))
-        for group, services in users.items()
-    )
+    return look_for_each("log group", users, partial(_group, aws), unseen={})
 
 
-def _group(aws: Aws, group: str, services: set[str]) -> Iterable[Finding]:
+def _group(aws: Aws, group: str, services: Collection[str]) -> Iterable[Finding]:
     if not aws.remember(("log group", group), partial(group_exists, aws, group)):
         yield missing(
             "log-group-missing",
             services,
-            f"log group {group} does not exist, and {who(services, 'write')} to it",
+            f"log group {group} does not exist, and {verb(services, 'write')} to it",
             f"`aws logs create-log-group --log-group-name {group} --region {aws.region}`",
         )

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
 from deploykit.edges.aws.iam import role_exists
 from deploykit.edges.aws.session import Aws
 from deploykit.model.finding import Finding
 from deploykit.model.observed import Definition
-from deploykit.preflight.looking import Question, ask, elsewhere, missing, who
+from deploykit.preflight.looking import look_for_each, missing, verb
 
 _ROLE = re.compile(r"arn:[\w-]+:iam::(?P<account>\d{12}):role/(?:.+/)?(?P<name>[^/]+)")
 
@@ -31,20 +31,16 @@ def check_roles(aws: Aws, definitions: Mapping[str, Definition], account: str) -
             if arn := definition.content.get(name):
                 role = _ROLE.fullmatch(arn)
                 (unseen if role and role["account"] != account else needed)[arn].add(key)
-    questions = [
-        Question(f"role {role}", services, partial(_role, aws, role, services)) for role, services in needed.items()
-    ]
-    beyond = [elsewhere(f"role {role}", services, "account") for role, services in unseen.items()]
-    return (*ask(questions), *beyond)
+    return look_for_each("role", needed, partial(_role, aws), unseen, "account")
 
 
-def _role(aws: Aws, role: str, services: set[str]) -> Iterable[Finding]:
+def _role(aws: Aws, role: str, services: Collection[str]) -> Iterable[Finding]:
     name = role.rpartition("/")[2]
     if not aws.remember(("role", name), partial(role_exists, aws, name)):
         yield missing(
             "role-missing",
             services,
-            f"role {role} does not exist, and {who(services, 'need')} it",
+            f"role {role} does not exist, and {verb(services, 'need')} it",
             f"create it again where it came from (Terraform), or `aws iam create-role --role-name {name} "
             "--assume-role-policy-document …` and attach its policies",
         )

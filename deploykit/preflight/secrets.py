@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 
 from deploykit.edges.aws.secrets import missing_parameters, secret_trouble
 from deploykit.edges.aws.session import Aws
 from deploykit.model.finding import Finding
 from deploykit.model.observed import Definition
-from deploykit.preflight.looking import Question, ask, elsewhere, missing, who
+from deploykit.preflight.looking import elsewhere, look, look_for_each, missing, verb
 
 # What follows the ARN (":key:version-stage:version-id") chooses a part of the secret.
 _SECRET = re.compile(r"(arn:[\w-]+:secretsmanager:[\w-]+:\d+:secret:[^:]+)(?::.*)?")
@@ -35,12 +35,7 @@ def check_secrets(aws: Aws, definitions: Mapping[str, Definition]) -> tuple[Find
         for container in definition.containers:
             if credentials := (container.get("repositoryCredentials") or {}).get("credentialsParameter"):
                 needed[credentials].add(key)
-    questions = [
-        Question(f"secret {secret}", services, partial(_secret, aws, secret, services))
-        for secret, services in needed.items()
-    ]
-    beyond = [elsewhere(f"secret {secret}", services, "region") for secret, services in unseen.items()]
-    return (*ask(questions), *beyond)
+    return look_for_each("secret", needed, partial(_secret, aws), unseen, "region")
 
 
 def check_parameters(aws: Aws, definitions: Mapping[str, Definition]) -> tuple[Finding, ...]:
@@ -54,9 +49,9 @@ def check_parameters(aws: Aws, definitions: Mapping[str, Definition]) -> tuple[F
         for reference in _references(definition):
             if not _SECRET.fullmatch(reference):
                 (unseen if _other_region(reference, aws.region) else needed)[reference].add(key)
-    question = Question("SSM parameters", set().union(*needed.values()), partial(_parameters, aws, needed))
-    beyond = [elsewhere(f"SSM parameter {name}", services, "region") for name, services in unseen.items()]
-    return (*(question.findings() if needed else ()), *beyond)
+    users = set().union(*needed.values())
+    found = look("SSM parameters", users, partial(_parameters, aws, needed)) if needed else ()
+    return (*found, *elsewhere("SSM parameter", unseen, "region"))
 
 
 def _references(definition: Definition) -> Iterator[str]:
@@ -71,11 +66,11 @@ def _other_region(reference: str, region: str) -> bool:
     return parts[0] == "arn" and len(parts) > 3 and parts[3] != region
 
 
-def _secret(aws: Aws, secret: str, services: set[str]) -> Iterable[Finding]:
+def _secret(aws: Aws, secret: str, services: Collection[str]) -> Iterable[Finding]:
     trouble = aws.remember(("secret", secret), partial(secret_trouble, aws, secret))
     if not trouble:
         return
-    summary = f"secret {secret} {trouble}, and {who(services, 'need')} it"
+    summary = f"secret {secret} {trouble}, and {verb(services, 'need')} it"
     if "deletion" in trouble:
         command = f"`aws secretsmanager restore-secret --secret-id {secret} --region {aws.region}`"
         yield missing("secret-deleted", services, summary, command)
@@ -92,6 +87,6 @@ def _parameters(aws: Aws, needed: Mapping[str, set[str]]) -> Iterable[Finding]:
         yield missing(
             "parameter-missing",
             services,
-            f"SSM parameter {name} does not exist, and {who(services, 'need')} it",
+            f"SSM parameter {name} does not exist, and {verb(services, 'need')} it",
             f"`aws ssm put-parameter --name {short} --type SecureString --value … --region {aws.region}`",
         )

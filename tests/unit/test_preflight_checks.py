@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from deploykit.errors import FailedBefore, OutOfReach
 from deploykit.model.finding import Finding, errors, one_line, warnings
 from deploykit.model.hint import Hint, command, shown
 from deploykit.model.observed import Definition, ObservedService, Shifting, TargetGroup
-from deploykit.preflight.looking import Question, all_findings, ask, who
+from deploykit.preflight.looking import all_findings, look_for_each, verb
 from deploykit.preflight.ports import check_ports
 from deploykit.preflight.release import refuse
 from deploykit.preflight.waits import check_waits
@@ -53,15 +54,12 @@ def test_a_release_is_refused_for_all_its_errors_and_for_no_warning() -> None:
 
 
 def test_one_question_without_an_answer_hides_no_other() -> None:
-    def denied() -> tuple[Finding, ...]:
-        raise OutOfReach("not allowed: iam:GetRole")
+    def find(role: str, services: Collection[str]) -> tuple[Finding, ...]:
+        if role == "x":
+            raise OutOfReach("not allowed: iam:GetRole")
+        return (found("role-missing"),)
 
-    answers = ask(
-        [
-            Question("role x", {"web", "api"}, denied),
-            Question("role y", {"api"}, lambda: (found("role-missing"),)),
-        ]
-    )
+    answers = look_for_each("role", {"x": {"web", "api"}, "y": {"api"}}, find, {})
     unseen = Finding(
         "could-not-look", "warning", "low", "api, web", "could not look for role x: not allowed: iam:GetRole"
     )
@@ -75,7 +73,7 @@ def test_findings_stand_in_the_order_of_the_checks() -> None:
 
 @pytest.mark.parametrize(("services", "said"), [({"api"}, "api writes"), ({"web", "api"}, "api, web write")])
 def test_one_service_needs_and_several_need(services: set[str], said: str) -> None:
-    assert who(services, "write") == said
+    assert verb(services, "write") == said
 
 
 @pytest.mark.parametrize(("ports", "maps"), [((80, 8080), "80, 8080"), ((), "none")])
