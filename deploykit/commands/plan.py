@@ -16,6 +16,7 @@ from deploykit.errors import DeploykitError, FailedBefore, OutOfReach
 from deploykit.images.lookup import Stock, warnings_of
 from deploykit.ledger.drift import drift
 from deploykit.ledger.running import live_of
+from deploykit.model.finding import errors, one_line, warnings
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.observed import ObservedService
@@ -23,7 +24,6 @@ from deploykit.model.plan import Change, Plan, Supply
 from deploykit.model.planned import PlannedField, PlannedService, PlannedTask, PlanReport
 from deploykit.model.progress import Progress, Silent
 from deploykit.preflight.release import preflight
-from deploykit.preflight.startable import Startable
 from deploykit.preflight.waits import too_late
 from deploykit.targets.ecs.definition import registration, short
 from deploykit.targets.ecs.diff import differences
@@ -54,7 +54,7 @@ def plan(request: DeployRequest, world: World) -> PlanReport:
         made, unfinished = plan_release(request, world, facts, supplies)
     except FailedBefore as refusal:
         refused.append(refusal)
-    ahead = preflight(request.configuration, world.aws, made) if made else Startable()
+    ahead = preflight(request.configuration, world.aws, made) if made else ()
     back = way_back(request.configuration, world.aws, facts.ledger.entries, live_of(facts.observed))
     return PlanReport(
         outcome=_outcome(made, supplies),
@@ -62,8 +62,8 @@ def plan(request: DeployRequest, world: World) -> PlanReport:
         services={key: _service(key, request, facts, supplies.get(key), made) for key in facts.chosen},
         migrations=_migrations(request, world, facts, made) if made else (),
         invalidations=made.invalidations if made else (),
-        refusals=(*map(_said, refused), *ahead.problems, *_too_late(request, made)),
-        warnings=(*_warnings(facts), *ahead.warnings, *noted.warnings),
+        refusals=(*map(_said, refused), *map(one_line, errors(ahead)), *_too_late(request, made)),
+        warnings=(*_warnings(facts), *map(one_line, warnings(ahead)), *noted.warnings),
         way_back=back,
         order=tuple(key for key in first_to_last(made.sequence) if _rolls_out(key, made)) if made else (),
         continues=unfinished.id if unfinished else None,

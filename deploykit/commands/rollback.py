@@ -13,6 +13,7 @@ from deploykit.errors import FailedBefore, Interrupted, Problem
 from deploykit.ledger.choose import Destination, typed
 from deploykit.ledger.journal import Steps, new_entry
 from deploykit.ledger.read import Ledger, find_destination
+from deploykit.model.finding import errors, one_line, warnings
 from deploykit.model.hint import Hint, command
 from deploykit.model.observed import Definition
 from deploykit.model.plan import Plan
@@ -77,14 +78,14 @@ def _startable(destination: Destination, request: RollbackRequest, world: World)
     configuration = request.configuration
     definitions, gone = definitions_of(world.aws, destination.revisions)
     found = startable(world.aws, definitions, configuration.account, configuration.registry)
-    for warning in found.warnings:
-        world.progress.warn(warning)
-    if gone or found.problems:
+    for warning in warnings(found):
+        world.progress.warn(one_line(warning))
+    if gone or errors(found):
         named = command("history"), ", ", command("rollback", "--to", "SHA")
         raise FailedBefore(
             f"release {destination.release} would not start again",
             Hint("bring back what is missing, or name another release: ", *named),
-            problems=[Problem(text) for text in (*gone, *found.problems)],
+            problems=[Problem(text) for text in (*gone, *map(one_line, errors(found)))],
         )
     return definitions
 

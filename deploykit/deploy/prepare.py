@@ -15,6 +15,7 @@ from deploykit.deploy.run import Prepared
 from deploykit.edges.world import World
 from deploykit.errors import FailedBefore
 from deploykit.ledger.journal import Steps, new_entry
+from deploykit.model.finding import one_line, warnings
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.plan import Plan, Supply
@@ -91,6 +92,6 @@ def prepare(
 def look_ahead(configuration: Configuration, world: World, plan: Plan) -> None:
     """What would fail in ten minutes fails now. Raises: FailedBefore with everything that is missing."""
     ahead = preflight(configuration, world.aws, plan)
-    for warning in ahead.warnings:
-        world.progress.warn(warning)
+    for warning in warnings(ahead):
+        world.progress.warn(one_line(warning))
     refuse_unstartable(ahead)

@@ -13,6 +13,7 @@ from deploykit.errors import DeploykitError
 from deploykit.ledger.choose import NoDestination, choose
 from deploykit.ledger.read import choose_untagged
 from deploykit.ledger.running import LiveRevision
+from deploykit.model.finding import Finding, errors, warnings
 from deploykit.model.hint import Hint, command
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.report import RunReport, WayBack
@@ -30,26 +31,40 @@ def way_back(
 ) -> WayBack:
     """Where a plain ``rollback`` would go from ``live``, and what its destination lacks to start again.
 
-    ``entries``: newest first. What a permission keeps from being looked at stands among the problems of a way back
-    that is ready all the same, as a rollback would go there; where nothing could be looked at, it is not.
+    ``entries``: newest first. What could not be looked at is a warning among the findings of a way back that is
+    ready all the same, since a rollback would go there; where nothing could be looked at, it is not ready.
     """
     try:
         destination = choose_untagged(aws, entries, lambda known: choose(known, live))
     except DeploykitError as error:
-        return WayBack(False, None, (f"could not look: {error.message}",))
+        return WayBack(False, None, (_unseen(error),))
     if isinstance(destination, NoDestination):
-        return WayBack(False, None, (destination.reason,))
+        return WayBack(False, None, (_obstacle("no-verified-release", "release", destination.reason),))
     across = [
-        Hint(f"the migration of {key} in release {release} lies between: it takes ", command("rollback", "--to"))
+        _obstacle(
+            "migration-between",
+            key,
+            f"the migration of {key} in release {release} lies between",
+            Hint("it takes ", command("rollback", "--to")),
+        )
         for release, key in crossed(configuration, entries, destination.release, destination.running)
     ]
     try:
         definitions, gone = definitions_of(aws, destination.revisions)
         found = startable(aws, definitions, configuration.account, configuration.registry)
     except DeploykitError as error:
-        return WayBack(False, destination.release, (f"could not look: {error.message}",))
-    problems = (*across, *gone, *found.problems)
-    return WayBack(not problems, destination.release, (*problems, *found.warnings))
+        return WayBack(False, destination.release, (_unseen(error),))
+    deleted = [_obstacle("task-definition-missing", text.partition(":")[0], text) for text in gone]
+    obstacles = (*across, *deleted, *errors(found))
+    return WayBack(not obstacles, destination.release, (*obstacles, *warnings(found)))
+
+
+def _obstacle(identifier: str, subject: str, summary: str, hint: str = "") -> Finding:
+    return Finding(identifier, "error", "high", subject, summary, hint=hint)
+
+
+def _unseen(error: DeploykitError) -> Finding:
+    return Finding("could-not-look", "warning", "low", "release", f"could not look: {error.message}")
 
 
 def with_way_back(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -113,8 +113,12 @@ class Definition:
     def active(self) -> bool:
         return bool(self.content.get("status", "ACTIVE") == "ACTIVE")
 
+    @property
+    def containers(self) -> Sequence[Mapping[str, Any]]:
+        return self.content.get("containerDefinitions") or ()
+
     def container(self, name: str) -> Mapping[str, Any] | None:
-        return next((c for c in self.content.get("containerDefinitions", ()) if c.get("name") == name), None)
+        return next((c for c in self.containers if c.get("name") == name), None)
 
     @property
     def release(self) -> str | None:

@@ -22,11 +22,11 @@ class StepReport:
 
 @dataclass(frozen=True)
 class WayBack:
-    """Is there a verified release to return to, and would it start?"""
+    """Is there a verified release to return to, and would it start? ``findings``: why not, or what was not seen."""
 
     ready: bool
     release: str | None
-    problems: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Would it start? What a release needs is looked for before anything changes."""
+"""Would it start? One check per file; each takes values and AWS, and returns Findings before anything changes."""

@@ -1,187 +1,37 @@
-"""Would these task definitions start? Their images, secrets and roles are looked for before anything is touched."""
+"""Would these task definitions start? The checks of what they name, asked side by side before anything is changed."""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from functools import partial
 
-from deploykit.edges.aws.ecr import missing_images
-from deploykit.edges.aws.iam import role_exists
-from deploykit.edges.aws.secrets import missing_parameters, secret_trouble
 from deploykit.edges.aws.session import Aws
-from deploykit.edges.parallel import side_by_side
-from deploykit.errors import DeploykitError, FailedBefore, OutOfReach
+from deploykit.model.finding import Finding
 from deploykit.model.observed import Definition
-
-_ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<rest>.+)")
-_SECRET = re.compile(r"(arn:[\w-]+:secretsmanager:(?P<region>[\w-]+):\d+:secret:[^:]+)(?::.*)?")
-_ROLE = re.compile(r"arn:[\w-]+:iam::(?P<account>\d{12}):role/(?:.+/)?(?P<name>[^/]+)")
-
-
-@dataclass(frozen=True)
-class Startable:
-    """``problems``: what lacks, so that tasks would not start. ``warnings``: what could not be looked at."""
-
-    problems: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+from deploykit.preflight.images import check_images
+from deploykit.preflight.looking import all_findings
+from deploykit.preflight.roles import check_roles
+from deploykit.preflight.secrets import check_parameters, check_secrets
 
 
-@dataclass(frozen=True)
-class _Needs:
-    """What the definitions name; every value lists the services that need it."""
+def startable(
+    aws: Aws, definitions: Mapping[str, Definition], account: str, registry: str | None = None
+) -> tuple[Finding, ...]:
+    """What tasks of ``definitions`` (by service) need to start and do not find: images, secrets, roles, parameters.
 
-    # account ("" where the host does not say), repository, digest or tag
-    images: dict[tuple[str, str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
-    secrets: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    parameters: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    roles: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    # what only another region's or account's AWS could answer for
-    elsewhere: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-
-
-def startable(aws: Aws, definitions: Mapping[str, Definition], account: str, registry: str | None = None) -> Startable:
-    """Look for everything that tasks of ``definitions`` (by service) need to start; all reads side by side.
-
-    ``registry`` stands in for ECR's own host name in image references. What may not be read, or does not answer, is a
-    warning: it may well be there.
+    ``registry`` stands in for ECR's own host name in image references. What cannot be looked at is a warning: it may
+    well be there.
     """
-    needs = _needs(definitions, aws.region, account, registry)
-    calls: dict[str, Callable[[], list[str]]] = {}
-    repositories: dict[tuple[str, str], list[str]] = {}
-    for owner, repository, image in needs.images:
-        repositories.setdefault((owner, repository), []).append(image)
-    for (owner, repository), images in repositories.items():
-        calls[f"images of {repository}"] = partial(_images, aws, owner, repository, images, needs)
-    for secret, services in needs.secrets.items():
-        calls[f"secret {secret}"] = partial(_secret, aws, secret, services)
-    for role, services in needs.roles.items():
-        calls[f"role {role}"] = partial(_role, aws, role, services)
-    if needs.parameters:
-        calls["SSM parameters"] = partial(_parameters, aws, needs.parameters)
-    found = side_by_side({what: partial(_looked, call) for what, call in calls.items()})
-    warnings = [f"could not look for {what}: {it.message}" for what, it in found.items() if isinstance(it, Exception)]
-    warnings += [f"could not look for {what}, which {_who(services)}" for what, services in needs.elsewhere.items()]
-    problems = [problem for it in found.values() if not isinstance(it, Exception) for problem in it]
-    return Startable(tuple(problems), tuple(warnings))
+    return all_findings(checks(aws, definitions, account, registry))
 
 
-def _looked(call: Callable[[], list[str]]) -> list[str] | DeploykitError:
-    try:
-        return call()
-    except (OutOfReach, FailedBefore) as error:
-        return error
-
-
-def _images(aws: Aws, owner: str, repository: str, images: list[str], needs: _Needs) -> list[str]:
-    missing = missing_images(aws, repository, images, owner or None)
-    return [
-        f"image {repository}{'@' if image.startswith('sha256:') else ':'}{image} is not in ECR any more, and "
-        f"{_who(needs.images[owner, repository, image])}"
-        for image in missing
-    ]
-
-
-def _secret(aws: Aws, secret: str, services: set[str]) -> list[str]:
-    trouble = aws.remember(("secret", secret), partial(secret_trouble, aws, secret))
-    if not trouble:
-        return []
-    # A secret made anew has another ARN than the task definition names, which ends in six characters of chance.
-    remedy = (
-        f"`aws secretsmanager restore-secret --secret-id {secret} --region {aws.region}`"
-        if "deletion" in trouble
-        else "make it, and name its new ARN in the task definition (in Terraform, where that makes them)"
+def checks(
+    aws: Aws, definitions: Mapping[str, Definition], account: str, registry: str | None
+) -> tuple[Callable[[], tuple[Finding, ...]], ...]:
+    """The checks that ``startable`` asks, in the order of their findings."""
+    return (
+        partial(check_images, aws, definitions, registry),
+        partial(check_secrets, aws, definitions),
+        partial(check_roles, aws, definitions, account),
+        partial(check_parameters, aws, definitions),
     )
-    return [f"secret {secret} {trouble}, and {_who(services)}: {remedy}"]
-
-
-def _parameters(aws: Aws, parameters: Mapping[str, set[str]]) -> list[str]:
-    missing = aws.remember(("parameters", *sorted(parameters)), partial(missing_parameters, aws, sorted(parameters)))
-    return [
-        f"SSM parameter {name} does not exist, and {_who(parameters.get(name, ()))}: `aws ssm put-parameter --name "
-        f"{name.partition(':parameter')[2] or name} --type SecureString --value … --region {aws.region}`"
-        for name in missing
-    ]
-
-
-def _role(aws: Aws, role: str, services: set[str]) -> list[str]:
-    name = role.rpartition("/")[2]
-    exists = aws.remember(("role", name), partial(role_exists, aws, name))
-    if exists:
-        return []
-    return [
-        f"role {role} does not exist, and {_who(services)}: make it again where it came from (Terraform), or `aws iam "
-        f"create-role --role-name {name} --assume-role-policy-document …` and give it its policies"
-    ]
-
-
-def _who(services: Iterable[str]) -> str:
-    names = sorted(services)
-    return f"{', '.join(names)} {'needs' if len(names) == 1 else 'need'} it"
-
-
-def _needs(definitions: Mapping[str, Definition], region: str, account: str, registry: str | None) -> _Needs:
-    needs = _Needs()
-    for key, definition in definitions.items():
-        for image in _image_names(definition):
-            _sort_image(needs, image, key, region, registry)
-        for reference in _secret_names(definition):
-            _sort_secret(needs, reference, key, region)
-        for container in definition.content.get("containerDefinitions") or ():
-            credentials = (container.get("repositoryCredentials") or {}).get("credentialsParameter")
-            if credentials:  # a secret, by ARN or by name
-                needs.secrets[credentials].add(key)
-        for name in ("taskRoleArn", "executionRoleArn"):
-            _sort_role(needs, definition.content.get(name) or "", key, account)
-    return needs
-
-
-def _image_names(definition: Definition) -> Iterator[str]:
-    return (str(c["image"]) for c in definition.content.get("containerDefinitions") or () if c.get("image"))
-
-
-def _secret_names(definition: Definition) -> Iterator[str]:
-    for container in definition.content.get("containerDefinitions") or ():
-        named = [
-            *(container.get("secrets") or ()),
-            *((container.get("logConfiguration") or {}).get("secretOptions") or ()),
-        ]
-        yield from (str(secret["valueFrom"]) for secret in named if secret.get("valueFrom"))
-
-
-def _sort_image(needs: _Needs, reference: str, service: str, region: str, registry: str | None) -> None:
-    ecr = _ECR.fullmatch(reference)
-    if ecr and ecr["region"] != region:
-        needs.elsewhere[f"image {reference}"].add(service)
-        return
-    if registry and reference.startswith(f"{registry}/"):
-        owner, rest = "", reference[len(registry) + 1 :]
-    elif ecr:
-        owner, rest = ecr["account"], ecr["rest"]
-    else:
-        return  # another registry's, which only the cluster's own credentials may reach
-    name, at, digest = rest.partition("@")
-    repository, _, tag = name.partition(":")
-    needs.images[owner, repository, digest if at else tag or "latest"].add(service)
-
-
-def _sort_secret(needs: _Needs, reference: str, service: str, region: str) -> None:
-    """ARNs say what they are; a bare name is an SSM parameter's of the same region."""
-    secret = _SECRET.fullmatch(reference)
-    parts = reference.split(":")
-    if reference.startswith("arn:") and len(parts) > 3 and parts[3] != region:
-        needs.elsewhere[f"secret {reference}"].add(service)
-    elif secret:
-        needs.secrets[secret[1]].add(service)
-    else:
-        needs.parameters[reference].add(service)
-
-
-def _sort_role(needs: _Needs, arn: str, service: str, account: str) -> None:
-    role = _ROLE.fullmatch(arn)
-    if role and role["account"] != account:
-        needs.elsewhere[f"role {arn}"].add(service)
-    elif arn:
-        needs.roles[arn].add(service)

@@ -1,42 +1,38 @@
-"""ECS's own waits against the deadlines: a service that moves requests runs both revisions for its bake time. Pure."""
+"""Do the deadlines leave time for ECS's own waits? Blue/green and its kin run both revisions for a bake time. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from deploykit.config.durations import format_duration
 from deploykit.errors import FailedBefore
-from deploykit.model.observed import ObservedService
+from deploykit.model.finding import Finding
+from deploykit.model.plan import Plan
 
 _TO_START = 300.0  # seconds that the advice adds for tasks to start and old ones to drain
 
 
-def waits(observed: Mapping[str, ObservedService], order: Mapping[str, tuple[str, ...]]) -> float:
-    """Seconds that these rollouts take at least, one after the other where ``order`` says so, for ECS's own waits."""
-
-    def until_done(key: str) -> float:
-        shifting = observed[key].state.shifting
-        return max(map(until_done, order[key]), default=0.0) + (shifting.least if shifting else 0.0)
-
-    return max(map(until_done, order), default=0.0)
-
-
-def too_long(observed: Mapping[str, ObservedService], order: Mapping[str, tuple[str, ...]], deadline: float) -> str:
-    """Why these rollouts could only fail, and what to change; empty where ``deadline`` (seconds) leaves them time."""
-    least = waits(observed, order)
+def check_waits(plan: Plan, deadline: float) -> tuple[Finding, ...]:
+    """``rollout-too-long`` where ``deadline`` (seconds) is no longer than ECS's own waits: rollouts could only fail."""
+    least = plan.least_seconds
     if least < deadline:
-        return ""
-    moving = {key: shifting.strategy for key in order if (shifting := observed[key].state.shifting) is not None}
+        return ()
+    observed = plan.observed
+    moving = {key: shifting.strategy for key in plan.sequence if (shifting := observed[key].state.shifting)}
     services = ", ".join(f"{key} ({strategy})" for key, strategy in moving.items())
     return (
-        f"{services}: moving requests and baking takes ECS {format_duration(least)} at least, and the rollout has "
-        f'{format_duration(deadline)}; set `deadline = "{format_duration(least + _TO_START)}"` under [rollout] or a '
-        "shorter bake time"
+        Finding(
+            "rollout-too-long",
+            "error",
+            "high",
+            ", ".join(moving),
+            f"{services}: moving requests and baking takes ECS {format_duration(least)} at least, and the rollout has "
+            f"{format_duration(deadline)}",
+            hint=f'set `deadline = "{format_duration(least + _TO_START)}"` under [rollout] or a shorter bake time',
+        ),
     )
 
 
 def too_late(left: float, deadline: float, least: float) -> FailedBefore | None:
-    """Why nothing is begun: of the run's ``deadline`` no more than ECS's own waits is ``left`` (all in seconds)."""
+    """Why no rollout begins: what is ``left`` of the run's ``deadline`` is no more than ``least`` (all in seconds)."""
     if left > least:
         return None
     over = "were over before the rollout began"

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from deploykit.errors import DeploykitError, ExitCode
+from deploykit.model.finding import one_line
 from deploykit.model.probe import EndpointResult, Samples
 from deploykit.model.release import ReleasedService
-from deploykit.model.report import RunReport
+from deploykit.model.report import RunReport, WayBack
 
 SCHEMA = 1
 
@@ -75,7 +76,13 @@ _OUTCOME_OF_ERROR = {
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON knows it: dataclasses become objects, enums their value, moments RFC 3339 in UTC."""
+    """``value`` as JSON knows it: dataclasses become objects, enums their value, moments RFC 3339 in UTC.
+
+    Of a way back its findings become lines, as INTERFACE.md has them.
+    """
+    if isinstance(value, WayBack):
+        problems = [one_line(finding) for finding in value.findings]
+        return {"ready": value.ready, "release": value.release, "problems": problems}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Enum):

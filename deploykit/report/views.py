@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from deploykit.report import way_back
 from deploykit.report.measures import of_stats
 from deploykit.report.style import Style
 from deploykit.report.summary import short, spoken
@@ -33,7 +34,7 @@ def of_status(document: Document, style: Style, now: datetime) -> list[str]:
         what = f"{drift['service']}: {_path(drift['path'])} is {_brief(drift['running'])}"
         lines.append(style.warn(f"  drift  {what}, released was {_brief(drift['released'])}"))
     lines += _lock_lines(document, style)
-    lines += _way_back_lines(document["way_back"], style)
+    lines += way_back.lines_of(document["way_back"], style)
     return lines
 
 
@@ -90,18 +91,6 @@ def _lock_lines(document: Document, style: Style) -> list[str]:
     return lines
 
 
-def _way_back_lines(way_back: Document | None, style: Style) -> list[str]:
-    if way_back is None:
-        return []
-    release = f" (release {way_back['release']})" if way_back["release"] else ""
-    problems = way_back["problems"]
-    if way_back["ready"]:
-        unseen = f", though {'; '.join(problems)}" if problems else ""
-        return [f"way back: {style.good('ready')}{release}{unseen}"]
-    said = f"way back: {style.bad('not ready')}{release}, because"
-    return [f"{said} {problems[0]}"] if len(problems) == 1 else [said, *(f"  {problem}" for problem in problems)]
-
-
 def of_plan(document: Document, style: Style) -> list[str]:
     """What ``deploy`` would do: images, changed fields, invalidations, refusals, the way back."""
     sha = short(document["sha"]) if document["sha"] else "nothing"
@@ -117,7 +106,7 @@ def of_plan(document: Document, style: Style) -> list[str]:
     for item in document["invalidations"]:
         lines.append(f"  invalidate {', '.join(item['paths'])} on {item['distribution']}")
     lines += [f"  {style.warn('warning')}  {text}" for text in document["warnings"]]
-    lines += _way_back_lines(document["way_back"], style)
+    lines += way_back.lines_of(document["way_back"], style)
     lines += [f"{style.bad('deploy would refuse')}: {text}" for text in document["refusals"]]
     nothing = document["outcome"] == "unchanged"
     if nothing or not document["refusals"]:

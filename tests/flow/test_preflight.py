@@ -177,7 +177,7 @@ def test_another_accounts_repository_must_let_this_account_in(world: World) -> N
     world.commit("first")
     refused(
         world,
-        "api: the policy of repository tools/proxy of account 999988887777 lets nobody of account 108581769167 pull",
+        "api: the policy of repository tools/proxy of account 999988887777 does not allow account 108581769167 to pull",
         "--registry-id 999988887777",
     )
     pull = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]

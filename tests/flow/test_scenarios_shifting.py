@@ -69,7 +69,7 @@ def test_a_bake_time_beyond_the_deadline_is_refused_before_anything_changes(blue
     configure(blue, '[rollout]\ndeadline = "5m"')
     blue.commit("first")
     words = (
-        "api (BLUE_GREEN), web (BLUE_GREEN): moving requests and baking takes ECS 6m at least, and the rollout has 5m; "
+        "api (BLUE_GREEN), web (BLUE_GREEN): moving requests and baking takes ECS 6m at least, and the rollout has 5m: "
         'set `deadline = "11m"` under [rollout]'
     )
     assert words in blue.run("plan").document["refusals"][0]

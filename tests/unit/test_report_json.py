@@ -68,6 +68,16 @@ def test_a_run_has_the_keys_of_the_interface() -> None:
     assert part["steps"][1] == {"name": "roll out", "status": "undone", "seconds": 60.0}
 
 
+def test_the_findings_of_a_way_back_are_told_as_lines() -> None:
+    missing = Finding("role-missing", "error", "high", "api", "role x does not exist", hint="create it")
+    unseen = Finding("could-not-look", "warning", "low", "api", "could not look for secret y")
+    assert documents.plain({"way_back": WayBack(False, None, (missing, unseen))})["way_back"] == {
+        "ready": False,
+        "release": None,
+        "problems": ["role x does not exist: create it", "could not look for secret y"],
+    }
+
+
 def test_a_run_that_did_not_end_well_says_why_in_error_and_a_good_one_has_none() -> None:
     assert documents.run_part(REPORT)["error"] == {"message": "put back", "hint": "read the log", "problems": []}
     good = RunReport(Outcome.DEPLOYED, 0, ReleaseSummary(None, SHA), message="released and healthy")

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from deploykit.model.finding import Finding
 from deploykit.model.release import Outcome, ReleaseSummary, Verdict
-from deploykit.model.report import RunReport
+from deploykit.model.report import RunReport, WayBack
 from deploykit.report import summary, views
 from deploykit.report.plain import PlainProgress
 from deploykit.report.stream import PeopleStream
@@ -212,6 +213,16 @@ def test_status_names_services_drift_lock_and_the_way_back() -> None:
     assert "cpu is 512, released was 256" in lines[2]
     assert "locked by bob" in lines[3]
     assert lines[4:] == ["way back: not ready, because no verified release"]
+
+
+def test_each_reason_why_the_way_back_is_not_ready_has_a_line_of_its_own() -> None:
+    gone = Finding("role-missing", "error", "high", "api", "role x does not exist", hint="create it")
+    reasons = (gone, Finding("task-definition-missing", "error", "high", "web", "web: its revision was deleted"))
+    told = ["way back: not ready (release id), because", "  role x does not exist: create it"]
+    told += ["  web: its revision was deleted"]
+    text = closing(replace(REPORT, way_back=WayBack(False, "id", reasons))).splitlines()
+    begin = text.index(f"  {told[0]}")
+    assert text[begin : begin + 3] == [f"  {line}" for line in told]
 
 
 def test_history_is_one_line_a_release_and_its_reason() -> None:
