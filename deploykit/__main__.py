@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from deploykit.errors import DeploykitError, ExitCode
+from deploykit.model.hint import Command, Hint, shown
 
 if TYPE_CHECKING:
     from deploykit.cli.run import Result, Run
@@ -56,7 +57,7 @@ def main(
     from deploykit.report.width import Verbatim
 
     for line in result.lines:
-        run.people.line(line if isinstance(line, Verbatim) else _again(run, line))
+        run.people.line(line if isinstance(line, Verbatim) else _again(run, shown(line, run.options.named)))
     if run.options.json and result.document is not None:
         _write_document(run, result)
     return int(result.exit_code)
@@ -69,7 +70,8 @@ def _result(run: Run) -> Result:
 
     def failed(code: int, message: str, hint: str, error: DeploykitError | None = None) -> Result:
         run.close()
-        _say_error(run.stderr, run.environ, _again(run, message), _again(run, hint), error)
+        said = [_again(run, shown(text, run.options.named)) for text in (message, hint)]
+        _say_error(run.stderr, run.environ, said[0], said[1], error)
         known = getattr(error, "report", None)
         part = documents.run_part(known) if known else documents.empty_part(run.command, code)
         return Result(code, {**part, "error": documents.error_part(message, hint, error)})
@@ -79,7 +81,7 @@ def _result(run: Run) -> Result:
     except DeploykitError as error:
         return failed(error.code, error.message, error.hint, error)
     except KeyboardInterrupt:
-        return failed(ExitCode.INTERRUPTED, f"interrupted: {_left(run)}", "")
+        return failed(ExitCode.INTERRUPTED, Hint("interrupted: ", _left(run)), "")
     except BrokenPipeError:  # who read our stdout has seen enough
         return Result(ExitCode.OK, None)
     except Exception as error:  # noqa: BLE001 (the last place that can still say something)
@@ -97,7 +99,7 @@ def _write_document(run: Run, result: Result) -> None:
 
     document = documents.envelope(run.command, run.environment, result.exit_code, run.seconds, run.calls)
     part = hints_again(result.document or {}, run.options.env, run.options.config)
-    _write(run.stdout, documents.write({**document, **part}, line=run.invocation.stream))
+    _write(run.stdout, documents.write({**document, **part}, run.options.named, line=run.invocation.stream))
 
 
 def _again(run: Run, text: str) -> str:
@@ -109,13 +111,13 @@ def _again(run: Run, text: str) -> str:
 def _left(run: Run) -> str:
     """What an interruption left that no flow could tell of, and which command continues."""
     continues = run.invocation.continues
-    if not continues:
+    if continues is None:
         return "nothing was changed"
     if run.invocation.command.split()[0] in _LOCAL:
-        return f"`{continues}` continues"
+        return Hint(continues, " continues")
     if _TOUCHES.isdisjoint(run.calls):
-        return f"nothing that runs was changed; `{continues}` continues"
-    return f"`deploykit status` shows what was left; `{continues}` continues"
+        return Hint("nothing that runs was changed; ", continues, " continues")
+    return Hint(Command("status"), " shows what was left; ", continues, " continues")
 
 
 def _refuse_to_parse(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from deploykit.cli.options import known
 from deploykit.cli.run import Result, Run
 from deploykit.errors import UsageError
+from deploykit.model.hint import Command
 from deploykit.model.report import RunReport
 from deploykit.report import json as documents
 from deploykit.report import summary
@@ -24,7 +25,7 @@ def deploy_order(run: Run, services: Sequence[str] | None, **insisted: Any) -> D
     names = known("service", services or (), configuration.services)
     if insisted.get("revision") is not None and not insisted["revision"].strip():
         raise UsageError("--sha names no commit", "leave it out to take HEAD")
-    again = run.invocation.continues
+    again = run.invocation.continues or Command(run.command)
     return DeployRequest(configuration=configuration, services=names, command=run.command, again=again, **insisted)
 
 
@@ -43,5 +44,5 @@ def run_one(
 
 def shown(run: Run, report: RunReport) -> Result:
     """A run's report as a command's result."""
-    lines = summary.of_run(report, run.command, run.style, run.environment, run.seconds)
+    lines = summary.of_run(report, run.command, run.style, run.seconds)
     return Result(report.exit_code, documents.run_part(report), lines)

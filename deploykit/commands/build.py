@@ -36,7 +36,7 @@ def build_only(order: DeployRequest, world: World) -> RunReport:
     else:
         steps.skip("build")
     commit = look.source.commit
-    push_it = order.then("push", *(["--rebuild"] if order.rebuild else []))
+    push_it = order.then("push", *(["--rebuild"] if order.rebuild else [])).text()
     return RunReport(
         outcome=Outcome.DEPLOYED if missing else Outcome.UNCHANGED,
         exit_code=ExitCode.OK,
@@ -68,7 +68,7 @@ def push_only(order: DeployRequest, world: World) -> RunReport:
         },
         steps=tuple(steps.taken),
         message=f"{commit.short}: pushed {', '.join(missing) or 'nothing: the registry has every image'}",
-        hint=f"{order.then('rollout')} brings it to ECS",
+        hint=f"{order.then('rollout').text()} brings it to ECS",
     )
 
 

@@ -32,7 +32,7 @@ def migrate_only(order: DeployRequest, world: World) -> RunReport:
     """
     configuration, steps = order.configuration, Steps(world.clock, world.progress)
     wanted = _with_migration(order)
-    roll_out = order.then("rollout")
+    roll_out = order.then("rollout").text()
     order = replace(order, services=wanted)
     if not wanted:
         return RunReport(Outcome.UNCHANGED, ExitCode.OK, ReleaseSummary(None, None), message="no service has `migrate`")
@@ -67,7 +67,7 @@ def migrate_only(order: DeployRequest, world: World) -> RunReport:
     except KeyboardInterrupt as interrupt:
         outcome = Outcome.INTERRUPTED
         left = migrating.left() or "nothing was changed"
-        raise Interrupted(f"interrupted; {left}", f"`{order.again}` continues") from interrupt
+        raise Interrupted(f"interrupted; {left}", f"{order.again.text()} continues") from interrupt
     finally:
         record.close(outcome=outcome, steps=tuple(steps.taken))
     return _report(ending, plan, migrating, steps, release=plan.release)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from deploykit.config.schema import Configuration
+from deploykit.model.hint import Command, command
+
+_DEPLOY = command("deploy")
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,13 @@ class DeployRequest:
     undo: bool = True  # --no-rollback makes it False
     deadline: float = 1800.0  # seconds for everything after the push
     command: str = "deploy"
-    again: str = "deploykit deploy"  # the command line that goes on with this order
+    again: Command = _DEPLOY  # what to type to continue with this order
 
-    def then(self, step: str, *options: str) -> str:
-        """The command line of the runbook step that goes on with the same commit and services."""
-        words = ["deploykit", step, *self.services]
-        words += ["--sha", self.revision] if self.revision is not None else []
-        words += ["--allow-dirty"] if self.allow_dirty else []
-        return f"`{shlex.join([*words, *options])}`"
+    def then(self, step: str, *options: str) -> Command:
+        """The runbook step that continues with the same commit and services."""
+        sha = ["--sha", self.revision] if self.revision is not None else []
+        dirty = ["--allow-dirty"] if self.allow_dirty else []
+        return command(step, *self.services, *sha, *dirty, *options)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from deploykit.model.hint import Hint, command, joined
 from deploykit.report.measures import of_stats
 from deploykit.report.style import Style
 from deploykit.report.summary import short, spoken
@@ -96,10 +97,10 @@ def _way_back_lines(way_back: Document | None, style: Style) -> list[str]:
     release = f" (release {way_back['release']})" if way_back["release"] else ""
     problems = way_back["problems"]
     if way_back["ready"]:
-        unseen = f", though {'; '.join(problems)}" if problems else ""
-        return [f"way back: {style.good('ready')}{release}{unseen}"]
+        unseen = (", though ", joined("; ", problems)) if problems else ()
+        return [Hint(f"way back: {style.good('ready')}{release}", *unseen)]
     said = f"way back: {style.bad('not ready')}{release}, because"
-    return [f"{said} {problems[0]}"] if len(problems) == 1 else [said, *(f"  {problem}" for problem in problems)]
+    return [Hint(said, " ", *problems)] if len(problems) == 1 else [said, *(Hint("  ", text) for text in problems)]
 
 
 def of_plan(document: Document, style: Style) -> list[str]:
@@ -116,12 +117,12 @@ def of_plan(document: Document, style: Style) -> list[str]:
         lines.append(f"  migration of {migration['service']}: {migration['action']} ({migration['reason']})")
     for item in document["invalidations"]:
         lines.append(f"  invalidate {', '.join(item['paths'])} on {item['distribution']}")
-    lines += [f"  {style.warn('warning')}  {text}" for text in document["warnings"]]
+    lines += [Hint(f"  {style.warn('warning')}  ", text) for text in document["warnings"]]
     lines += _way_back_lines(document["way_back"], style)
-    lines += [f"{style.bad('deploy would refuse')}: {text}" for text in document["refusals"]]
+    lines += [Hint(f"{style.bad('deploy would refuse')}: ", text) for text in document["refusals"]]
     nothing = document["outcome"] == "unchanged"
     if nothing or not document["refusals"]:
-        lines.append("nothing to do" if nothing else "`deploykit deploy` does this")
+        lines.append("nothing to do" if nothing else Hint(command("deploy"), " does this"))
     return lines
 
 
