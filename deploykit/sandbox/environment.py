@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploykit.errors import OutOfReach
+from deploykit.model.hint import Hint, command
 from deploykit.sandbox import places
 
 LOCK = Path(__file__).with_name("requirements.lock")
@@ -65,9 +66,10 @@ def _install(home: Path) -> None:
 def _cannot_install(output: str) -> OutOfReach:
     lines = [line for line in output.splitlines() if line.strip()]
     if any(sign in output for sign in OFFLINE):
+        up = command("sandbox up", ticks=False)
         return OutOfReach(
             "MiniStack, which the sandbox runs on, is not installed and the package index cannot be reached.",
-            "Connect to the network (or set PIP_INDEX_URL) and run: deploykit sandbox up. Later runs need no network.",
+            Hint("Connect to the network (or set PIP_INDEX_URL) and run: ", up, ". Later runs need no network."),
         )
     return OutOfReach(
         f"MiniStack cannot be installed: {lines[-1] if lines else 'pip failed without a word'}",

@@ -17,6 +17,7 @@ from typing import Any
 
 from deploykit.config.schema import Configuration
 from deploykit.errors import FailedBefore
+from deploykit.model.hint import Hint, command
 from deploykit.sandbox import engine, environment, images, places, postgres, process
 from deploykit.sandbox import platform as platforms
 from deploykit.sandbox.platform import Platform
@@ -127,7 +128,7 @@ def env(configuration: Configuration) -> str:
     """
     found = _running(places.state() / platforms.instance(configuration))
     if found is None:
-        raise FailedBefore("The sandbox is not up.", "Run: deploykit sandbox up")
+        raise FailedBefore("The sandbox is not up.", Hint("Run: ", command("sandbox up", ticks=False)))
     lines = [f"unset {name}" for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in variables(found).items()]
     return "\n".join(lines) + "\n"

@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 from deploykit.errors import FailedBefore
+from deploykit.model.hint import Command, Hint
 from deploykit.sandbox.server.settings import INSTANCE_LABEL, LOOPBACK, Settings
 
 SERVER = Path(__file__).with_name("server")
@@ -81,9 +82,10 @@ def await_ready(pid: int, settings: Settings, folder: Path) -> None:
         time.sleep(0.03)
     log = folder / LOG
     words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
+    down, up = Command("sandbox down", ticks=False), Command("sandbox up", ticks=False)
     raise FailedBefore(
         f"The sandbox's server did not start: {words[-1] if words else 'it said nothing'}",
-        "Run 'deploykit sandbox down', then 'deploykit sandbox up' again.",
+        Hint("Run '", down, "', then '", up, "' again."),
     )
 
 

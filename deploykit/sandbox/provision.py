@@ -13,6 +13,7 @@ import boto3
 from botocore.config import Config
 
 from deploykit.errors import FailedBefore
+from deploykit.model.hint import Hint, command
 from deploykit.sandbox import cdn
 from deploykit.sandbox import platform as platforms
 from deploykit.sandbox.platform import Platform, ServicePlan
@@ -98,7 +99,7 @@ def await_steady(platform: Platform, aws: Account, waiting: Callable[[str], None
             events = _describe(aws, open_services[0])["events"]
             raise FailedBefore(
                 f"Service {open_services[0].name} did not get steady: {events[0]['message'] if events else 'no event'}",
-                "See what its containers say: docker ps --all; then: deploykit sandbox reset",
+                Hint("See what its containers say: docker ps --all; then: ", command("sandbox reset", ticks=False)),
             )
         time.sleep(0.1)
         open_services = [s for s in open_services if not _complete(_describe(aws, s))]
