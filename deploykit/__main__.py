@@ -54,10 +54,8 @@ def main(
     run = Run(parsed, clock, environ, stdout, stderr)
     result = _result(run)
     run.close()
-    from deploykit.report.width import Verbatim
-
     for line in result.lines:
-        run.people.line(line if isinstance(line, Verbatim) else _again(run, shown(line, run.options.named)))
+        run.people.line(shown(line, run.options.named))
     if run.options.json and result.document is not None:
         _write_document(run, result)
     return int(result.exit_code)
@@ -70,8 +68,8 @@ def _result(run: Run) -> Result:
 
     def failed(code: int, message: str, hint: str, error: DeploykitError | None = None) -> Result:
         run.close()
-        said = [_again(run, shown(text, run.options.named)) for text in (message, hint)]
-        _say_error(run.stderr, run.environ, said[0], said[1], error)
+        named = run.options.named
+        _say_error(run.stderr, run.environ, shown(message, named), shown(hint, named), error)
         known = getattr(error, "report", None)
         part = documents.run_part(known) if known else documents.empty_part(run.command, code)
         return Result(code, {**part, "error": documents.error_part(message, hint, error)})
@@ -95,17 +93,10 @@ def _result(run: Run) -> Result:
 
 def _write_document(run: Run, result: Result) -> None:
     from deploykit.report import json as documents
-    from deploykit.report.again import hints_again
 
     document = documents.envelope(run.command, run.environment, result.exit_code, run.seconds, run.calls)
-    part = hints_again(result.document or {}, run.options.env, run.options.config)
-    _write(run.stdout, documents.write({**document, **part}, run.options.named, line=run.invocation.stream))
-
-
-def _again(run: Run, text: str) -> str:
-    from deploykit.report.again import asked_again
-
-    return asked_again(text, run.options.env, run.options.config)
+    document |= result.document or {}
+    _write(run.stdout, documents.write(document, run.options.named, line=run.invocation.stream))
 
 
 def _left(run: Run) -> str:

@@ -15,6 +15,7 @@ from deploykit.edges.world import World
 from deploykit.errors import ExitCode, FailedBefore
 from deploykit.images.lookup import Stock, warnings_of
 from deploykit.ledger.journal import Steps
+from deploykit.model.hint import Hint
 from deploykit.model.observed import ObservedService
 from deploykit.model.plan import Supply
 from deploykit.model.release import Outcome, ReleasedService, ReleaseSummary
@@ -36,14 +37,14 @@ def build_only(order: DeployRequest, world: World) -> RunReport:
     else:
         steps.skip("build")
     commit = look.source.commit
-    push_it = order.then("push", *(["--rebuild"] if order.rebuild else [])).text()
+    push_it = order.then("push", *(["--rebuild"] if order.rebuild else []))
     return RunReport(
         outcome=Outcome.DEPLOYED if missing else Outcome.UNCHANGED,
         exit_code=ExitCode.OK,
         release=ReleaseSummary(None, commit.tag),
         steps=tuple(steps.taken),
         message=f"{commit.short}: built {', '.join(missing) or 'nothing: the registry has every image'}",
-        hint=f"{push_it} brings it to the registry" if missing else "",
+        hint=Hint(push_it, " brings it to the registry") if missing else "",
     )
 
 
@@ -68,7 +69,7 @@ def push_only(order: DeployRequest, world: World) -> RunReport:
         },
         steps=tuple(steps.taken),
         message=f"{commit.short}: pushed {', '.join(missing) or 'nothing: the registry has every image'}",
-        hint=f"{order.then('rollout').text()} brings it to ECS",
+        hint=Hint(order.then("rollout"), " brings it to ECS"),
     )
 
 

@@ -37,19 +37,14 @@ def deploy(order: DeployRequest, world: World) -> RunReport:
 
     Raises: DeploykitError before anything that runs was touched; Interrupted at any time.
     """
-    return _release(order, world, Intent(undo=order.undo, deadline=order.deadline, again=order.again.typed()))
+    return _release(order, world, Intent(undo=order.undo, deadline=order.deadline, again=order.again))
 
 
 def run_step(step: Step, order: DeployRequest, world: World) -> RunReport:
     """One step of the runbook by itself. Raises as ``deploy`` does."""
     if step == "rollout":
         intent = Intent(
-            invalidate=False,
-            check=False,
-            migrate=False,
-            undo=order.undo,
-            deadline=order.deadline,
-            again=order.again.typed(),
+            invalidate=False, check=False, migrate=False, undo=order.undo, deadline=order.deadline, again=order.again
         )
         return _release(order, world, intent)
     alone = {"build": build_only, "push": push_only, "migrate": migrate_only, "invalidate": invalidate_only}

@@ -13,6 +13,7 @@ from deploykit.edges.world import World
 from deploykit.errors import ExitCode, Interrupted, UsageError
 from deploykit.ledger.entries import new_entry
 from deploykit.ledger.journal import Record, Steps
+from deploykit.model.hint import Command, Hint
 from deploykit.model.observed import ServiceName
 from deploykit.model.plan import Change, Plan
 from deploykit.model.release import Outcome, ReleaseSummary
@@ -32,7 +33,7 @@ def migrate_only(order: DeployRequest, world: World) -> RunReport:
     """
     configuration, steps = order.configuration, Steps(world.clock, world.progress)
     wanted = _with_migration(order)
-    roll_out = order.then("rollout").text()
+    roll_out = order.then("rollout")
     order = replace(order, services=wanted)
     if not wanted:
         return RunReport(Outcome.UNCHANGED, ExitCode.OK, ReleaseSummary(None, None), message="no service has `migrate`")
@@ -67,7 +68,7 @@ def migrate_only(order: DeployRequest, world: World) -> RunReport:
     except KeyboardInterrupt as interrupt:
         outcome = Outcome.INTERRUPTED
         left = migrating.left() or "nothing was changed"
-        raise Interrupted(f"interrupted; {left}", f"{order.again.text()} continues") from interrupt
+        raise Interrupted(f"interrupted; {left}", Hint(order.again, " continues")) from interrupt
     finally:
         record.close(outcome=outcome, steps=tuple(steps.taken))
     return _report(ending, plan, migrating, steps, release=plan.release)
@@ -101,9 +102,9 @@ def _why(migrating: Migrating) -> str:
     return "; ".join(f"{item.service}: {item.reason}" for item in migrating.planned)
 
 
-def _ending(migrating: Migrating, roll_out: str) -> Ending:
+def _ending(migrating: Migrating, roll_out: Command) -> Ending:
     message = f"migrated {', '.join(migrating.done)}"
-    return Ending(Outcome.DEPLOYED, ExitCode.OK, None, message, f"{roll_out} brings the images to ECS")
+    return Ending(Outcome.DEPLOYED, ExitCode.OK, None, message, Hint(roll_out, " brings the images to ECS"))
 
 
 def _report(ending: Ending, plan: Plan, migrating: Migrating, steps: Steps, release: str | None) -> RunReport:

@@ -15,6 +15,7 @@ from deploykit.edges.world import World
 from deploykit.errors import DeploykitError, FailedBefore, OutOfReach
 from deploykit.images.lookup import Stock, warnings_of
 from deploykit.ledger.running import live_of
+from deploykit.model.hint import joined
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.observed import ObservedService
@@ -94,7 +95,7 @@ def _too_late(order: DeployRequest, plan: Plan | None) -> tuple[str, ...]:
 
 def _said(refusal: DeploykitError) -> str:
     problems = "; ".join(problem.message for problem in refusal.problems)
-    return ": ".join(filter(None, (refusal.message, problems, refusal.hint)))
+    return joined(": ", filter(None, (refusal.message, problems, refusal.hint)))
 
 
 def _migrations(order: DeployRequest, world: World, seen: Outlook, plan: Plan) -> tuple[PlannedTask, ...]:

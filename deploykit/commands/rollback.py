@@ -15,6 +15,7 @@ from deploykit.ledger.choose import Target, typed
 from deploykit.ledger.entries import Ledger, new_entry
 from deploykit.ledger.journal import Record, Steps
 from deploykit.ledger.read import find_target
+from deploykit.model.hint import Hint, command
 from deploykit.model.observed import Definition
 from deploykit.model.plan import Plan
 from deploykit.model.report import RunReport
@@ -50,7 +51,7 @@ def rollback(order: RollbackRequest, world: World) -> RunReport:
     _confirm(order, plan, target, world)
     entry = new_entry(plan, "rollback", world, order.reason)
     record = Record(ledger.store, entry, world.clock, world.progress)
-    again = " ".join(("deploykit rollback", *order.services, "--to", typed(target.sha or target.release)))
+    again = command("rollback", *order.services, "--to", typed(target.sha or target.release))
     intent = Intent(undo=False, baseline=False, deadline=order.deadline, again=again)
     report = Execution(plan, intent, configuration, world, record, steps).run()
     return with_way_back(report, configuration, world, [record.entry, *ledger.entries])
@@ -66,7 +67,12 @@ def _startable(target: Target, order: RollbackRequest, world: World) -> dict[str
     if gone or found.problems:
         raise FailedBefore(
             f"release {target.release} would not start again",
-            "bring back what is missing, or name another release: `deploykit history`, `deploykit rollback --to SHA`",
+            Hint(
+                "bring back what is missing, or name another release: ",
+                command("history"),
+                ", ",
+                command("rollback", "--to", "SHA"),
+            ),
             problems=[Problem(text) for text in (*gone, *found.problems)],
         )
     return definitions
@@ -81,4 +87,4 @@ def _confirm(order: RollbackRequest, plan: Plan, target: Target, world: World) -
         to = short(change.to.arn) if change.to else "its revision, registered again"
         world.progress.say(f"{short(plan.observed[key].definition.arn)} → {to}", key)
     if order.confirm is not None and not order.confirm("go back?"):
-        raise Interrupted("nothing was changed", "`deploykit rollback --yes` goes on without asking")
+        raise Interrupted("nothing was changed", Hint(command("rollback", "--yes"), " goes on without asking"))

@@ -16,6 +16,7 @@ from deploykit.judge.site import Proof
 from deploykit.ledger.choose import typed
 from deploykit.ledger.journal import Record, Steps
 from deploykit.model.finding import Finding
+from deploykit.model.hint import Command, Hint, command
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.plan import CdnInvalidation, Plan
 from deploykit.model.probe import Samples
@@ -36,13 +37,13 @@ from deploykit.targets.migration.release import Migrating
 class Intent:
     """How far a command goes with a plan."""
 
+    again: Command  # continues with the same
     invalidate: bool = True
     check: bool = True
     migrate: bool = True
     undo: bool = True  # put back what fails
     baseline: bool = True  # False: judged absolutely (a rollback)
     deadline: float = 1800.0  # seconds
-    again: str = "deploykit deploy"  # the command line that goes on with the same
 
 
 @dataclass
@@ -267,6 +268,7 @@ class Execution:
             steps=tuple(self.steps.taken),
             message=ending.message,
             hint=ending.hint,
+            hint_without_way_back=ending.hint_without_way_back,
         )
 
     def _leave(self, outcome: Outcome) -> None:
@@ -285,16 +287,16 @@ class Execution:
         left = ", ".join(filter(None, (self.migrating.left(), self.rolling.left())))
         return Interrupted(
             f"interrupted; {left or 'nothing was changed'}",
-            f"{self._goes_on()}; `deploykit status` shows what runs",
+            Hint(self._goes_on(), "; ", command("status"), " shows what runs"),
             report,
         )
 
-    def _goes_on(self) -> str:
+    def _goes_on(self) -> Hint:
         back, before = self.rolling.back, self.plan.previous_sha
         if back is None:
-            return f"`{self.intent.again}` continues"
+            return Hint(self.intent.again, " continues")
         if before is None:
-            return f"`{self.intent.again}` begins anew"
+            return Hint(self.intent.again, " begins anew")
         # what was being undone is bad: going on means going back, by name and with no other service
         some = sorted(self.rolling.forward.begun) if set(self.rolling.forward.begun) < set(self.plan.observed) else []
-        return f"`{' '.join(('deploykit rollback', *some, '--to', typed(before)))}` goes on putting back"
+        return Hint(command("rollback", *some, "--to", typed(before)), " goes on putting back")

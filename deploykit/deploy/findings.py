@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from deploykit.errors import DeploykitError
 from deploykit.model.finding import Finding
+from deploykit.model.hint import Hint, command
 
 
 def nothing_runs(key: str) -> Finding:
@@ -27,7 +28,9 @@ def held_by_migration(services: Sequence[str]) -> Finding:
         "release",
         f"not undone by itself: the release carried a migration of {', '.join(services)}, "
         'and on_rollback = "stop" forbids it',
-        hint="mend it and deploy again; if the database fits the release before: `deploykit rollback --to SHA`",
+        hint=Hint(
+            "mend it and deploy again; if the database fits the release before: ", command("rollback", "--to", "SHA")
+        ),
     )
 
 

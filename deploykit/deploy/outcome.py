@@ -9,12 +9,16 @@ from deploykit.errors import ExitCode
 from deploykit.judge.judge import Judgement
 from deploykit.ledger.choose import typed
 from deploykit.model.finding import Finding
+from deploykit.model.hint import Command, Hint, command
 from deploykit.model.plan import Plan
 from deploykit.model.release import Outcome, Verdict
 from deploykit.model.report import Ending
 
-_GO_BACK = "`deploykit rollback` goes back to the last verified release"
-_OR_BACK = "; `deploykit rollback` goes back"
+_BACK = command("rollback")
+_BY_NAME = command("rollback", "--to", "SHA")
+_GO_BACK = Hint(_BACK, " goes back to the last verified release")
+_NAME_ONE = Hint(command("history"), " lists the releases, ", _BY_NAME, " goes to one you name")
+_SEE = Hint(command("status"), " shows what runs; ", _BY_NAME, " goes to a release you name")
 _LATER = {"not-put-back", "not-invalidated"}  # findings on what followed a failure, and so not why it failed
 
 
@@ -28,7 +32,7 @@ class Happened:
     untouched: bool  # no rollout was begun: a migration is all that happened
     held: Sequence[str]  # services whose migration forbids an undo by itself
     left: str  # who runs what, in words
-    again: str  # the command line that goes on with the same
+    again: Command  # continues with the same
     failed: Sequence[str]  # how each rollout that did not complete ended, in words
     trouble: str | None  # an error of AWS's on the way
     judgement: Judgement | None
@@ -61,16 +65,15 @@ def conclude(run: Happened) -> Ending:
             ExitCode.INCONCLUSIVE,
             Verdict.INCONCLUSIVE,
             f"rolled out, but not proven: {reason}",
-            f"`{run.again}` again judges it once more{_OR_BACK}",
+            *or_back(run.again, " again judges it once more"),
         )
     words = "released and healthy" if judgement.verdict is Verdict.HEALTHY else "released; no endpoints to check"
     return Ending(Outcome.DEPLOYED, ExitCode.OK, judgement.verdict, f"{_what(run)} {words}")
 
 
-def without_way_back(hint: str) -> str:
-    """``hint`` as it stands where a plain rollback would find nothing to go to, or not all that it needs."""
-    named = "`deploykit history` lists the releases, `deploykit rollback --to SHA` goes to one you name"
-    return hint.replace(_GO_BACK, named).replace(_OR_BACK, f"; {named}")
+def or_back(first: Command, words: str) -> tuple[Hint, Hint]:
+    """The hint that ``first`` does what ``words`` say, or a rollback; and the one where no way back is ready."""
+    return Hint(first, words, "; ", _BACK, " goes back"), Hint(first, words, "; ", _NAME_ONE)
 
 
 def _failed(run: Happened, why: str) -> Ending:
@@ -78,12 +81,13 @@ def _failed(run: Happened, why: str) -> Ending:
         return _only_migrated(run, why)
     verdict = None if run.plan.kind == "step" else Verdict.UNHEALTHY
     if run.put_back is None:
-        hint = _GO_BACK
+        hints = (_GO_BACK, _NAME_ONE)
         if run.held:
             before = typed(run.plan.previous_sha) if run.plan.previous_sha else "SHA"
-            hint = f"mend it and deploy again; if the database fits {before}: `deploykit rollback --to {before}`"
+            back = command("rollback", "--to", before)
+            hints = (Hint(f"mend it and deploy again; if the database fits {before}: ", back), Hint())
             why = f"{why}; not undone, since the migration of {', '.join(run.held)} forbids it"
-        return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, f"{why}; left as it is ({run.left})", hint)
+        return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, f"{why}; left as it is ({run.left})", *hints)
     after = run.after_undo.verdict if run.after_undo else Verdict.UNCHECKED
     if run.put_back and after in (Verdict.HEALTHY, Verdict.UNCHECKED):
         previous = f" to {run.plan.previous_sha[:7]}" if run.plan.previous_sha else ""
@@ -100,7 +104,7 @@ def _failed(run: Happened, why: str) -> Ending:
         ExitCode.UNHEALTHY,
         verdict,
         f"{why}; and what runs now is not healthy: {reason}",
-        "`deploykit status` shows what runs; `deploykit rollback --to SHA` goes to a release you name",
+        _SEE,
     )
 
 
@@ -113,7 +117,7 @@ def _only_migrated(run: Happened, why: str) -> Ending:
             ExitCode.ROLLED_BACK,
             None,
             f"{why}; the migration is done, no service was touched yet: what runs is as healthy as before",
-            f"`{run.again}` goes on, and does not run the migration again",
+            Hint(run.again, " goes on, and does not run the migration again"),
         )
     reason = run.after_undo.reason if run.after_undo else ""
     return Ending(
@@ -121,7 +125,7 @@ def _only_migrated(run: Happened, why: str) -> Ending:
         ExitCode.UNHEALTHY,
         None,
         f"{why}; no service was touched yet, but since the migration what runs is not healthy: {reason}",
-        f"mend what stopped the rollout and `{run.again}`, or mend the database",
+        Hint("mend what stopped the rollout and ", run.again, ", or mend the database"),
     )
 
 
@@ -132,7 +136,7 @@ def _rollback(run: Happened) -> Ending:
             ExitCode.UNHEALTHY,
             Verdict.UNHEALTHY,
             f"the rollback failed: {_why(run)} ({run.left})",
-            "`deploykit status` shows what runs; `deploykit rollback --to SHA` goes to a release you name",
+            _SEE,
         )
     verdict = run.judgement.verdict if run.judgement else Verdict.UNCHECKED
     reason = run.judgement.reason if run.judgement else ""
@@ -143,8 +147,11 @@ def _rollback(run: Happened) -> Ending:
     }.get(verdict or Verdict.INCONCLUSIVE, (ExitCode.INCONCLUSIVE, f"not proven: {reason}"))
     if code is ExitCode.OK and run.not_invalidated:
         code, words = ExitCode.INCONCLUSIVE, "running, but a CDN could not be invalidated"
-    hint = {ExitCode.UNHEALTHY: _GO_BACK, ExitCode.INCONCLUSIVE: f"`deploykit check` looks again{_OR_BACK}"}
-    return Ending(Outcome.ROLLED_BACK, code, verdict, f"{_what(run)} is back and {words}", hint.get(code, ""))
+    hints = {
+        ExitCode.UNHEALTHY: (_GO_BACK, _NAME_ONE),
+        ExitCode.INCONCLUSIVE: or_back(command("check"), " looks again"),
+    }
+    return Ending(Outcome.ROLLED_BACK, code, verdict, f"{_what(run)} is back and {words}", *hints.get(code, ()))
 
 
 def _stepped(run: Happened) -> Ending:
@@ -152,7 +159,8 @@ def _stepped(run: Happened) -> Ending:
         return Ending(
             Outcome.INCONCLUSIVE, ExitCode.INCONCLUSIVE, None, "rolled out, but a CDN could not be invalidated"
         )
-    return Ending(Outcome.DEPLOYED, ExitCode.OK, None, f"{_what(run)} rolled out; `deploykit check` looks at it")
+    message = Hint(_what(run), " rolled out; ", command("check"), " looks at it")
+    return Ending(Outcome.DEPLOYED, ExitCode.OK, None, message)
 
 
 def _superseded(run: Happened) -> Ending:
@@ -162,7 +170,7 @@ def _superseded(run: Happened) -> Ending:
         ExitCode.INTERRUPTED,
         None,
         f"another rollout took over {taken} ({run.left}); nothing was undone, since it is theirs now",
-        f"`deploykit status` shows what runs; `{run.again}` continues once it is over",
+        Hint(command("status"), " shows what runs; ", run.again, " continues once it is over"),
     )
 
 

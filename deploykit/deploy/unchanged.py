@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from deploykit.deploy.outcome import or_back
 from deploykit.errors import ExitCode
 from deploykit.ledger.entries import Ledger
 from deploykit.ledger.journal import Steps
+from deploykit.model.hint import command
 from deploykit.model.plan import Plan
 from deploykit.model.release import Outcome, ReleaseSummary, Verdict
 from deploykit.model.report import RunReport
@@ -20,6 +22,7 @@ def unchanged(plan: Plan, steps: Steps, ledger: Ledger) -> RunReport:
     words = f"nothing to do: {short} runs already"
     if any((step.name, step.status) == ("push", "done") for step in steps.taken):  # an image that no service runs
         words = f"{short}: pushed what was missing; no service changes"
+    hint, without = or_back(command("check"), " looks at it") if verdict == Verdict.UNHEALTHY else ("", "")
     return RunReport(
         outcome=Outcome.UNCHANGED,
         exit_code=ExitCode.OK,
@@ -27,7 +30,8 @@ def unchanged(plan: Plan, steps: Steps, ledger: Ledger) -> RunReport:
         services=plan.released(),
         steps=tuple(steps.taken),
         message=f"{words} (verdict: {verdict})" if verdict else words,
-        hint="`deploykit check` looks at it; `deploykit rollback` goes back" if verdict == Verdict.UNHEALTHY else "",
+        hint=hint,
+        hint_without_way_back=without,
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from deploykit.config.schema import Configuration
-from deploykit.deploy.outcome import without_way_back
 from deploykit.edges.aws.ecs import definitions_of
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.world import World
@@ -14,6 +13,7 @@ from deploykit.errors import DeploykitError
 from deploykit.ledger.choose import NoTarget, choose
 from deploykit.ledger.read import choose_untagged
 from deploykit.ledger.running import Live
+from deploykit.model.hint import Hint, command
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.report import RunReport, WayBack
 from deploykit.preflight.startable import startable
@@ -35,7 +35,7 @@ def way_back(
     if isinstance(target, NoTarget):
         return WayBack(False, None, (target.reason,))
     across = [
-        f"the migration of {key} in release {release} lies between: it takes `deploykit rollback --to`"
+        Hint(f"the migration of {key} in release {release} lies between: it takes ", command("rollback", "--to"))
         for release, key in crossed(configuration, entries, target.release, target.running)
     ]
     try:
@@ -56,4 +56,5 @@ def with_way_back(
     live = {key: Live(service.task_definition) for key, service in report.services.items() if service.task_definition}
     newest_first = sorted(known.values(), key=lambda entry: entry.id, reverse=True)
     found = way_back(configuration, world.aws, newest_first, live)
-    return replace(report, way_back=found, hint=report.hint if found.ready else without_way_back(report.hint))
+    hint = report.hint if found.ready else report.hint_without_way_back or report.hint
+    return replace(report, way_back=found, hint=hint)

@@ -9,6 +9,7 @@ from deploykit.edges.aws.cloudfront import Invalidation, create_invalidation, ge
 from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, Throttled
 from deploykit.edges.clock import Deadline
 from deploykit.errors import FailedBefore, Problem
+from deploykit.model.hint import Hint, command
 from deploykit.model.ledger import InvalidationRecord
 from deploykit.model.plan import CdnInvalidation
 from deploykit.model.progress import Progress
@@ -86,7 +87,7 @@ def invalidate(
             )
             raise FailedBefore(
                 f"CloudFront has not completed {left} after {deadline.seconds:.0f} s",
-                "it goes on by itself; `deploykit deploy` again judges the release once it is done",
+                Hint("it goes on by itself; ", command("deploy"), " again judges the release once it is done"),
             )
         deadline.sleep(pause)
         pause = min(10.0, pause * 1.3)  # an invalidation takes seconds to minutes

@@ -10,6 +10,7 @@ from deploykit.config.schema import Configuration
 from deploykit.edges.git import Source
 from deploykit.errors import FailedBefore
 from deploykit.ledger.entries import Ledger
+from deploykit.model.hint import Hint, command
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import MigrationRecord, PlannedMigration
 from deploykit.model.plan import Plan
@@ -76,7 +77,7 @@ def plan_migrations(
 
 def left_out(planned: Sequence[PlannedMigration]) -> list[PlannedMigration]:
     """The same for a rollout by itself, which runs none."""
-    words = "`rollout` runs no migration, `deploykit migrate` does"
+    words = Hint("`rollout` runs no migration, ", command("migrate"), " does")
     return [item if item.action == "skip" else replace(item, action="skip", reason=words) for item in planned]
 
 

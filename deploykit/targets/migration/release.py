@@ -14,6 +14,7 @@ from deploykit.edges.world import World
 from deploykit.errors import DeploykitError, ExitCode
 from deploykit.ledger.journal import Record, Steps, timestamp
 from deploykit.model.finding import Finding
+from deploykit.model.hint import Hint, command
 from deploykit.model.migration import MigrationOutcome, MigrationRecord, PlannedMigration
 from deploykit.model.release import Outcome
 from deploykit.model.report import Ending
@@ -30,13 +31,14 @@ from deploykit.targets.migration.task import (
     wait_for_others,
 )
 
-# outcome → what happened, and what to do about it
-_WORDS: dict[MigrationOutcome | None, tuple[str, str]] = {
-    "failed": ("failed", "mend it, then `{again}`: the services still run what they ran"),
-    "not_started": ("never started", "`{again}` once what ECS names is there; the database was not touched"),
-    "stopped": ("was stopped from outside", "see what it had done by then; `{again}` runs it again"),
-    "timed_out": ("took too long", "see what it had done by then; a longer `migrate.timeout` lets it finish"),
-    None: ("was not seen to end", "`{again}` looks for it first, and goes on with it"),
+_LONGER = "see what it had done by then; a longer `migrate.timeout` lets it finish"
+# outcome → what happened, and what to do about it: the words around the command that continues
+_WORDS: dict[MigrationOutcome | None, tuple[str, str, str]] = {
+    "failed": ("failed", "mend it, then ", ": the services still run what they ran"),
+    "not_started": ("never started", "", " once what ECS names is there; the database was not touched"),
+    "stopped": ("was stopped from outside", "see what it had done by then; ", " runs it again"),
+    "timed_out": ("took too long", _LONGER, ""),
+    None: ("was not seen to end", "", " looks for it first, and goes on with it"),
 }
 
 
@@ -98,22 +100,20 @@ class Migrating:
     def ending(self) -> Ending:
         """How the run ends after a migration that failed."""
         key, end = self.failed or ("", TaskEnd(None))
-        happened, hint = _WORDS[end.outcome]
-        message = f"the migration of {key} {happened}: {end.reason}; no service was touched"
-        return Ending(Outcome.FAILED, ExitCode.MIGRATION, None, message, hint.format(again=self._again()))
+        message = f"the migration of {key} {_WORDS[end.outcome][0]}: {end.reason}; no service was touched"
+        return Ending(Outcome.FAILED, ExitCode.MIGRATION, None, message, self._hint(end))
 
     def finding(self) -> Finding:
         """The failed migration with its last words."""
         key, end = self.failed or ("", TaskEnd(None))
-        happened, hint = _WORDS[end.outcome]
         return Finding(
             id=f"migration-{(end.outcome or 'unseen').replace('_', '-')}",
             severity="error",
             confidence="high" if end.outcome else "medium",
             subject=key,
-            summary=f"the migration of {key} {happened} ({end.reason})",
+            summary=f"the migration of {key} {_WORDS[end.outcome][0]} ({end.reason})",
             evidence=(*end.evidence, *(f"log: {line}" for line in end.lines)),
-            hint=hint.format(again=self._again()),
+            hint=self._hint(end),
         )
 
     def _one(self, item: PlannedMigration, deadline: Deadline) -> TaskEnd:
@@ -212,5 +212,6 @@ class Migrating:
             raise ValueError(f"service {service} has no migration")
         return migrate
 
-    def _again(self) -> str:
-        return f"deploykit {self.record.entry.command}"
+    def _hint(self, end: TaskEnd) -> Hint:
+        _, before, after = _WORDS[end.outcome]
+        return Hint(before, command(self.record.entry.command), after) if after else Hint(before)
