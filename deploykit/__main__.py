@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from deploykit.errors import DeploykitError, ExitCode
+from deploykit.model.hint import Command, Hint, shown
 
 if TYPE_CHECKING:
     from deploykit.cli.run import Result, Run
@@ -53,10 +54,8 @@ def main(
     run = Run(parsed, clock, environ, stdout, stderr)
     result = _result(run)
     run.close()
-    from deploykit.report.width import Verbatim
-
     for line in result.lines:
-        run.people.line(line if isinstance(line, Verbatim) else _again(run, line))
+        run.people.line(shown(line, run.options.named))
     if run.options.json and result.document is not None:
         _write_document(run, result)
     return int(result.exit_code)
@@ -69,7 +68,8 @@ def _result(run: Run) -> Result:
 
     def failed(code: int, message: str, hint: str, error: DeploykitError | None = None) -> Result:
         run.close()
-        _say_error(run.stderr, run.environ, _again(run, message), _again(run, hint), error)
+        named = run.options.named
+        _say_error(run.stderr, run.environ, shown(message, named), shown(hint, named), error)
         known = getattr(error, "report", None)
         part = documents.run_part(known) if known else documents.empty_part(run.command, code)
         return Result(code, {**part, "error": documents.error_part(message, hint, error)})
@@ -79,7 +79,7 @@ def _result(run: Run) -> Result:
     except DeploykitError as error:
         return failed(error.code, error.message, error.hint, error)
     except KeyboardInterrupt:
-        return failed(ExitCode.INTERRUPTED, f"interrupted: {_left(run)}", "")
+        return failed(ExitCode.INTERRUPTED, Hint("interrupted: ", _left(run)), "")
     except BrokenPipeError:  # who read our stdout has seen enough
         return Result(ExitCode.OK, None)
     except Exception as error:  # noqa: BLE001 (the last place that can still say something)
@@ -93,29 +93,22 @@ def _result(run: Run) -> Result:
 
 def _write_document(run: Run, result: Result) -> None:
     from deploykit.report import json as documents
-    from deploykit.report.again import hints_again
 
     document = documents.envelope(run.command, run.environment, result.exit_code, run.seconds, run.calls)
-    part = hints_again(result.document or {}, run.options.env, run.options.config)
-    _write(run.stdout, documents.write({**document, **part}, line=run.invocation.stream))
-
-
-def _again(run: Run, text: str) -> str:
-    from deploykit.report.again import asked_again
-
-    return asked_again(text, run.options.env, run.options.config)
+    document |= result.document or {}
+    _write(run.stdout, documents.write(document, run.options.named, line=run.invocation.stream))
 
 
 def _left(run: Run) -> str:
     """What an interruption left that no flow could tell of, and which command continues."""
     continues = run.invocation.continues
-    if not continues:
+    if continues is None:
         return "nothing was changed"
     if run.invocation.command.split()[0] in _LOCAL:
-        return f"`{continues}` continues"
+        return Hint(continues, " continues")
     if _TOUCHES.isdisjoint(run.calls):
-        return f"nothing that runs was changed; `{continues}` continues"
-    return f"`deploykit status` shows what was left; `{continues}` continues"
+        return Hint("nothing that runs was changed; ", continues, " continues")
+    return Hint(Command("status"), " shows what was left; ", continues, " continues")
 
 
 def _refuse_to_parse(

@@ -31,8 +31,8 @@ from deploykit.cli import (
 )
 from deploykit.cli.options import Invocation, callback
 from deploykit.errors import ExitCode, UsageError
+from deploykit.model.hint import PROGRAM, Command, Hint
 
-PROGRAM = "deploykit"
 _COMPLETING = "_DEPLOYKIT_COMPLETE"  # Typer's: the shell asks for words, with no arguments of its own
 
 app = typer.Typer(
@@ -128,5 +128,5 @@ def _help(path: Sequence[str]) -> str:
 
 
 def _usage(error: typer.TyperException, argv: Sequence[str]) -> UsageError:
-    asked = " ".join([PROGRAM, *_path_in(argv), "--help"])
-    return UsageError(error.format_message().rstrip("."), f"`{asked}` lists what it takes")
+    asked = Command(name_in(argv), ("--help",))
+    return UsageError(error.format_message().rstrip("."), Hint(asked, " lists what it takes"))

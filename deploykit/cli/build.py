@@ -9,7 +9,7 @@ from deploykit.cli.run import Result, Run
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "build", continues="deploykit build")
+    @command(app, "build", continues=True)
     def build(
         run: Run,
         services: Services = None,

@@ -13,7 +13,7 @@ from deploykit.errors import UsageError
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "demo", continues="deploykit demo")
+    @command(app, "demo", continues=True)
     def demo(
         run: Run,
         keep: Annotated[bool, typer.Option("--keep", help="Leave the platform up afterwards.")] = False,

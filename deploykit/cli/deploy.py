@@ -21,7 +21,7 @@ from deploykit.cli.run import Result, Run
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "deploy", continues="deploykit deploy")
+    @command(app, "deploy", continues=True)
     def deploy(
         run: Run,
         services: Services = None,

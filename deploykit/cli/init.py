@@ -12,6 +12,7 @@ import typer
 from deploykit.cli.options import command
 from deploykit.cli.run import Result, Run
 from deploykit.errors import UsageError
+from deploykit.model.hint import Command, Hint
 
 
 def add_to(app: typer.Typer) -> None:
@@ -44,7 +45,7 @@ def add_to(app: typer.Typer) -> None:
             f"wrote {starter.file}: services {', '.join(starter.services)}",
             "Fill in account, cluster, url and the names of the ECS services. The state bucket is made with:",
             *_bucket(starter.commands),
-            "  → `deploykit sandbox up` tries it here; `deploykit deploy` releases",
+            Hint("  → ", Command("sandbox up"), " tries it here; ", Command("deploy"), " releases"),
         ]
         return Result(0, {**_document(starter.file, starter.services, starter.commands), "warnings": warnings}, lines)
 
@@ -81,7 +82,7 @@ def _adopted(run: Run, cluster: str, region: str | None) -> Result:
         f"Look at its {guesses} comment{'' if guesses == 1 else 's'} with `guessed:` first. "
         "The state bucket is made with:",
         *_bucket(made.commands),
-        "  → `deploykit status` shows what runs; `deploykit plan` what a release would do",
+        Hint("  → ", Command("status"), " shows what runs; ", Command("plan"), " what a release would do"),
     ]
     document = _document(made.file, made.draft.services, made.commands)
     return Result(0, {**document, "left_out": left_out, "warnings": list(made.seen.unseen), "guesses": guesses}, lines)

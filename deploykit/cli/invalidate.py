@@ -9,7 +9,7 @@ from deploykit.cli.run import Result, Run
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "invalidate", continues="deploykit invalidate")
+    @command(app, "invalidate", continues=True)
     def invalidate(
         run: Run,
         services: Services = None,

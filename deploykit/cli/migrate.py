@@ -11,7 +11,7 @@ from deploykit.cli.run import Result, Run
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "migrate", continues="deploykit migrate")
+    @command(app, "migrate", continues=True)
     def migrate(
         run: Run,
         services: Services = None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -13,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from deploykit.errors import UsageError
+from deploykit.model.hint import Command
 
 EnvOption = Annotated[str | None, typer.Option("--env", "-e", metavar="NAME", help="The environment to act on.")]
 ConfigOption = Annotated[str | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")]
@@ -59,6 +59,12 @@ class GlobalOptions:
             self.env or outer.env, self.config or outer.config, self.json or outer.json, self.yes or outer.yes
         )
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """``--env`` and ``--config`` as far as they were given: a command to type next must act in the same place."""
+        given = (("--env", self.env), ("--config", self.config))
+        return tuple(word for option, value in given if value is not None for word in (option, value))
+
 
 @dataclass(frozen=True)
 class Invocation:
@@ -69,16 +75,17 @@ class Invocation:
     act: Callable[..., Any]  # takes the Run
     own_format: bool  # stdout carries something other than text for people: that goes to stderr
     stream: bool  # --json prints one document a line (--follow, --watch)
-    continues: str  # what to type after an interruption; empty where nothing can have been left half done
+    continues: Command | None  # what to type after an interruption; None: nothing can have been left half done
 
 
 def command(
-    app: typer.Typer, name: str, *, group: str = "", own_format: bool = False, continues: str = ""
+    app: typer.Typer, name: str, *, group: str = "", own_format: bool = False, continues: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Put a function on the command line as ``name``, with the shared options.
 
     Its first parameter is the `Run`; the others are its own arguments and options. Parsing only makes an `Invocation`:
-    running it is the caller's, so that errors, signals and the document are handled in one place.
+    running it is the caller's, so that errors, signals and the document are handled in one place. ``continues``: typed
+    once more after an interruption, it continues what was left half done.
     """
     full_name = f"{group} {name}".strip()
 
@@ -86,7 +93,7 @@ def command(
         def parsed(ctx: typer.Context, **values: Any) -> Invocation:
             options = _taken_from(values).under(ctx.obj or GlobalOptions())
             stream = bool(values.get("follow") or values.get("watch"))
-            again = _typed_again(continues, ctx, values)
+            again = _typed_again(full_name, ctx, values) if continues else None
             return Invocation(full_name, options, functools.partial(function, **values), own_format, stream, again)
 
         _share_options(parsed, function, skip=1)
@@ -111,17 +118,17 @@ def callback(app: typer.Typer) -> Callable[[Callable[..., Any]], Callable[..., A
     return register
 
 
-def _typed_again(start: str, ctx: typer.Context, values: Mapping[str, Any]) -> str:
-    """``start`` with the command's own arguments and options as they were given: what goes on with the same."""
-    words = [start] if start else []
-    for parameter in ctx.command.params if start else ():
+def _typed_again(verb: str, ctx: typer.Context, values: Mapping[str, Any]) -> Command:
+    """The command with its own arguments and options as they were given: what continues with the same."""
+    words: list[str] = []
+    for parameter in ctx.command.params:
         value = values.get(parameter.name or "")
         if value is None or value is False or value == parameter.default:
             continue
         if parameter.param_type_name != "argument":
             words.append(parameter.opts[0])
-        words += [] if value is True else [shlex.quote(str(each)) for each in ([value], value)[isinstance(value, list)]]
-    return " ".join(words)
+        words += [] if value is True else [str(each) for each in ([value], value)[isinstance(value, list)]]
+    return Command(verb, tuple(words))
 
 
 def _taken_from(values: dict[str, Any]) -> GlobalOptions:

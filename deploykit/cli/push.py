@@ -11,7 +11,7 @@ from deploykit.cli.run import Result, Run
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "push", continues="deploykit push")
+    @command(app, "push", continues=True)
     def push(
         run: Run,
         services: Services = None,

@@ -12,7 +12,7 @@ from deploykit.errors import UsageError
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "rollback", continues="deploykit rollback")
+    @command(app, "rollback", continues=True)
     def rollback(
         run: Run,
         services: Services = None,

@@ -9,7 +9,7 @@ from deploykit.cli.run import Result, Run
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "rollout", continues="deploykit rollout")
+    @command(app, "rollout", continues=True)
     def rollout(
         run: Run,
         services: Services = None,

@@ -139,7 +139,7 @@ class Run:
         from deploykit.report import json as documents
 
         document = documents.envelope(self.command, self.environment, exit_code, self.seconds, self.calls) | dict(part)
-        self.stdout.write(documents.write(document, line=True))
+        self.stdout.write(documents.write(document, self.options.named, line=True))
         self.stdout.flush()
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from deploykit.cli.options import callback, command
 from deploykit.cli.run import Result, Run
+from deploykit.model.hint import Command, Hint
 
 if TYPE_CHECKING:
     from deploykit.sandbox.lifecycle import Running
@@ -21,7 +22,7 @@ def _sandbox() -> None:
     """A local AWS with real containers, provisioned from this configuration."""
 
 
-@command(app, "up", group="sandbox", continues="deploykit sandbox up")
+@command(app, "up", group="sandbox", continues=True)
 def up(run: Run) -> Result:
     """Start it and provision the configuration."""
     configuration = run.configuration()
@@ -30,7 +31,7 @@ def up(run: Run) -> Result:
     return _reached(run, lifecycle.up(configuration, _say(run)))
 
 
-@command(app, "down", group="sandbox", continues="deploykit sandbox down")
+@command(app, "down", group="sandbox", continues=True)
 def down(run: Run) -> Result:
     """Remove it: containers, processes, files."""
     configuration = run.configuration()
@@ -48,14 +49,14 @@ def status(run: Run) -> Result:
 
     document = lifecycle.status(configuration)
     if not document["running"]:
-        return Result(0, document, ["the sandbox is not up", "  → deploykit sandbox up"])
+        return Result(0, document, ["the sandbox is not up", Hint("  → ", Command("sandbox up", ticks=False))])
     lines = [f"{key.replace('_', ' ').ljust(13)}  {value}" for key, value in document.items() if key != "services"]
     for key, service in document["services"].items():
         lines.append(f"  {key}: {service['running']}/{service['desired']} tasks, {service['rollout']}")
     return Result(0, document, lines)
 
 
-@command(app, "reset", group="sandbox", continues="deploykit sandbox reset")
+@command(app, "reset", group="sandbox", continues=True)
 def reset(run: Run) -> Result:
     """Remove it and start it again, with nothing released."""
     configuration = run.configuration()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deploykit.cli.options import known
 from deploykit.cli.run import Result, Run
 from deploykit.errors import UsageError
-from deploykit.model.hint import command
+from deploykit.model.hint import Command
 from deploykit.model.report import RunReport
 from deploykit.report import json as documents
 from deploykit.report import summary
@@ -26,12 +25,11 @@ def deploy_request(run: Run, services: Sequence[str] | None, **insisted: Any) ->
     names = known("service", services or (), configuration.services)
     if insisted.get("revision") is not None and not insisted["revision"].strip():
         raise UsageError("--sha names no commit", "leave it out to take HEAD")
-    words = shlex.split(run.invocation.continues)[1 + len(run.command.split()) :]
-    again = command(run.command, *words)
+    again = run.invocation.continues or Command(run.command)
     return DeployRequest(configuration=configuration, services=names, command=run.command, again=again, **insisted)
 
 
 def shown(run: Run, report: RunReport) -> Result:
     """A run's report as a command's result."""
-    lines = summary.of_run(report, run.command, run.style, run.environment, run.seconds)
+    lines = summary.of_run(report, run.command, run.style, run.seconds)
     return Result(report.exit_code, documents.run_part(report), lines)

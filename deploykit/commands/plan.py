@@ -17,6 +17,7 @@ from deploykit.images.lookup import Stock, warnings_of
 from deploykit.ledger.drift import drift
 from deploykit.ledger.running import live_of
 from deploykit.model.finding import errors, one_line, warnings
+from deploykit.model.hint import joined
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.observed import ObservedService
@@ -95,7 +96,7 @@ def _too_late(request: DeployRequest, plan: Plan | None) -> tuple[str, ...]:
 
 def _said(refusal: DeploykitError) -> str:
     problems = "; ".join(problem.message for problem in refusal.problems)
-    return ": ".join(filter(None, (refusal.message, problems, refusal.hint)))
+    return joined(": ", filter(None, (refusal.message, problems, refusal.hint)))
 
 
 def _migrations(request: DeployRequest, world: World, facts: Facts, plan: Plan) -> tuple[PlannedTask, ...]:

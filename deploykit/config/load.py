@@ -17,6 +17,7 @@ from deploykit.config.syntax import syntax_error
 from deploykit.config.validate import judge
 from deploykit.config.wording import nearest, shown
 from deploykit.errors import ConfigError, Problem
+from deploykit.model.hint import Hint, command
 
 FILE_NAME = "deploykit.toml"
 _FROM_OUTSIDE: dict[str, tuple[str, Any]] = {
@@ -42,7 +43,7 @@ def find(explicit: Path | None, env: Mapping[str, str], cwd: Path) -> Path:
             return _readable(folder / FILE_NAME, str(folder / FILE_NAME))
     raise ConfigError(
         f"there is no {FILE_NAME} in {cwd} or in a folder above it",
-        "write one with `deploykit init`, or name it with --config FILE",
+        Hint("write one with ", command("init"), ", or name it with --config FILE"),
     )
 
 

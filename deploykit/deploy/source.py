@@ -10,6 +10,7 @@ from deploykit.edges.git import Repository, Source
 from deploykit.errors import Refused
 from deploykit.images import sources
 from deploykit.ledger.running import withdrawn
+from deploykit.model.hint import Hint, command
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import ObservedService, running_sha
 from deploykit.model.progress import Progress
@@ -61,7 +62,7 @@ def refuse_older(
         words = "is older than" if older else "does not contain"
         raise Refused(
             f"commit {target[:7]} {words} the running {running[:7]}",
-            "`deploykit rollback` goes back; --allow-older releases it all the same",
+            Hint(command("rollback"), " goes back; --allow-older releases it all the same"),
         )
 
 

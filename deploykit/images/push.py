@@ -18,6 +18,7 @@ from deploykit.images.content import ContentKey
 from deploykit.images.credentials import logged_in
 from deploykit.images.failures import push_failed
 from deploykit.images.together import together
+from deploykit.model.hint import Hint, command
 from deploykit.model.progress import Progress
 from deploykit.model.release import Image
 
@@ -73,15 +74,15 @@ def _left_here(docker: Docker, key: str, uri: str, want: Wanted, environment: Ma
         wrong = f"{reference} on this machine runs on {image.platform}, and {want.platform} is asked for"
     else:
         return image.id
-    raise FailedBefore(f"{key}: {wrong}", f"run `deploykit build {key} {_as_asked(reference)}` first")
+    raise FailedBefore(f"{key}: {wrong}", Hint("run ", command("build", key, *_as_asked(reference)), " first"))
 
 
-def _as_asked(reference: str) -> str:
+def _as_asked(reference: str) -> tuple[str, ...]:
     """The option with which ``build`` makes the image of this tag, whatever is checked out by now."""
     sha, _, more = reference.rpartition(":")[2].partition("-")
     if more.startswith("dirty"):
-        return "--allow-dirty"
-    return f"--sha {sha[:12]} --rebuild" if more else f"--sha {sha[:12]}"
+        return ("--allow-dirty",)
+    return ("--sha", sha[:12], "--rebuild") if more else ("--sha", sha[:12])
 
 
 class _Pusher:
@@ -112,7 +113,7 @@ class _Pusher:
         if local_id not in (there.config_digest, there.digest):
             raise FailedBefore(
                 f"{key}: ECR has {there.config_digest} under {reference}, and {local_id} was built",
-                "the image was tagged anew between build and push: run `deploykit deploy` again",
+                Hint("the image was tagged anew between build and push: run ", command("deploy"), " again"),
             )
         self._progress.say(f"pushed {uri}@{digest}", key)
         return there

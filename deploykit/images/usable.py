@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deploykit.errors import FailedBefore
 from deploykit.images.lookup import Stock
+from deploykit.model.hint import Hint, command
 from deploykit.model.release import Commit
 
 
@@ -36,8 +37,11 @@ def _another_platform(stock: Stock, commit: Commit) -> FailedBefore | None:
     return FailedBefore(
         f"{stock.owner}: the image of commit {commit.short} in {stock.image.repository} runs on "
         f"{', '.join(stock.platforms)}, and {stock.platform} is asked for",
-        f"`deploykit deploy --rebuild` builds one for {stock.platform}; or mend `platform`, or runtimePlatform where "
-        "the task definition comes from (Terraform)",
+        Hint(
+            command("deploy", "--rebuild"),
+            f" builds one for {stock.platform}; or mend `platform`, or runtimePlatform where the task definition comes "
+            "from (Terraform)",
+        ),
     )
 
 

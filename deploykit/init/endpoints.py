@@ -12,6 +12,7 @@ from deploykit.init.seen import SeenCluster
 from deploykit.init.services import Adopted
 from deploykit.init.starter import CATCH_ALL
 from deploykit.init.text import GUESSED, Block, Line, listed, quoted, remark
+from deploykit.model.hint import command
 
 _VERSION = "proves each release, where the answer shows the commit"
 
@@ -64,7 +65,8 @@ def local_blocks(adopted: Sequence[Adopted], seen: SeenCluster) -> list[Block]:
             blocks.append(Block(f"[local.services.{one.key}]", tuple(lines)))
     if not blocks:
         return []
-    said = "What Terraform decides on AWS and only a local platform (`deploykit sandbox up`) has to be told."
+    up = command("sandbox up").text()
+    said = f"What Terraform decides on AWS and only a local platform ({up}) has to be told."
     first = blocks[0]
     return [Block(first.header, first.lines, above=(said,)), *blocks[1:]]
 

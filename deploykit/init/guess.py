@@ -14,6 +14,7 @@ from deploykit.init.seen import SeenCluster
 from deploykit.init.services import Adopted, LeftOut, adopt, service_blocks
 from deploykit.init.starter import FoundService
 from deploykit.init.text import GUESSED, Block, Line, guesses, listed, quoted, remark, render
+from deploykit.model.hint import Hint, command
 
 _NO_WORD = "prod"  # what a cluster is taken for whose name says nothing
 _SHOWN = 5  # distributions that are named where none is known to be the one
@@ -47,7 +48,7 @@ def draft(
         raise FailedBefore(
             f"no service of cluster {seen.name} can be put into a configuration: "
             + "; ".join(f"{one.name}: {one.why}" for one in left_out),
-            "`deploykit init` writes a configuration to fill in by hand",
+            Hint(command("init"), " writes a configuration to fill in by hand"),
         )
     name, why = _environment(seen, environment)
     main = _main(adopted, seen)
@@ -66,9 +67,10 @@ def draft(
 
 def _head(seen: SeenCluster) -> tuple[str, ...]:
     said = [
-        f"Read from ECS cluster {seen.name} in {seen.region} by `deploykit init --from-cluster`.",
-        'What could not be seen there stands behind "guessed:": look at those lines first. `deploykit plan` then says '
-        "what a release would do, and changes nothing. Other keys, such as depends_on and migrate: `deploykit schema`.",
+        f"Read from ECS cluster {seen.name} in {seen.region} by {command('init', '--from-cluster').text()}.",
+        'What could not be seen there stands behind "guessed:": look at those lines first. '
+        f"{command('plan').text()} then says what a release would do, and changes nothing. "
+        f"Other keys, such as depends_on and migrate: {command('schema').text()}.",
     ]
     if seen.unseen:
         said += ["Not everything could be seen:", *(f"- {text}" for text in seen.unseen)]

@@ -21,6 +21,7 @@ from deploykit.edges.aws.session import Aws, AwsRefused, NotAllowed
 from deploykit.edges.parallel import side_by_side
 from deploykit.errors import FailedBefore
 from deploykit.init.seen import SeenCluster, SeenService
+from deploykit.model.hint import Hint, command
 from deploykit.model.observed import ServiceName, ServiceState
 
 _Answer = TypeVar("_Answer")
@@ -90,7 +91,7 @@ def _services(aws: Aws, cluster: str) -> list[ServiceState]:
     if not found:
         raise FailedBefore(
             f"ECS cluster {cluster} in {aws.region} has no services",
-            f"{_clusters(aws)}; without a cluster to read: `deploykit init`",
+            Hint(_clusters(aws), "; without a cluster to read: ", command("init")),
         )
     return list(found.values())
 

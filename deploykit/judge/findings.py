@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deploykit.judge.endpoint import Watch, shown
 from deploykit.model.finding import Finding
+from deploykit.model.hint import Hint, command
 
 
 def endpoint_findings(watch: Watch, repaired: bool, undecided: bool) -> list[Finding]:
@@ -32,7 +33,7 @@ def prober_offline(reason: str) -> Finding:
         "high",
         "this machine",
         reason,
-        hint="look at this machine's network and name service, then: deploykit check",
+        hint=Hint("look at this machine's network and name service, then: ", command("check", ticks=False)),
     )
 
 
@@ -58,7 +59,7 @@ def _undecided(watch: Watch) -> Finding:
         watch.endpoint.id,
         f"{watch.endpoint.name} failed at times, too seldom or too late to be sure",
         watch.tally.evidence,
-        f"deploykit check {watch.endpoint.id} --rounds 10",
+        Hint(command("check", watch.endpoint.id, "--rounds", "10", ticks=False)),
     )
 
 
@@ -91,6 +92,7 @@ def _repaired(watch: Watch) -> Finding:
     )
 
 
-def _look(watch: Watch) -> str:
+def _look(watch: Watch) -> Hint:
     service = watch.endpoint.service
-    return f"deploykit logs {service} --since 10m" if service else f"deploykit check {watch.endpoint.id}"
+    words = ("logs", service, "--since", "10m") if service else ("check", watch.endpoint.id)
+    return Hint(command(*words, ticks=False))

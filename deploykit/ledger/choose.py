@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from deploykit.errors import FailedBefore
 from deploykit.ledger.running import (
@@ -25,6 +26,7 @@ from deploykit.ledger.running import (
     running_release,
     took_effect,
 )
+from deploykit.model.hint import Hint, command, joined
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.release import Outcome, Verdict
 
@@ -66,10 +68,11 @@ class NoDestination:
     def refusal(self) -> FailedBefore:
         """The error that ends the command, with a line to type for each candidate."""
         if not self.candidates:
-            return FailedBefore(self.reason, "`deploykit history` lists the releases; `deploykit deploy` makes one")
-        command = " ".join(("deploykit rollback", *self.services))
-        lines = [f"{command} --to {typed(entry.sha or '')}  # {_described(entry)}" for entry in self.candidates]
-        return FailedBefore(self.reason, "\n".join(("name the release to go to:", *lines)))
+            hint = Hint(command("history"), " lists the releases; ", command("deploy"), " makes one")
+            return FailedBefore(self.reason, hint)
+        to = partial(command, "rollback", *self.services, "--to", ticks=False)
+        lines = [Hint(to(typed(entry.sha or "")), f"  # {_described(entry)}") for entry in self.candidates]
+        return FailedBefore(self.reason, joined("\n", ("name the release to go to:", *lines)))
 
 
 def choose(

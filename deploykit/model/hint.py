@@ -7,11 +7,11 @@ command stays a value until the line is rendered, and then gets the options that
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 PROGRAM = "deploykit"
-_OF_NO_ENVIRONMENT = {"init", "demo", "schema"}
+_OF_NO_ENVIRONMENT = {"", "init", "demo", "schema"}  # empty: the program by itself
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,14 @@ class Command:
     words: tuple[str, ...] = ()
     ticks: bool = True  # backticks around it: in a sentence, not on a line of its own
 
+    def typed(self, options: Sequence[str] = ()) -> str:
+        """The command as one types it; ``options`` (``--env``, ``--config`` and their values) follow the verb."""
+        named = () if self.verb in _OF_NO_ENVIRONMENT else options
+        return " ".join((PROGRAM, *self.verb.split(), *map(shlex.quote, (*named, *self.words))))
+
     def text(self, options: Sequence[str] = ()) -> str:
-        """The command as one would type it; ``options`` (``--env``, ``--config`` and their values) behind the verb."""
-        more = () if self.verb in _OF_NO_ENVIRONMENT else options
-        typed = " ".join((PROGRAM, self.verb, *map(shlex.quote, (*more, *self.words))))
-        return f"`{typed}`" if self.ticks else typed
+        """The command as it stands in a `Hint`."""
+        return f"`{self.typed(options)}`" if self.ticks else self.typed(options)
 
 
 def command(verb: str, *words: str, ticks: bool = True) -> Command:
@@ -35,7 +38,11 @@ def command(verb: str, *words: str, ticks: bool = True) -> Command:
 
 
 class Hint(str):
-    """A text that knows which of its parts are commands. As a ``str`` it is the text without any options."""
+    """A text that knows which of its parts are commands. As a ``str`` it is the text without any options.
+
+    What is made of it by ``str``'s own means (an f-string, ``+``, ``join``) is a ``str``: the commands in it get no
+    options. ``Hint(…)`` and `joined` keep them.
+    """
 
     parts: tuple[str | Command, ...]
 
@@ -52,6 +59,12 @@ class Hint(str):
     def text(self, options: Sequence[str]) -> str:
         """The whole text with ``options`` in every command."""
         return "".join(part.text(options) if isinstance(part, Command) else part for part in self.parts)
+
+
+def joined(separator: str, texts: Iterable[str]) -> Hint:
+    """``separator.join(texts)`` that keeps the commands of every `Hint` among ``texts``."""
+    parts = [part for text in texts for part in (separator, text)]
+    return Hint(*parts[1:])
 
 
 def shown(text: str, options: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deploykit.model.finding import Finding
+from deploykit.model.hint import Hint
 from deploykit.report.style import Style
 
 
@@ -20,7 +21,7 @@ def lines_of(findings: Iterable[Finding], style: Style) -> list[str]:
         for text in finding.evidence:
             lines += [style.dim(f"  | {line}") for line in text.splitlines() or [""]]
         if finding.hint:
-            lines.append(f"  → {finding.hint}")
+            lines.append(Hint("  → ", finding.hint))
         if finding.runbook:
             lines.append(style.dim(f"  runbook: {finding.runbook}"))
     return lines

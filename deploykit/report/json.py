@@ -12,6 +12,7 @@ from typing import Any
 
 from deploykit.errors import DeploykitError, ExitCode
 from deploykit.model.finding import one_line
+from deploykit.model.hint import shown
 from deploykit.model.probe import EndpointResult, Samples
 from deploykit.model.release import ReleasedService
 from deploykit.model.report import RunReport, WayBack
@@ -75,27 +76,28 @@ _OUTCOME_OF_ERROR = {
 }
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, options: Sequence[str] | None = None) -> Any:
     """``value`` as JSON knows it: dataclasses become objects, enums their value, moments RFC 3339 in UTC.
 
-    Of a way back its findings become lines, as INTERFACE.md has them.
+    Of a way back its findings become lines, as INTERFACE.md has them. A `Hint` stays one for as long as the
+    ``options`` of its commands are not given.
     """
     if isinstance(value, WayBack):
         problems = [one_line(finding) for finding in value.findings]
-        return {"ready": value.ready, "release": value.release, "problems": problems}
+        return plain({"ready": value.ready, "release": value.release, "problems": problems}, options)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: plain(getattr(value, field.name), options) for field in dataclasses.fields(value)}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     if isinstance(value, Mapping):
-        return {str(plain(key)): plain(item) for key, item in value.items()}
+        return {str(plain(key)): plain(item, options) for key, item in value.items()}
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes):
-        return [plain(item) for item in value]
-    return value
+        return [plain(item, options) for item in value]
+    return value if options is None else shown(value, options)
 
 
 def envelope(
@@ -162,7 +164,10 @@ def _samples(samples: Samples) -> dict[str, Any]:
     return {"samples": samples.samples, "failed": samples.failed, "failures": plain(samples.failures)}
 
 
-def write(document: Mapping[str, Any], *, line: bool = False) -> str:
-    """The document's text, ending in a newline; on one line for streams of documents."""
+def write(document: Mapping[str, Any], options: Sequence[str] = (), *, line: bool = False) -> str:
+    """The document's text, ending in a newline; on one line for streams of documents.
+
+    ``options`` (``--env``, ``--config`` and their values) stand in every command of its hints.
+    """
     indent = None if line else 2
-    return json.dumps(plain(document), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(plain(document, options), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"

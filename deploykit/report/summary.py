@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from deploykit.errors import ExitCode
+from deploykit.model.hint import Hint, command
 from deploykit.model.probe import EndpointClass, EndpointResult
 from deploykit.model.release import Outcome, ReleasedService
 from deploykit.model.report import RunReport
@@ -21,12 +22,17 @@ _OUTCOME = {
     Outcome.REFUSED: "refused",
     Outcome.INTERRUPTED: "interrupted",
 }
+_NEXT: dict[int, str] = {
+    ExitCode.UNHEALTHY: Hint(command("rollback"), " goes back to the last verified release"),
+    ExitCode.INCONCLUSIVE: Hint(command("check"), " looks again; ", command("rollback"), " goes back"),
+}
+"""What to type next where the run itself names nothing."""
 _WHEN_PUT_BACK = "failed, and put back: what runs is as healthy as before"
 _NOT_FINE = (EndpointClass.REGRESSION, EndpointClass.PRE_EXISTING, EndpointClass.FLAKY)
 _MOST_FAILURES = 3
 
 
-def of_run(report: RunReport, command: str, style: Style, environment: str | None, seconds: float) -> list[str]:
+def of_run(report: RunReport, verb: str, style: Style, seconds: float) -> list[str]:
     """What people read last, best fit for narrow terminals: short lines, the most important one at the end.
 
     ``seconds``: how long the whole run took; its steps do not add up to that, as an undo has steps of its own.
@@ -38,36 +44,28 @@ def of_run(report: RunReport, command: str, style: Style, environment: str | Non
     lines += [f"  {line}" for line in way_back.lines_of(plain(report.way_back), style)]
     if len(lines) > 1:
         lines.append("")
-    hint = report.hint or _next(report, environment)
-    ending = _ending(report, command, style, seconds)
+    hint = report.hint or _NEXT.get(report.exit_code, "")
+    ending = _ending(report, verb, style, seconds)
     if report.exit_code == ExitCode.INTERRUPTED and hint:
-        return [*lines, f"{ending}; {hint}"]  # one last line: what was left and which command continues
+        return [*lines, Hint(ending, "; ", hint)]  # one last line: what was left and which command continues
     lines.append(ending)
     if hint:
-        lines.append(f"  → {hint}")
+        lines.append(Hint("  → ", hint))
     return lines
 
 
-def _ending(report: RunReport, command: str, style: Style, seconds: float) -> str:
+def _ending(report: RunReport, verb: str, style: Style, seconds: float) -> str:
     said = report.message or (_WHEN_PUT_BACK if report.exit_code == ExitCode.ROLLED_BACK else _OUTCOME[report.outcome])
     if not report.message and report.release.verdict is not None and report.exit_code == ExitCode.OK:
         said += f", {report.release.verdict.value}"
     took = f" ({spoken(seconds)})" if seconds >= 1 else ""
-    return f"{_paint(report.exit_code, style)(command)}: {said}{took}"
+    return Hint(f"{_paint(report.exit_code, style)(verb)}: ", said, took)
 
 
 def _paint(code: int, style: Style) -> Callable[[str], str]:
     return {ExitCode.OK: style.good, ExitCode.ROLLED_BACK: style.warn, ExitCode.INCONCLUSIVE: style.warn}.get(
         ExitCode(code), style.bad
     )
-
-
-def _next(report: RunReport, environment: str | None) -> str:
-    env = f" --env {environment}" if environment else ""
-    return {
-        ExitCode.UNHEALTHY: f"`deploykit rollback{env}` goes back to the last verified release",
-        ExitCode.INCONCLUSIVE: f"`deploykit check{env}` looks again; `deploykit rollback{env}` goes back",
-    }.get(ExitCode(report.exit_code), "")
 
 
 def _services(services: Mapping[str, ReleasedService], style: Style) -> list[str]:

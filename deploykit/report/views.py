@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from deploykit.model.hint import Hint, command
 from deploykit.report import way_back
 from deploykit.report.measures import of_stats
 from deploykit.report.style import Style
@@ -105,12 +106,12 @@ def of_plan(document: Document, style: Style) -> list[str]:
         lines.append(f"  migration of {migration['service']}: {migration['action']} ({migration['reason']})")
     for item in document["invalidations"]:
         lines.append(f"  invalidate {', '.join(item['paths'])} on {item['distribution']}")
-    lines += [f"  {style.warn('warning')}  {text}" for text in document["warnings"]]
+    lines += [Hint(f"  {style.warn('warning')}  ", text) for text in document["warnings"]]
     lines += way_back.lines_of(document["way_back"], style)
-    lines += [f"{style.bad('deploy would refuse')}: {text}" for text in document["refusals"]]
+    lines += [Hint(f"{style.bad('deploy would refuse')}: ", text) for text in document["refusals"]]
     nothing = document["outcome"] == "unchanged"
     if nothing or not document["refusals"]:
-        lines.append("nothing to do" if nothing else "`deploykit deploy` does this")
+        lines.append("nothing to do" if nothing else Hint(command("deploy"), " does this"))
     return lines
 
 

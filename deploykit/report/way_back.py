@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deploykit.model.hint import Hint, joined
 from deploykit.report.style import Style
 
 
@@ -15,7 +16,7 @@ def lines_of(way_back: Mapping[str, Any] | None, style: Style) -> list[str]:
     release = f" (release {way_back['release']})" if way_back["release"] else ""
     problems = way_back["problems"]
     if way_back["ready"]:
-        unseen = f", though {'; '.join(problems)}" if problems else ""
-        return [f"way back: {style.good('ready')}{release}{unseen}"]
+        unseen = (", though ", joined("; ", problems)) if problems else ()
+        return [Hint(f"way back: {style.good('ready')}{release}", *unseen)]
     said = f"way back: {style.warn('not ready')}{release}, because"
-    return [f"{said} {problems[0]}"] if len(problems) == 1 else [said, *(f"  {problem}" for problem in problems)]
+    return [Hint(said, " ", *problems)] if len(problems) == 1 else [said, *(Hint("  ", text) for text in problems)]

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploykit.errors import OutOfReach
+from deploykit.model.hint import Hint, command
 from deploykit.sandbox import places
 
 LOCK = Path(__file__).with_name("requirements.lock")
@@ -70,9 +71,10 @@ def pip_install(pip: list[str], requirements: Path, *more: str) -> str:
 
 def _cannot_install(output: str) -> OutOfReach:
     if any(sign in output for sign in OFFLINE):
+        up = command("sandbox up")
         return OutOfReach(
             "MiniStack, which the sandbox needs, is not installed, and the package index cannot be reached",
-            "connect to the network or set PIP_INDEX_URL, then run `deploykit sandbox up`; later runs need no network",
+            Hint("connect to the network or set PIP_INDEX_URL, then run ", up, "; later runs need no network"),
         )
     return OutOfReach(
         f"MiniStack cannot be installed: {output.splitlines()[-1]}",

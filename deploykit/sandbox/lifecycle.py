@@ -17,6 +17,7 @@ from typing import Any
 
 from deploykit.config.schema import Configuration
 from deploykit.errors import FailedBefore
+from deploykit.model.hint import Hint, command
 from deploykit.sandbox import engine, environment, images, places, postgres, process
 from deploykit.sandbox import platform as platforms
 from deploykit.sandbox.platform import Platform
@@ -111,7 +112,7 @@ def env(configuration: Configuration) -> str:
     """
     found = _running(places.state() / platforms.instance(configuration))
     if found is None:
-        raise FailedBefore("the sandbox is not up", "start it: `deploykit sandbox up`")
+        raise FailedBefore("the sandbox is not up", Hint("start it: ", command("sandbox up")))
     lines = [f"unset {name}" for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in variables(found).items()]
     return "\n".join(lines) + "\n"

@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 from deploykit.errors import FailedBefore
+from deploykit.model.hint import Hint, command
 from deploykit.sandbox.settings import INSTANCE_LABEL, LOOPBACK, Settings
 
 SERVER = Path(__file__).with_name("server")
@@ -83,7 +84,7 @@ def await_ready(pid: int, settings: Settings, folder: Path) -> None:
     words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
     raise FailedBefore(
         f"the sandbox's server did not start: {words[-1] if words else 'its log is empty'}",
-        "start again: `deploykit sandbox up`",
+        Hint("start again: ", command("sandbox up")),
     )
 
 

@@ -13,6 +13,7 @@ import boto3
 from botocore.config import Config
 
 from deploykit.errors import FailedBefore
+from deploykit.model.hint import Hint, command
 from deploykit.sandbox import cdn
 from deploykit.sandbox import platform as platforms
 from deploykit.sandbox.platform import Platform, ServicePlan
@@ -108,7 +109,7 @@ def await_steady(platform: Platform, aws: Account, waiting: Callable[[str], None
             events = _describe(aws, open_services[0])["events"]
             raise FailedBefore(
                 f"service {open_services[0].name} is not steady: {events[0]['message'] if events else 'no event'}",
-                "start again: `deploykit sandbox up`",
+                Hint("start again: ", command("sandbox up")),
             )
         time.sleep(0.1)
         open_services = [s for s in open_services if not _complete(_describe(aws, s))]

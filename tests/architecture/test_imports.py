@@ -115,6 +115,8 @@ BREACHES: list[tuple[Rule, Mapping[str, str]]] = [
     (rules.words_that_others_own_name_no_class, {"deploykit/model/a.py": "class Deployment: ...\n"}),
     (rules.words_that_others_own_name_no_class, {"deploykit/model/a.py": "class RolloutManager: ...\n"}),
     (rules.words_that_others_own_name_no_class, {"deploykit/model/a.py": "class _Data: ...\n"}),
+    (rules.commands_to_type_are_values, {"deploykit/judge/a.py": "hint = 'look, then: deploykit check'\n"}),
+    (rules.commands_to_type_are_values, {"deploykit/judge/a.py": "def f(verb):\n    return f'`deploykit {verb}`'\n"}),
     (rules.the_simulator_imports_nothing_of_deploykit, {"simulator/a.py": "from deploykit.model import release\n"}),
 ]
 
@@ -135,6 +137,7 @@ SOUND = {
     "deploykit/deploy/flow.py": "from deploykit.edges.clock import Clock\nfrom deploykit.model import a\n",
     "deploykit/edges/clock.py": "import time\n\ndef sleep():\n    time.sleep(1)\n",
     "deploykit/edges/aws/session.py": "import boto3\n",
+    "deploykit/judge/a.py": "'''`deploykit check`: the verdict.'''\nhint = Hint('then: ', command('check'))\n",
     "deploykit/config/schema.py": "from pydantic import BaseModel\nfrom deploykit.errors import ConfigError\n",
     "deploykit/ledger/codec.py": "from pydantic import TypeAdapter\n",
     "deploykit/model/a.py": "from deploykit.model.b import B\nclass Rollout: ...\n",

@@ -64,6 +64,13 @@ class Module:
             if isinstance(node, ast.ClassDef):
                 yield Use(node.name, node.lineno)
 
+    def texts(self) -> Iterator[Use]:
+        """Every string constant, the parts of f-strings too, but for docstrings and other strings that stand alone."""
+        alone = {id(node.value) for node in ast.walk(self.syntax) if isinstance(node, ast.Expr)}
+        for node in ast.walk(self.syntax):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
+                yield Use(node.value, node.lineno)
+
     def caught_lines(self) -> set[int]:
         """Lines of ``except X:``: naming an exception to catch it is not raising it."""
         handlers = (node for node in ast.walk(self.syntax) if isinstance(node, ast.ExceptHandler))

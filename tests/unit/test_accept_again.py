@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from deploykit.report.again import asked_again, hints_again
+from deploykit.cli.options import GlobalOptions
+from deploykit.model.hint import Hint, command, shown
+from deploykit.report import json as documents
 from tests.unit.cli_kit import run
 from tests.unit.config_files import TEN_LINES
 
@@ -14,35 +17,40 @@ from tests.unit.config_files import TEN_LINES
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("`deploykit rollback` goes back", "`deploykit rollback --env prod` goes back"),
+        (Hint(command("rollback"), " goes back"), "`deploykit rollback --env prod` goes back"),
         (
-            "deploykit rollback --to 21eea58e0ad6  # healthy",
+            Hint(command("rollback", "--to", "21eea58e0ad6", ticks=False), "  # healthy"),
             "deploykit rollback --env prod --to 21eea58e0ad6  # healthy",
         ),
-        ("name it:\ndeploykit rollback api --to 1", "name it:\ndeploykit rollback --env prod api --to 1"),
-        ("`deploykit sandbox up` first", "`deploykit sandbox up --env prod` first"),
+        (
+            Hint("name it:\n", command("rollback", "api", "--to", "1", ticks=False)),
+            "name it:\ndeploykit rollback --env prod api --to 1",
+        ),
+        (Hint(command("sandbox up"), " first"), "`deploykit sandbox up --env prod` first"),
         ("  → deploykit rollback --env dev goes back", "  → deploykit rollback --env dev goes back"),
         ("nothing here was released by deploykit yet", "nothing here was released by deploykit yet"),
-        ("write one with: `deploykit init`", "write one with: `deploykit init`"),
+        (Hint("write one with: ", command("init")), "write one with: `deploykit init`"),
     ],
 )
 def test_a_command_to_type_names_the_environment_that_was_named(text: str, said: str) -> None:
-    assert asked_again(text, "prod", None) == said
+    assert shown(text, ("--env", "prod")) == said
 
 
 def test_nothing_is_added_where_nothing_was_named() -> None:
-    assert asked_again("`deploykit rollback` goes back", None, None) == "`deploykit rollback` goes back"
+    assert shown(Hint(command("rollback"), " goes back"), ()) == "`deploykit rollback` goes back"
 
 
 def test_the_file_that_was_named_is_named_again_ready_for_a_shell() -> None:
-    assert asked_again("`deploykit deploy` continues", "prod", "my file.toml") == (
+    named = GlobalOptions(env="prod", config="my file.toml").named
+    assert shown(Hint(command("deploy"), " continues"), named) == (
         "`deploykit deploy --env prod --config 'my file.toml'` continues"
     )
 
 
 def test_hints_in_a_document_are_completed_and_evidence_is_left_as_it_came() -> None:
-    document = {"error": {"hint": "`deploykit deploy` again"}, "findings": [{"evidence": ["`deploykit deploy`"]}]}
-    assert hints_again(document, "prod", None) == {
+    hint = Hint(command("deploy"), " again")
+    document = {"error": {"hint": hint}, "findings": [{"evidence": ["`deploykit deploy`"]}]}
+    assert json.loads(documents.write(document, ("--env", "prod"))) == {
         "error": {"hint": "`deploykit deploy --env prod` again"},
         "findings": [{"evidence": ["`deploykit deploy`"]}],
     }

@@ -46,8 +46,8 @@ def test_a_folder_or_a_dead_link_in_place_of_the_configuration_is_called_that(
 
 def test_what_to_build_first_is_the_commit_that_was_to_be_pushed() -> None:
     sha = "972fb5b9db44f7d7568a82097171a2fff5b86bf8"
-    assert _as_asked(f"127.0.0.1:4566/harbour/api:{sha}") == "--sha 972fb5b9db44"
-    assert _as_asked(f"127.0.0.1:4566/harbour/api:{sha}-dirty-1503a6f7955f") == "--allow-dirty"
+    assert _as_asked(f"127.0.0.1:4566/harbour/api:{sha}") == ("--sha", "972fb5b9db44")
+    assert _as_asked(f"127.0.0.1:4566/harbour/api:{sha}-dirty-1503a6f7955f") == ("--allow-dirty",)
 
 
 def test_a_finding_names_its_subject_once() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from deploykit.model.finding import Finding
+from deploykit.model.hint import shown
 from deploykit.model.release import Outcome, ReleaseSummary, Verdict
 from deploykit.model.report import RunReport, WayBack
 from deploykit.report import summary, views
@@ -159,7 +160,7 @@ def test_what_a_terminal_cannot_write_is_written_as_it_can_and_the_lines_go_on()
 
 
 def closing(report: RunReport) -> str:
-    return "\n".join(summary.of_run(report, "deploy", PLAIN, "dev", 63.0))
+    return "\n".join(shown(line, ("--env", "dev")) for line in summary.of_run(report, "deploy", PLAIN, 63.0))
 
 
 def test_the_closing_lines_say_what_runs_what_failed_why_and_what_to_type() -> None:
@@ -192,7 +193,7 @@ def test_an_interrupted_run_ends_in_one_line_with_what_is_left_and_what_continue
 
 
 def test_colour_is_the_only_difference_between_terminal_and_file() -> None:
-    painted = "\n".join(summary.of_run(REPORT, "deploy", Style(True), "dev", 63.0))
+    painted = "\n".join(summary.of_run(REPORT, "deploy", Style(True), 63.0))
     assert painted != closing(REPORT)
     assert re.sub(r"\x1b\[[\d;]*m", "", painted) == closing(REPORT)
 

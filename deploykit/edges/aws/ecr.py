@@ -13,6 +13,7 @@ from typing import Any
 from deploykit.edges.aws.ecr_platforms import INDEXES, platforms_of_index
 from deploykit.edges.aws.session import Aws, AwsRefused
 from deploykit.errors import FailedBefore
+from deploykit.model.hint import Hint, command
 from deploykit.model.release import Image
 
 # All of them: without, ECR translates the manifest or leaves the image out.
@@ -210,7 +211,8 @@ def _batch_get(
 def _manifest(aws: Aws, image: Image) -> dict[str, Any]:
     shown, _ = _batch_get(aws, image.repository, [{"imageDigest": image.digest}])
     if not shown:
-        raise FailedBefore(f"{image.reference} is no longer in ECR", "build and push it again: `deploykit deploy`")
+        hint = Hint("build and push it again: ", command("deploy"))
+        raise FailedBefore(f"{image.reference} is no longer in ECR", hint)
     return shown[0]
 
 

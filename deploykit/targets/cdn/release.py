@@ -15,6 +15,7 @@ from deploykit.edges.clock import Deadline
 from deploykit.errors import DeploykitError, FailedBefore
 from deploykit.ledger.journal import Journal, Run
 from deploykit.model.finding import Finding
+from deploykit.model.hint import Hint, command
 from deploykit.model.ledger import InvalidationRecord
 from deploykit.model.plan import CdnInvalidation
 from deploykit.model.progress import Progress
@@ -128,7 +129,7 @@ def _wait(run: Run, asked: Sequence[tuple[InvalidationRecord, Invalidation]]) ->
             left = ", ".join(f"{each.id} on {record.distribution}" for record, each in under_way.values())
             raise FailedBefore(
                 f"CloudFront has not completed {left} after {deadline.seconds:.0f} s",
-                "it goes on by itself; `deploykit deploy` again judges the release once it is done",
+                Hint("it continues by itself; ", command("deploy"), " again judges the release once it is done"),
             )
         deadline.sleep(pause)
         pause = min(10.0, pause * 1.3)  # an invalidation takes seconds to minutes

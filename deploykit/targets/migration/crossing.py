@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from deploykit.config.schema import Configuration
 from deploykit.errors import Refused
+from deploykit.model.hint import Hint, command
 from deploykit.model.ledger import LedgerEntry
 
 
@@ -63,7 +64,7 @@ def refuse_to_cross(
         return
     sha = target.sha or ""
     named = sha if "-dirty" in sha else sha[:12]
-    hint = f"see that the database fits {sha[:7]}, then `deploykit rollback --to {named}` goes there"
+    hint = Hint(f"see that the database fits {sha[:7]}, then ", command("rollback", "--to", named), " goes there")
     if not told_by_ledger:
         raise Refused(
             f"the ledger does not tell whether a migration of {', '.join(stops)} lies between, and "

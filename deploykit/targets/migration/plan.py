@@ -10,6 +10,7 @@ from deploykit.config.schema import Configuration
 from deploykit.edges.git import Source
 from deploykit.errors import FailedBefore
 from deploykit.ledger.read import Ledger
+from deploykit.model.hint import Hint, command
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import MigrationRecord, PlannedMigration
 from deploykit.model.plan import Plan
@@ -82,7 +83,7 @@ def remembered(entry: LedgerEntry, planned: Sequence[PlannedMigration]) -> Ledge
 
 def left_out(planned: Sequence[PlannedMigration]) -> list[PlannedMigration]:
     """The same for a rollout by itself, which runs none."""
-    words = "`rollout` runs no migration, `deploykit migrate` does"
+    words = Hint("`rollout` runs no migration, ", command("migrate"), " does")
     return [item if item.action == "skip" else replace(item, action="skip", reason=words) for item in planned]
 
 

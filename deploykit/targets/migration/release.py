@@ -12,6 +12,7 @@ from deploykit.edges.clock import Deadline
 from deploykit.errors import DeploykitError
 from deploykit.ledger.journal import Run, timestamp
 from deploykit.model.finding import Finding
+from deploykit.model.hint import Command, Hint, command
 from deploykit.model.migration import MigrationOutcome, MigrationRecord, PlannedMigration
 from deploykit.model.observed import Definition
 from deploykit.model.task import Task
@@ -30,21 +31,21 @@ from deploykit.targets.migration.task import (
 
 # outcome → what happened, and what to do about it
 _WORDS: dict[MigrationOutcome | None, tuple[str, str]] = {
-    "failed": ("failed", "fix it, then `{again}`: the services still run what they ran"),
-    "not_started": ("never started", "`{again}` once what ECS names is there; the database was not touched"),
-    "stopped": ("was stopped from outside", "see what it had done by then; `{again}` runs it again"),
+    "failed": ("failed", "fix it, then {again}: the services still run what they ran"),
+    "not_started": ("never started", "{again} once what ECS names is there; the database was not touched"),
+    "stopped": ("was stopped from outside", "see what it had done by then; {again} runs it again"),
     "timed_out": ("took too long", "see what it had done by then; a longer `migrate.timeout` lets it finish"),
-    None: ("was not seen to end", "`{again}` looks for it first, and continues with it"),
+    None: ("was not seen to end", "{again} looks for it first, and continues with it"),
 }
 
 
 @dataclass(frozen=True)
 class MigrationFailure:
-    """The migration that ended the run, and how; ``again`` is the command line that tries again."""
+    """The migration that ended the run, and how; ``again`` tries again."""
 
     service: str
     end: TaskEnd
-    again: str
+    again: Command
 
     @property
     def summary(self) -> str:
@@ -52,7 +53,8 @@ class MigrationFailure:
 
     @property
     def hint(self) -> str:
-        return _WORDS[self.end.outcome][1].format(again=self.again)
+        before, again, after = _WORDS[self.end.outcome][1].partition("{again}")
+        return Hint(before, self.again, after) if again else before
 
     @property
     def finding(self) -> Finding:
@@ -109,7 +111,7 @@ def migrate(run: Run, planned: Sequence[PlannedMigration]) -> Migrated:
             else:
                 _ended(run, item, end)
             if end.outcome != "succeeded":
-                failure = MigrationFailure(item.service, end, f"deploykit {run.journal.entry.command}")
+                failure = MigrationFailure(item.service, end, command(run.journal.entry.command))
                 break
             done.append(item.service)
     if failure:
