@@ -11,6 +11,7 @@ import venv
 from pathlib import Path
 
 from deploykit.errors import OutOfReach
+from deploykit.model.hint import Hint, command
 from deploykit.sandbox import environment, places
 
 
@@ -34,7 +35,7 @@ def _install(requirements: Path, home: Path) -> None:
         if problem:
             raise OutOfReach(
                 f"the demo's PostgreSQL driver cannot be installed: {problem.splitlines()[-1]}",
-                "connect to the network or set PIP_INDEX_URL and run `deploykit demo`; later runs need no network",
+                Hint("connect to the network or set PIP_INDEX_URL and run ", command("demo"), "; later runs need no network"),
             )
         for scripts in unfinished.glob("bin"):
             shutil.rmtree(scripts)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploykit.errors import OutOfReach
+from deploykit.model.hint import Hint, command
 from deploykit.sandbox import engine
 from deploykit.sandbox.closure import Closure
 from deploykit.sandbox.settings import INSTANCE_LABEL
@@ -76,7 +77,7 @@ def await_ready(instance: str, database: str, password: str) -> str:
             break
         time.sleep(0.1)
     last = engine.run("logs", "--tail", "1", name(instance), check=False).strip()
-    raise OutOfReach(f"PostgreSQL did not become ready: {last}", "start again: `deploykit sandbox up`")
+    raise OutOfReach(f"PostgreSQL did not become ready: {last}", Hint("start again: ", command("sandbox up")))
 
 
 def from_host(image: str, say: Callable[[str], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tests.architecture.tree import Module
@@ -48,8 +49,16 @@ TIME = {
     "datetime.datetime.today",
     "datetime.date.today",
 }
-STILL_KNOTTED = {"deploy"}
-"""Packages whose rooms still reach themselves: to be untied, and never to be added to."""
+ACCUMULATE = {
+    "RolloutWatch", "Rollouts", "ServiceDeployments", "Suspicion", "TaskWatch", "LogTail",  # polls
+    "Proof", "Past", "Judge", "Watch", "Tally",  # rounds of samples
+}  # fmt: skip
+"""Classes that are a poll's own state; the run's is the journal's, in ledger/."""
+NO_VERBS = {"__init__.py", "app.py", "options.py", "run.py", "steps.py"}
+ELSEWHERE = {"sandbox.py", "demo.py", "schema.py"}
+"""Verbs whose story is a package of its own (sandbox/, demo/), or one line (config/json_schema.py)."""
+ON_THE_WAY = ("cli", "commands", "deploy", "targets", "judge", "preflight", "images", "ledger", "probes")
+MOST_OF_A_PACKAGE = 2600  # lines
 ENDS = {"sys.exit", "os._exit", "os.abort", "exit", "quit", "SystemExit"}
 PROGRAMS_OF_THEIR_OWN = ("deploykit/sandbox/", "deploykit/demo/")
 """What runs in processes of its own: the local AWS, the containers of the small platform."""
@@ -58,6 +67,8 @@ COMMAND_IN_PROSE = re.compile(rf"(?m)(?:^[ \t]*(?:→ )?|[`']|: )deploykit (?:(?
 NAMED_SO = ("deploykit/cli/demo.py", "deploykit/demo/", "deploykit/sandbox/cdn.py")
 """Where the same words are a name: a picture's title, a commit's author, the comment on a distribution."""
 TAKEN_WORDS = {"Deployment", "Manager", "Helper", "Util", "Utils", "Context", "Data"}
+AWS_NOUNS = {"ServiceDeployment"}
+"""What AWS itself calls so: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html"""
 
 
 def imports_point_one_way(tree: Sequence[Module]) -> list[str]:
@@ -88,8 +99,6 @@ def no_room_reaches_itself(tree: Sequence[Module]) -> list[str]:
     paths = {module.name: module.path for module in tree}
     edges: dict[str, dict[str, set[str]]] = {}
     for module in tree:
-        if module.package in STILL_KNOTTED:
-            continue
         for use in module.imports():
             if fork := _fork(module.path, _file_of(use.name, paths)):
                 folder, room, other = fork
@@ -164,8 +173,8 @@ def words_that_others_own_name_no_class(tree: Sequence[Module]) -> list[str]:
         f"{module.path}:{use.line}: class {use.name}"
         for module in tree
         for use in module.classes()
-        if any(use.name.strip("_") == word or use.name.endswith(word) for word in TAKEN_WORDS - {"Data"})
-        or use.name.strip("_") == "Data"
+        if use.name not in AWS_NOUNS
+        and (any(use.name.endswith(word) for word in TAKEN_WORDS - {"Data"}) or use.name.strip("_") == "Data")
     ]
 
 
@@ -183,6 +192,40 @@ def the_simulator_imports_nothing_of_deploykit(tree: Sequence[Module]) -> list[s
     return _imported(tree, {ROOT}, ())
 
 
+def objects_do_not_change(tree: Sequence[Module]) -> list[str]:
+    """On a run's way no field is assigned outside its object's constructor, but for what accumulates by its nature."""
+    return [
+        f"{module.path}:{use.line}: assigns {use.name}"
+        for module in tree
+        if module.package in ("commands", "deploy", "judge", "targets")
+        for use in module.assigned_fields()
+        if use.name.partition(".")[0] not in ACCUMULATE
+    ]
+
+
+def one_frame_round_a_run(tree: Sequence[Module]) -> list[str]:
+    """Whatever happens in a run is written down in one place: there is one ``finally`` on its way."""
+    found = [
+        f"{module.path}:{line}" for module in tree if module.package in ("commands", "deploy") for line in module.finals()
+    ]
+    return found if len(found) > 1 or any(not place.startswith("deploykit/deploy/run.py") for place in found) else []
+
+
+def every_verb_has_its_story(tree: Sequence[Module]) -> list[str]:
+    """cli/X.py stands beside commands/X.py, where X.py tells what the verb does."""
+    paths = {module.path for module in tree}
+    verbs = {path.removeprefix("deploykit/cli/") for path in paths if path.startswith("deploykit/cli/")} - NO_VERBS
+    stories = {path.removeprefix("deploykit/commands/") for path in paths if path.startswith("deploykit/commands/")}
+    return sorted((verbs - ELSEWHERE) ^ (stories - {"__init__.py"}))
+
+
+def packages_stay_small(tree: Sequence[Module]) -> list[str]:
+    lines: Counter[str] = Counter()
+    for module in tree:
+        lines[module.package] += len(module.text.splitlines())
+    return [f"{name}: {lines[name]} lines" for name in ON_THE_WAY if lines[name] > MOST_OF_A_PACKAGE]
+
+
 RULES: tuple[Rule, ...] = (
     imports_point_one_way,
     packages_have_no_cycles,
@@ -197,6 +240,10 @@ RULES: tuple[Rule, ...] = (
     only_main_ends_the_process,
     only_the_clock_knows_the_time,
     files_stay_short,
+    packages_stay_small,
+    objects_do_not_change,
+    one_frame_round_a_run,
+    every_verb_has_its_story,
     words_that_others_own_name_no_class,
     commands_to_type_are_values,
 )

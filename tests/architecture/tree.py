@@ -71,6 +71,35 @@ class Module:
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
                 yield Use(node.value, node.lineno)
 
+    def assigned_fields(self) -> Iterator[Use]:
+        """Every field that is assigned outside a constructor: ``Class.field`` of ``self``, else ``?.name.field``."""
+        for owner, function in self._functions():
+            if function.name in ("__init__", "__post_init__", "__new__"):
+                continue
+            for node in ast.walk(function):
+                targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+                if not isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+                    continue
+                flat = [each for target in targets if target is not None for each in ast.walk(target)]
+                for each in flat:
+                    if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store):
+                        dotted = _dotted(each)
+                        own = dotted.startswith("self.") and dotted.count(".") == 1
+                        yield Use(f"{owner}.{each.attr}" if own else f"?.{dotted}", each.lineno)
+
+    def finals(self) -> Iterator[int]:
+        """The lines of every ``try`` with a ``finally``."""
+        for node in ast.walk(self.syntax):
+            if isinstance(node, ast.Try) and node.finalbody:
+                yield node.lineno
+
+    def _functions(self) -> Iterator[tuple[str, ast.FunctionDef]]:
+        """Every function with the name of the class that it is a method of, "" where it is none."""
+        for node in ast.walk(self.syntax):
+            owner = node.name if isinstance(node, ast.ClassDef) else ""
+            if isinstance(node, ast.ClassDef | ast.Module):
+                yield from ((owner, each) for each in node.body if isinstance(each, ast.FunctionDef))
+
     def caught_lines(self) -> set[int]:
         """Lines of ``except X:``: naming an exception to catch it is not raising it."""
         handlers = (node for node in ast.walk(self.syntax) if isinstance(node, ast.ExceptHandler))
