@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from deploykit.deploy.returning.startable import Startable
-from deploykit.edges.aws.ecr import parse_reference
+from deploykit.edges.aws.ecr_names import parse_reference
 from deploykit.edges.aws.ecr_policy import PULL, RepositoryPolicy, repository_policy
 from deploykit.edges.aws.session import Aws, AwsRefused
 from deploykit.edges.parallel import side_by_side

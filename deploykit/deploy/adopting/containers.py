@@ -9,7 +9,7 @@ from typing import Any
 
 from deploykit.deploy.adopting.naming import words
 from deploykit.deploy.adopting.seen import SeenCluster, SeenService
-from deploykit.edges.aws.ecr import Reference, parse_reference
+from deploykit.edges.aws.ecr_names import Reference, parse_reference
 
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html (the prefixes it suggests)
 _COPIES = ("docker-hub", "ecr-public", "quay", "kubernetes", "github", "gitlab", "chainguard")

@@ -10,6 +10,7 @@ from functools import partial
 
 from deploykit.deploy.returning.choose import NoTarget, Target
 from deploykit.edges.aws.ecr import missing_images
+from deploykit.edges.aws.ecr_names import parse_reference
 from deploykit.edges.aws.ecs import describe_definition
 from deploykit.edges.aws.iam import role_exists
 from deploykit.edges.aws.secrets import missing_parameters, secret_trouble
@@ -20,7 +21,6 @@ from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import Definition
 from deploykit.model.release import Verdict
 
-_ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<rest>.+)")
 _SECRET = re.compile(r"(arn:[\w-]+:secretsmanager:(?P<region>[\w-]+):\d+:secret:[^:]+)(?::.*)?")
 _ROLE = re.compile(r"arn:[\w-]+:iam::(?P<account>\d{12}):role/(?:.+/)?(?P<name>[^/]+)")
 
@@ -200,19 +200,13 @@ def _secret_names(definition: Definition) -> Iterator[str]:
 
 
 def _sort_image(needs: _Needs, reference: str, service: str, region: str, registry: str | None) -> None:
-    ecr = _ECR.fullmatch(reference)
-    if ecr and ecr["region"] != region:
-        needs.elsewhere[f"image {reference}"].add(service)
-        return
-    if registry and reference.startswith(f"{registry}/"):
-        owner, rest = "", reference[len(registry) + 1 :]
-    elif ecr:
-        owner, rest = ecr["account"], ecr["rest"]
-    else:
+    found = parse_reference(reference, registry)
+    if found is None:
         return  # another registry's, which only the cluster's own credentials may reach
-    name, at, digest = rest.partition("@")
-    repository, _, tag = name.partition(":")
-    needs.images[owner, repository, digest if at else tag or "latest"].add(service)
+    if found.region not in (None, region):
+        needs.elsewhere[f"image {reference}"].add(service)
+    else:
+        needs.images[found.account or "", found.repository, found.digest or found.tag or "latest"].add(service)
 
 
 def _sort_secret(needs: _Needs, reference: str, service: str, region: str) -> None:
