@@ -14,6 +14,7 @@ from deploykit.edges.aws.logs import group_exists
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.parallel import side_by_side
 from deploykit.errors import DeploykitError, FailedBefore, Problem
+from deploykit.model.log_place import log_place
 from deploykit.model.observed import Definition, ObservedService
 from deploykit.model.plan import Plan
 
@@ -75,31 +76,30 @@ def _ports(observed: ObservedService, definition: Definition) -> Iterator[str]:
 
 
 def _log_groups(aws: Aws, definitions: Mapping[str, Definition]) -> tuple[list[str], list[str]]:
-    users: dict[str, set[str]] = {}
+    users: dict[tuple[str, str], set[str]] = {}  # region and group → the services that write there
     for key, definition in definitions.items():
         for container in definition.content["containerDefinitions"]:
-            logging = container.get("logConfiguration") or {}
-            options = logging.get("options") or {}
-            made = options.get("awslogs-create-group") == "true"
-            if logging.get("logDriver") == "awslogs" and options.get("awslogs-group") and not made:
-                users.setdefault(options["awslogs-group"], set()).add(key)
+            place = log_place(container, aws.region)
+            if place is not None and not place.made:
+                users.setdefault((place.region, place.group), set()).add(key)
 
-    def ask(group: str) -> bool | DeploykitError:
+    def ask(region: str, group: str) -> bool | DeploykitError:
+        there = aws.in_region(region)
         try:
-            return aws.remember(("log group", group), partial(group_exists, aws, group))
+            return there.remember(("log group", group), partial(group_exists, there, group))
         except DeploykitError as error:
             return error
 
-    found = side_by_side({group: partial(ask, group) for group in users})
+    found = side_by_side({place: partial(ask, *place) for place in users})
     missing = [
-        f"log group {group} does not exist, and {', '.join(sorted(users[group]))} writes to it: "
-        f"`aws logs create-log-group --log-group-name {group} --region {aws.region}`"
-        for group, there in found.items()
+        f"log group {group} does not exist in {region}, and {', '.join(sorted(users[region, group]))} writes to it: "
+        f"`aws logs create-log-group --log-group-name {group} --region {region}`"
+        for (region, group), there in found.items()
         if there is False
     ]
     unseen = [
         f"could not look for log group {group}: {there.message}"
-        for group, there in found.items()
+        for (_, group), there in found.items()
         if isinstance(there, DeploykitError)
     ]
     return missing, unseen

@@ -18,6 +18,7 @@ from deploykit.edges.aws.logs import lines_from
 from deploykit.edges.aws.session import Aws, AwsUnreachable, NotAllowed, Throttled
 from deploykit.edges.clock import Deadline
 from deploykit.errors import DeploykitError
+from deploykit.model.log_place import log_place
 from deploykit.model.migration import MigrationOutcome
 from deploykit.model.observed import Definition, ServiceName
 from deploykit.model.progress import Progress
@@ -153,13 +154,15 @@ class LogTail:
 
     def read(self) -> bool:
         """Tell what is new; True where there was something. Never raises: a migration does not fail of its log."""
-        place = self._place()
-        if place is None or self._silent:
+        place = log_place(self.one_off.definition.container(self.one_off.container), self.aws.region)
+        stream = place.stream(self.task.id) if place else None
+        if place is None or stream is None or self._silent:
             return False
+        aws = self.aws.in_region(place.region)
         found = False
         try:
             for _ in range(_PAGES):
-                lines, token = lines_from(self.aws, *place, self._token)
+                lines, token = lines_from(aws, place.group, stream, self._token)
                 for line in lines:
                     self.progress.say(line.text, self.one_off.name.key)
                     self.last.append(line.text)
@@ -173,15 +176,6 @@ class LogTail:
         except DeploykitError:
             pass  # no stream yet, or the next look finds them; what is wrong for good, the look at the task says
         return found
-
-    def _place(self) -> tuple[str, str] | None:
-        """Group and stream: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html"""
-        logging = (self.one_off.definition.container(self.one_off.container) or {}).get("logConfiguration") or {}
-        options = logging.get("options") or {}
-        prefix = options.get("awslogs-stream-prefix")
-        if logging.get("logDriver") != "awslogs" or not prefix:
-            return None
-        return options["awslogs-group"], f"{prefix}/{self.one_off.container}/{self.task.id}"
 
 
 def follow(aws: Aws, one_off: OneOff, task: Task, deadline: Deadline, progress: Progress) -> TaskEnd:
