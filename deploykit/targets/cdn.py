@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from deploykit.config.schema import Cdn
 from deploykit.edges.aws.cloudfront import Invalidation, create_invalidation, get_invalidation
-from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, Throttled
+from deploykit.edges.aws.session import Aws, AwsRefused
 from deploykit.edges.clock import Deadline
+from deploykit.edges.poll import Overdue, Poll, Waiting
 from deploykit.errors import FailedBefore, Problem
 from deploykit.model.ledger import InvalidationRecord
 from deploykit.model.plan import CdnInvalidation
@@ -69,31 +70,34 @@ def invalidate(
         progress.say(f"invalidating {', '.join(record.paths)} on {record.distribution}", record.cdn)
         under_way[record.reference] = (record, invalidation)
     began = deadline.clock.monotonic()
-    pause = 1.0
-    while under_way:
+
+    def left() -> str:
+        return ", ".join(f"{invalidation.id} on {record.distribution}" for record, invalidation in under_way.values())
+
+    def look() -> bool | Waiting:
         for key, (record, invalidation) in list(under_way.items()):
-            if invalidation.completed or _completed(aws, record, invalidation):
+            if invalidation.completed or get_invalidation(aws, record.distribution, invalidation.id).completed:
                 seconds = deadline.clock.monotonic() - began
                 progress.say(f"invalidation {invalidation.id} completed after {seconds:.0f} s", record.cdn)
                 del under_way[key]
             else:
                 progress.live(record.cdn, f"invalidation {invalidation.id} in progress")
-        if not under_way:
-            return
-        if deadline.passed:
-            left = ", ".join(
-                f"{invalidation.id} on {record.distribution}" for record, invalidation in under_way.values()
-            )
-            raise FailedBefore(
-                f"CloudFront has not completed {left} after {deadline.seconds:.0f} s",
-                "it goes on by itself; `deploykit deploy` again judges the release once it is done",
-            )
-        deadline.sleep(pause)
-        pause = min(10.0, pause * 1.3)  # an invalidation takes seconds to minutes
+        return Waiting(f"{left()} in progress") if under_way else True
+
+    if isinstance(Poll("CloudFront", deadline, _until_completed, progress, at_once=True).until(look), Overdue):
+        raise FailedBefore(
+            f"CloudFront has not completed {left()} after {deadline.seconds:.0f} s",
+            "it goes on by itself; `deploykit deploy` again judges the release once it is done",
+        )
+
+
+def _until_completed(waited: float) -> float:
+    """An invalidation takes seconds to minutes: each pause is 1.3 times the one before."""
+    return min(10.0, 1.0 + 0.3 * waited)
 
 
 def _create(aws: Aws, record: InvalidationRecord, deadline: Deadline, progress: Progress) -> Invalidation:
-    while True:
+    def ask() -> Invalidation | Waiting:
         try:
             return create_invalidation(aws, record.distribution, record.paths, record.reference)
         except AwsRefused as refusal:
@@ -102,17 +106,19 @@ def _create(aws: Aws, record: InvalidationRecord, deadline: Deadline, progress: 
                     f"[cdn.{record.cdn}] distribution {record.distribution} does not exist in this account",
                     "mend `distribution` in deploykit.toml; `aws cloudfront list-distributions` shows what is there",
                 ) from refusal
-            if refusal.error != "TooManyInvalidationsInProgress" or deadline.passed:
+            if refusal.error != "TooManyInvalidationsInProgress":
                 raise
-            progress.say("too many invalidations in progress; waiting for one to end", record.cdn)
-            deadline.sleep(10.0)
+            return Waiting("too many invalidations in progress", tell=True)
 
-
-def _completed(aws: Aws, record: InvalidationRecord, invalidation: Invalidation) -> bool:
-    try:
-        return get_invalidation(aws, record.distribution, invalidation.id).completed
-    except (Throttled, AwsUnreachable):
-        return False  # asked again at the next turn
+    # a write: what answers nothing here ends the step, which a next run repeats under the same reference
+    room = Poll("an earlier one to end", deadline, lambda _: 10.0, progress, record.cdn, at_once=True, passing=())
+    found = room.until(ask)
+    if isinstance(found, Overdue):
+        raise FailedBefore(
+            f"CloudFront takes no further invalidation on {record.distribution}: {found}",
+            "`deploykit deploy` again once one of them has completed",
+        )
+    return found
 
 
 def _beyond_limits(paths: Sequence[str]) -> list[str]:

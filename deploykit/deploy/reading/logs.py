@@ -143,5 +143,6 @@ def _look(aws: Aws, place: LogPlace, start: datetime) -> Iterator[LogLine]:
             raise
         raise FailedBefore(
             f"log group {place.group} does not exist in {place.region}",
-            f"create it (`aws logs create-log-group --log-group-name {place.group}`), or wait for the first task",
+            f"create it (`aws logs create-log-group --log-group-name {place.group} --region {place.region}`), or wait "
+            "for the first task",
         ) from error
