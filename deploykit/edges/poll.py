@@ -37,7 +37,7 @@ class Overdue:
     last: str
 
     def __str__(self) -> str:
-        return f"waited {self.seconds:.0f} s for {self.what}: {self.last}"
+        return f"waited for {self.what}; it did not come within {self.seconds:.0f} s: {self.last}"
 
 
 @dataclass(frozen=True)

@@ -111,11 +111,11 @@ def _create(aws: Aws, record: InvalidationRecord, deadline: Deadline, progress: 
             return Waiting("too many invalidations in progress", tell=True)
 
     # a write: what answers nothing here ends the step, which a next run repeats under the same reference
-    room = Poll("an earlier one to end", deadline, lambda _: 10.0, progress, record.cdn, at_once=True, passing=())
-    found = room.until(ask)
+    what = "room for one more invalidation"
+    found = Poll(what, deadline, lambda _: 10.0, progress, record.cdn, at_once=True, passing=()).until(ask)
     if isinstance(found, Overdue):
         raise FailedBefore(
-            f"CloudFront takes no further invalidation on {record.distribution}: {found}",
+            f"[cdn.{record.cdn}] {record.distribution}: {found}",
             "`deploykit deploy` again once one of them has completed",
         )
     return found

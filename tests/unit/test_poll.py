@@ -59,7 +59,7 @@ def test_the_last_look_is_at_the_deadline_and_what_it_saw_is_told() -> None:
     looks = Looks(clock, NOT_YET)
     overdue = poll(clock, 5.0).until(looks)
     assert overdue == Overdue("the tasks", 5.0, "2 of 3 tasks")
-    assert str(overdue) == "waited 5 s for the tasks: 2 of 3 tasks"
+    assert str(overdue) == "waited for the tasks; it did not come within 5 s: 2 of 3 tasks"
     assert looks.at == [1.0, 3.0, 5.0]
 
 
