@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from deploykit.config.nearest import nearest
 from deploykit.config.schema import Configuration
 from deploykit.deploy.observe import service_names
 from deploykit.deploy.orders import Edges
@@ -96,12 +96,12 @@ def _place(definition: Definition, container: str, service: str, region: str) ->
 def _definition(configuration: Configuration, aws: Aws, service: str) -> Definition:
     names = service_names(configuration)
     if service not in names:
-        near = difflib.get_close_matches(service, names, n=1)
+        near = nearest(service, names)
         known = ", ".join(names) or "none"
         image_only = service in configuration.services
         raise UsageError(
             f"service {service} does not run on ECS" if image_only else f"there is no service {service!r}",
-            f"did you mean {near[0]}?" if near else f"services that run: {known}",
+            f"did you mean {near}?" if near else f"services that run: {known}",
         )
     states = describe_services(aws, [names[service]])
     if service not in states:
