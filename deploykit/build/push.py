@@ -19,7 +19,7 @@ from deploykit.edges.docker import Docker, inspect_image, same_platform
 from deploykit.edges.process import Children
 from deploykit.errors import FailedBefore
 from deploykit.model.progress import Progress
-from deploykit.model.release import Image
+from deploykit.model.release import Image, typed
 
 _PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64}) size: \d+")
 _LAYER = re.compile(r"([0-9a-f]{12}): (.+)")
@@ -81,7 +81,7 @@ def _as_asked(reference: str) -> str:
     sha, _, more = reference.rpartition(":")[2].partition("-")
     if more.startswith("dirty"):
         return "--allow-dirty"
-    return f"--sha {sha[:12]} --rebuild" if more else f"--sha {sha[:12]}"
+    return f"--sha {typed(sha)}" + (" --rebuild" if more else "")
 
 
 class _Pusher:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploykit.deploy.judging.judge import Judgement
-from deploykit.deploy.returning.choose import typed
 from deploykit.errors import ExitCode
 from deploykit.model.finding import Finding
 from deploykit.model.plan import Plan
-from deploykit.model.release import Outcome, Verdict
+from deploykit.model.release import Outcome, Verdict, short, typed
 
 _GO_BACK = "`deploykit rollback` goes back to the last verified release"
 _OR_BACK = "; `deploykit rollback` goes back"
@@ -96,7 +95,7 @@ def _failed(run: Happened, why: str) -> Ending:
         return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, f"{why}; left as it is ({run.left})", hint)
     after = run.after_undo.verdict if run.after_undo else Verdict.UNCHECKED
     if run.put_back and after in (Verdict.HEALTHY, Verdict.UNCHECKED):
-        previous = f" to {run.plan.previous_sha[:7]}" if run.plan.previous_sha else ""
+        previous = f" to {short(run.plan.previous_sha)}" if run.plan.previous_sha else ""
         return Ending(
             Outcome.ROLLED_BACK,
             ExitCode.ROLLED_BACK,
@@ -184,4 +183,4 @@ def _why(run: Happened) -> str:
 
 
 def _what(run: Happened) -> str:
-    return f"{run.plan.sha[:7]}" if run.plan.sha else "the release"
+    return short(run.plan.sha) if run.plan.sha else "the release"

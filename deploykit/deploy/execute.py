@@ -16,7 +16,6 @@ from deploykit.deploy.migrating.run import Migrating
 from deploykit.deploy.orders import Edges
 from deploykit.deploy.patience import too_late, waits
 from deploykit.deploy.record import Record, Steps
-from deploykit.deploy.returning.choose import typed
 from deploykit.deploy.rolling import Rolling
 from deploykit.deploy.verdicts import write_verdicts
 from deploykit.edges.clock import Deadline
@@ -25,7 +24,7 @@ from deploykit.model.finding import Finding
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.plan import CdnInvalidation, Plan
 from deploykit.model.probe import Samples
-from deploykit.model.release import Outcome, ReleaseSummary, Verdict
+from deploykit.model.release import Outcome, ReleaseSummary, Verdict, typed
 from deploykit.model.report import RunReport
 from deploykit.targets.cdn import needed
 from deploykit.targets.ecs.evidence import finding

@@ -14,7 +14,7 @@ from deploykit.errors import Refused
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import ObservedService
 from deploykit.model.progress import Progress
-from deploykit.model.release import Commit, Outcome, Verdict
+from deploykit.model.release import Commit, Outcome, Verdict, short
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,15 @@ def refuse_older(
     forward = source.repository.is_ancestor(running[:40], target)
     if forward is None:
         progress.warn(
-            f"the running commit {running[:7]} is not in this clone, so it cannot be told whether "
-            f"{target[:7]} is newer (fetch more history to have it checked)"
+            f"the running commit {short(running)} is not in this clone, so it cannot be told whether "
+            f"{short(target)} is newer (fetch more history to have it checked)"
         )
         return
     if not forward:
         older = source.repository.is_ancestor(target, running[:40])
         words = "is older than" if older else "does not contain"
         raise Refused(
-            f"commit {target[:7]} {words} the running {running[:7]}",
+            f"commit {short(target)} {words} the running {short(running)}",
             "`deploykit rollback` goes back; --allow-older releases it all the same",
         )
 
@@ -91,7 +91,7 @@ def refuse_withdrawn(order: DeployOrder, commit: Commit, entries: Sequence[Ledge
     by = f" by {rollback.by}" if rollback else ""
     which = f"rollback {withdrawn.withdrawn_by}" if withdrawn.withdrawn_by else "a rollback"
     raise Refused(
-        f"commit {sha[:7]} was withdrawn{by} with {which}{why}",
+        f"commit {short(sha)} was withdrawn{by} with {which}{why}",
         "deploy a commit that mends it, or --allow-withdrawn to release it all the same",
     )
 

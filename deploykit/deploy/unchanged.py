@@ -6,7 +6,7 @@ from deploykit.deploy.entries import Ledger
 from deploykit.deploy.record import Steps
 from deploykit.errors import ExitCode
 from deploykit.model.plan import Plan
-from deploykit.model.release import Outcome, ReleaseSummary, Verdict
+from deploykit.model.release import Outcome, ReleaseSummary, Verdict, short
 from deploykit.model.report import RunReport
 
 
@@ -16,10 +16,10 @@ def unchanged(plan: Plan, steps: Steps, ledger: Ledger) -> RunReport:
         steps.skip(name)
     entry = next((e for e in ledger.entries if e.kind == "deploy" and e.sha == plan.sha), None)
     verdict = entry.verdict if entry else _tagged(plan)
-    short = plan.sha[:7] if plan.sha else "it"
-    words = f"nothing to do: {short} runs already"
+    commit = short(plan.sha) if plan.sha else "it"
+    words = f"nothing to do: {commit} runs already"
     if any((step.name, step.status) == ("push", "done") for step in steps.taken):  # an image that no service runs
-        words = f"{short}: pushed what was missing; no service changes"
+        words = f"{commit}: pushed what was missing; no service changes"
     return RunReport(
         outcome=Outcome.UNCHANGED,
         exit_code=ExitCode.OK,

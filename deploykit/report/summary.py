@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from deploykit.errors import ExitCode
 from deploykit.model.probe import EndpointClass, EndpointResult
-from deploykit.model.release import Outcome, ReleasedService
-from deploykit.model.report import RunReport, WayBack
-from deploykit.report import findings
+from deploykit.model.release import Outcome, ReleasedService, short
+from deploykit.model.report import RunReport
+from deploykit.report import findings, way_back
 from deploykit.report.style import Style
 
 _OUTCOME = {
@@ -34,7 +34,7 @@ def of_run(report: RunReport, command: str, style: Style, environment: str | Non
     lines += _services(report.services, style)
     lines += _checks(report.checks, style)
     lines += findings.lines_of(report.findings, style)
-    lines += _way_back(report.way_back, style)
+    lines += way_back.lines_of(report.way_back, style, "  ")
     if len(lines) > 1:
         lines.append("")
     hint = report.hint or _next(report, environment)
@@ -45,16 +45,6 @@ def of_run(report: RunReport, command: str, style: Style, environment: str | Non
     if hint:
         lines.append(f"  → {hint}")
     return lines
-
-
-def _way_back(back: WayBack | None, style: Style) -> list[str]:
-    if back is None:
-        return []
-    if back.ready:
-        unseen = f", though {'; '.join(back.problems)}" if back.problems else ""
-        return [f"  way back: {style.good('ready')} (release {back.release}){unseen}"]
-    release = f" (release {back.release})" if back.release else ""
-    return [f"  way back: {style.warn('not ready')}{release}, because {'; '.join(back.problems)}"]
 
 
 def _ending(report: RunReport, command: str, style: Style, seconds: float) -> str:
@@ -110,12 +100,6 @@ def _noteworthy(name: str, result: EndpointResult, style: Style) -> list[str]:
     lines = [f"  {name}  {paint(word)}  {result.after.failed} of {result.after.samples} requests failed"]
     lines += [f"    {failure.message}" for failure in result.after.failures[:_MOST_FAILURES]]
     return lines
-
-
-def short(sha: str) -> str:
-    """A commit as people read it; what is not committed keeps its mark."""
-    commit, _, rest = sha.partition("-")
-    return commit[:7] + ("-dirty" if rest.startswith("dirty") else "")
 
 
 def spoken(seconds: float) -> str:

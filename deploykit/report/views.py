@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from deploykit.model.release import short
+from deploykit.model.report import WayBack
+from deploykit.report import way_back
 from deploykit.report.measures import of_stats
 from deploykit.report.style import Style
-from deploykit.report.summary import short, spoken
+from deploykit.report.summary import spoken
 
 Document = Mapping[str, Any]
 _DIGITS = 12  # of a digest or a commit, beside others of its kind
@@ -90,16 +93,11 @@ def _lock_lines(document: Document, style: Style) -> list[str]:
     return lines
 
 
-def _way_back_lines(way_back: Document | None, style: Style) -> list[str]:
-    if way_back is None:
+def _way_back_lines(document: Document | None, style: Style) -> list[str]:
+    if document is None:
         return []
-    release = f" (release {way_back['release']})" if way_back["release"] else ""
-    problems = way_back["problems"]
-    if way_back["ready"]:
-        unseen = f", though {'; '.join(problems)}" if problems else ""
-        return [f"way back: {style.good('ready')}{release}{unseen}"]
-    said = f"way back: {style.bad('not ready')}{release}, because"
-    return [f"{said} {problems[0]}"] if len(problems) == 1 else [said, *(f"  {problem}" for problem in problems)]
+    known = WayBack(document["ready"], document["release"], tuple(document["problems"]))
+    return way_back.lines_of(known, style)
 
 
 def of_plan(document: Document, style: Style) -> list[str]:

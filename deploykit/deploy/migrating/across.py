@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from deploykit.config.schema import Configuration
 from deploykit.errors import Refused
 from deploykit.model.ledger import LedgerEntry
+from deploykit.model.release import short, typed
 
 
 def carried(entry: LedgerEntry) -> list[str]:
@@ -62,8 +63,7 @@ def refuse_to_cross(
     if not stops:
         return
     sha = target.sha or ""
-    named = sha if "-dirty" in sha else sha[:12]
-    hint = f"see that the database fits {sha[:7]}, then `deploykit rollback --to {named}` goes there"
+    hint = f"see that the database fits {short(sha)}, then `deploykit rollback --to {typed(sha)}` goes there"
     if not told_by_ledger:
         raise Refused(
             f"the ledger does not tell whether a migration of {', '.join(stops)} lies between, and "

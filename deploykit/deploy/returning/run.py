@@ -9,7 +9,7 @@ from deploykit.deploy.observe import observe, refuse_other_environments, refuse_
 from deploykit.deploy.orders import Edges, RollbackOrder
 from deploykit.deploy.plan import plan_rollback
 from deploykit.deploy.record import Record, Steps
-from deploykit.deploy.returning.choose import Target, typed
+from deploykit.deploy.returning.choose import Target
 from deploykit.deploy.returning.recorded import find_target
 from deploykit.deploy.returning.startable import definitions_of, startable
 from deploykit.deploy.returning.way_back import with_way_back
@@ -18,6 +18,8 @@ from deploykit.deploy.unchanged import unchanged
 from deploykit.errors import FailedBefore, Interrupted, Problem
 from deploykit.model.observed import Definition
 from deploykit.model.plan import Plan
+from deploykit.model.release import short as short_sha
+from deploykit.model.release import typed
 from deploykit.model.report import RunReport
 from deploykit.targets.ecs.definition import short
 
@@ -48,7 +50,8 @@ def rollback(order: RollbackOrder, edges: Edges) -> RunReport:
     _confirm(order, plan, target, edges)
     entry = new_entry(plan, "rollback", edges, order.reason)
     record = Record(ledger.store, entry, edges.clock, edges.progress)
-    again = " ".join(("deploykit rollback", *order.services, "--to", typed(target.sha or target.release)))
+    name = typed(target.sha) if target.sha else target.release
+    again = " ".join(("deploykit rollback", *order.services, "--to", name))
     intent = Intent(undo=False, baseline=False, deadline=order.deadline, again=again)
     report = Execution(plan, intent, configuration, edges, record, steps).run()
     return with_way_back(report, configuration, edges, [record.entry, *ledger.entries])
@@ -74,7 +77,7 @@ def _confirm(order: RollbackOrder, plan: Plan, target: Target, edges: Edges) -> 
     for note in target.notes:
         edges.progress.warn(note)
     verdict = f", {target.entry.verdict}" if target.entry.verdict else ""
-    edges.progress.say(f"going back to {(target.sha or '')[:7]} (release {target.release}{verdict})")
+    edges.progress.say(f"going back to {short_sha(target.sha or '')} (release {target.release}{verdict})")
     for key, change in plan.changes.items():
         to = short(change.to.arn) if change.to else "its revision, registered again"
         edges.progress.say(f"{short(plan.observed[key].definition.arn)} → {to}", key)
