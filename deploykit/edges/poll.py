@@ -1,6 +1,7 @@
 """Ask again and again until something has come, or a deadline has passed.
 
-boto3's waiters do not serve here: they say nothing while they wait, and not what they last saw when they give up.
+boto3's waiters do not serve here: they say nothing while they wait, nor what they last saw when they give up. Rounds of
+checks and looks for new log lines are no polls: they keep a pace and take what comes; there is no end to wait for.
 """
 
 from __future__ import annotations

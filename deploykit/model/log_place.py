@@ -21,7 +21,10 @@ class LogPlace:
     made: bool = False
 
     def stream(self, task: str) -> str | None:
-        """The stream of one task, by the task's id; None where its name cannot be told."""
+        """The stream of one task, by the task's id; None where its name cannot be told.
+
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
+        """
         return f"{self.streams}{task}" if self.streams else None
 
 
