@@ -6,11 +6,11 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from deploykit.config.nearest import nearest
 from deploykit.errors import UsageError
 from deploykit.model.hint import Command
 
@@ -186,12 +186,10 @@ def known(kind: str, names: Sequence[str], among: Iterable[str]) -> tuple[str, .
     there = list(among)
     unknown = [name for name in dict.fromkeys(names) if name not in there]
     if unknown:
-        said = "; ".join(f"no {kind} {name!r}{_nearest(name, there)}" for name in unknown)
+        near = {name: nearest(name, there) for name in unknown}
+        said = "; ".join(
+            f"no {kind} {name!r}" + (f" (did you mean {meant!r}?)" if meant else "") for name, meant in near.items()
+        )
         listed = ", ".join(there) or "none"
         raise UsageError(said, f"this environment's {kind}s: {listed}")
     return tuple(dict.fromkeys(names))
-
-
-def _nearest(name: str, there: Sequence[str]) -> str:
-    close = get_close_matches(name, there, n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from deploykit.config.nearest import nearest
 from deploykit.config.schema import Configuration
 from deploykit.edges.aws.ecs import describe_definition, describe_services
 from deploykit.edges.aws.logs import LogLine, lines_since
 from deploykit.edges.aws.session import Aws, AwsRefused
 from deploykit.edges.world import World
 from deploykit.errors import FailedBefore, UsageError
+from deploykit.model.log_place import LogPlace, log_place
 from deploykit.model.observed import Definition
 from deploykit.targets.ecs.observe import service_names
 
 _POLL = 2.0  # seconds between two looks
 _LATE = timedelta(seconds=15)  # CloudWatch lists a line that much after its own time, behind later ones
-
-
-@dataclass(frozen=True)
-class LogPlace:
-    """Where a container's lines are: the group, and how its streams' names begin (empty: any)."""
-
-    group: str
-    prefix: str
-    region: str
 
 
 @dataclass(frozen=True)
@@ -64,8 +56,8 @@ def lines_of(
         there = ", ".join([own, *others])
         raise UsageError(f"service {service} has no container {container!r}", f"its containers: {there}")
     chosen = container or own
-    place = log_place(definition, chosen, service, world.aws.region)
-    aws = world.aws if place.region == world.aws.region else Aws(place.region)
+    place = _place(definition, chosen, service, world.aws.region)
+    aws = world.aws.in_region(place.region)
     start = world.clock.now() - timedelta(seconds=since)
     return (_named(line, service, chosen, place) for line in _lines(aws, place, start, world, follow))
 
@@ -77,16 +69,12 @@ def _containers(definition: Definition) -> list[str]:
 def _named(line: LogLine, service: str, container: str, place: LogPlace) -> ServiceLine:
     """A stream is named PREFIX/CONTAINER/TASK; the other two are known."""
     moment = line.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    task = line.stream.removeprefix(place.prefix) if place.prefix else None
+    task = line.stream.removeprefix(place.streams) if place.streams else None
     return ServiceLine(moment, service, container, task, line.text, line.stream, line.id)
 
 
-def log_place(definition: Definition, container: str, service: str, region: str) -> LogPlace:
-    """Where ``container`` of a task definition writes. Pure.
-
-    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specify-log-config.html
-    Raises: FailedBefore where that is not CloudWatch Logs.
-    """
+def _place(definition: Definition, container: str, service: str, region: str) -> LogPlace:
+    """Where ``container`` of a task definition writes. Raises: FailedBefore where that is not CloudWatch Logs."""
     found = definition.container(container)
     revision = definition.arn.rpartition("/")[2]
     if found is None:
@@ -94,30 +82,26 @@ def log_place(definition: Definition, container: str, service: str, region: str)
             f"service {service}: task definition {revision} has no container {container!r}",
             f'set `container = "…"` under [services.{service}]',
         )
-    logging = found.get("logConfiguration") or {}
-    driver, options = logging.get("logDriver"), logging.get("options") or {}
-    if driver != "awslogs" or not options.get("awslogs-group"):
+    place = log_place(found, region)
+    if place is None:
+        driver = (found.get("logConfiguration") or {}).get("logDriver")
         instead = f"uses the log driver {driver}" if driver else "has no logConfiguration"
         raise FailedBefore(
             f"service {service}: container {container} of {revision} {instead}; only awslogs can be read here",
             "read the logs where that driver sends them, or set logDriver awslogs in the task definition",
         )
-    prefix = options.get("awslogs-stream-prefix")
-    # without a prefix (EC2 only) streams are named by container ids, which say nothing
-    return LogPlace(
-        options["awslogs-group"], f"{prefix}/{container}/" if prefix else "", options.get("awslogs-region") or region
-    )
+    return place
 
 
 def _definition(configuration: Configuration, aws: Aws, service: str) -> Definition:
     names = service_names(configuration)
     if service not in names:
-        near = difflib.get_close_matches(service, names, n=1)
+        near = nearest(service, names)
         known = ", ".join(names) or "none"
         image_only = service in configuration.services
         raise UsageError(
             f"service {service} does not run on ECS" if image_only else f"there is no service {service!r}",
-            f"did you mean {near[0]}?" if near else f"services that run: {known}",
+            f"did you mean {near}?" if near else f"services that run: {known}",
         )
     states = describe_services(aws, [names[service]])
     if service not in states:
@@ -153,11 +137,12 @@ def _lines(aws: Aws, place: LogPlace, start: datetime, world: World, follow: boo
 
 def _look(aws: Aws, place: LogPlace, start: datetime) -> Iterator[LogLine]:
     try:
-        yield from lines_since(aws, place.group, start, place.prefix)
+        yield from lines_since(aws, place.group, start, place.streams)
     except AwsRefused as error:
         if error.error != "ResourceNotFoundException":
             raise
         raise FailedBefore(
             f"log group {place.group} does not exist in {place.region}",
-            f"create it (`aws logs create-log-group --log-group-name {place.group}`), or wait for the first task",
+            f"create it (`aws logs create-log-group --log-group-name {place.group} --region {place.region}`), or wait "
+            "for the first task",
         ) from error

@@ -10,13 +10,15 @@ from deploykit.deploy.source import chosen_services
 from deploykit.edges.aws.ecs import definitions_of
 from deploykit.edges.world import World
 from deploykit.errors import FailedBefore, Interrupted, Problem
-from deploykit.ledger.choose import Destination, typed
+from deploykit.ledger.choose import Destination
 from deploykit.ledger.journal import Steps, new_entry
 from deploykit.ledger.read import Ledger, find_destination
 from deploykit.model.finding import errors, one_line, warnings
 from deploykit.model.hint import Hint, command
 from deploykit.model.observed import Definition
 from deploykit.model.plan import Plan
+from deploykit.model.release import short as short_sha
+from deploykit.model.release import typed
 from deploykit.model.report import RunReport
 from deploykit.preflight.startable import startable
 from deploykit.targets.cdn.release import invalidate
@@ -38,7 +40,8 @@ def rollback(request: RollbackRequest, world: World) -> RunReport:
         return nothing_to_do(plan, configuration, world, steps, ledger)
     _confirm(request, plan, destination, world)
     entry = new_entry(plan, "rollback", world, request.reason)
-    again = command("rollback", *request.services, "--to", typed(destination.sha or destination.release))
+    name = typed(destination.sha) if destination.sha else destination.release
+    again = command("rollback", *request.services, "--to", name)
     with run_of(Prepared(configuration, plan, ledger, entry, again, request.deadline), world, steps) as run:
         begin(run)
         rolled = roll_out(run)
@@ -94,7 +97,7 @@ def _confirm(request: RollbackRequest, plan: Plan, destination: Destination, wor
     for note in destination.notes:
         world.progress.warn(note)
     verdict = f", {destination.entry.verdict}" if destination.entry.verdict else ""
-    world.progress.say(f"going back to {(destination.sha or '')[:7]} (release {destination.release}{verdict})")
+    world.progress.say(f"going back to {short_sha(destination.sha or '')} (release {destination.release}{verdict})")
     for key, change in plan.changes.items():
         to = short(change.to.arn) if change.to else "its revision, registered again"
         world.progress.say(f"{short(plan.observed[key].definition.arn)} → {to}", key)

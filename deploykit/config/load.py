@@ -11,11 +11,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from deploykit.config.locate import locate
+from deploykit.config.nearest import nearest
 from deploykit.config.scalars import Address, HostPort, RegistryHost
 from deploykit.config.schema import Cdn, Checks, Configuration, Local, Service, Tables
 from deploykit.config.syntax import syntax_error
 from deploykit.config.validate import judge
-from deploykit.config.wording import nearest, shown
+from deploykit.config.wording import shown
 from deploykit.errors import ConfigError, Problem
 from deploykit.model.hint import Hint, command
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from deploykit.config.check_rules import CHECK_RULES
 from deploykit.config.locate import KeyPath
+from deploykit.config.nearest import nearest
 from deploykit.config.overlay import Layered, endpoints_of, layer
 from deploykit.config.scalars import FromFile
 from deploykit.config.scene import Scene, faults
@@ -20,7 +21,6 @@ from deploykit.config.wording import (
     description,
     expectation,
     key_text,
-    nearest,
     shown,
     suggestion,
     unknown_key,

@@ -6,7 +6,6 @@ import json
 import shlex
 from collections.abc import Callable, Iterable
 from datetime import date, time
-from difflib import get_close_matches
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -14,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from deploykit.config.checks import Matchers
 from deploykit.config.locate import KeyPath
+from deploykit.config.nearest import nearest
 from deploykit.config.overlay import OVERLAYS
 from deploykit.config.scalars import Table
 from deploykit.config.schema import Environment
@@ -32,16 +32,6 @@ def shown(value: Any) -> str:
     else:
         text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else text[:57] + "…" + text[-1]
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The one of ``known`` that ``word`` was probably meant to be."""
-    plain = {name.lower().replace("-", "_"): name for name in known}
-    word = word.lower().replace("-", "_")
-    matches = get_close_matches(word, plain, n=1, cutoff=0.6)
-    if not matches and len(word) >= 3:  # "production" for "prod", and the other way round
-        matches = [name for name in plain if name.startswith(word) or word.startswith(name)]
-    return plain[matches[0]] if matches else None
 
 
 def suggestion(word: str, known: Iterable[str], none: str = "there is none") -> str:

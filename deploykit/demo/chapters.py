@@ -12,6 +12,7 @@ from deploykit.demo.changes import CHANGES, CRASH_WORDS
 from deploykit.demo.commands import Commands, Ended
 from deploykit.demo.repository import Repository
 from deploykit.demo.site import Served, Site, short
+from deploykit.model.release import typed
 
 Heard = Callable[[str], None]
 EARLY_SECONDS = 60.0  # a crash loop is reported long before [rollout]'s deadline of 15 minutes
@@ -83,7 +84,7 @@ def _roll_back(scene: Scene, heard: Heard) -> Ended:
 
 
 def _deploy_what_runs(scene: Scene, heard: Heard) -> Ended:
-    return scene.commands.run("deploy", "--sha", scene.commits["second"][:12], heard=heard)
+    return scene.commands.run("deploy", "--sha", typed(scene.commits["second"]), heard=heard)
 
 
 def _names_the_crash(_: Scene, document: Mapping[str, Any]) -> list[str]:

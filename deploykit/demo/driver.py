@@ -35,7 +35,7 @@ def _install(requirements: Path, home: Path) -> None:
         if problem:
             raise OutOfReach(
                 f"the demo's PostgreSQL driver cannot be installed: {problem.splitlines()[-1]}",
-                Hint("connect to the network or set PIP_INDEX_URL and run ", command("demo"), "; later runs need no network"),
+                Hint("connect to the network or set PIP_INDEX_URL, then run ", command("demo"), ", once"),
             )
         for scripts in unfinished.glob("bin"):
             shutil.rmtree(scripts)

@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from deploykit.model import release
+
 PAGES = ("/", "/about", "/projects", "/contact")
 PATHS = (*PAGES, "/health", "/api/health", "/api/projects")
 HEALTH_PATHS = ("/health", "/api/health")
@@ -70,4 +72,4 @@ class Site:
 
 def short(version: str | None) -> str:
     """A commit as people read it."""
-    return version[:7] if version else "nothing"
+    return release.short(version) if version else "nothing"

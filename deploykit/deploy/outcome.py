@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from deploykit.deploy.prove import Proven
 from deploykit.deploy.undo import Undone
 from deploykit.errors import ExitCode
-from deploykit.ledger.choose import typed
 from deploykit.ledger.journal import Steps
 from deploykit.ledger.read import Ledger
 from deploykit.model.finding import Finding
 from deploykit.model.hint import Command, Hint, command
 from deploykit.model.plan import Plan
 from deploykit.model.probe import EndpointResult
-from deploykit.model.release import Outcome, ReleaseSummary, Verdict
+from deploykit.model.release import Outcome, ReleaseSummary, Verdict, short, typed
 from deploykit.model.report import RunReport
 from deploykit.targets.cdn.release import Emptied
 from deploykit.targets.ecs.release import RolledOut
@@ -60,7 +59,7 @@ class Course:
 
     @property
     def what(self) -> str:
-        return self.plan.sha[:7] if self.plan.sha else "the release"
+        return short(self.plan.sha) if self.plan.sha else "the release"
 
     @property
     def why(self) -> str:
@@ -124,10 +123,10 @@ def unchanged(plan: Plan, steps: Steps, ledger: Ledger) -> RunReport:
         steps.skip(name)
     entry = next((e for e in ledger.entries if e.kind == "deploy" and e.sha == plan.sha), None)
     verdict = entry.verdict if entry else _tagged(plan)
-    short = plan.sha[:7] if plan.sha else "it"
-    words = f"nothing to do: {short} runs already"
+    commit = short(plan.sha) if plan.sha else "it"
+    words = f"nothing to do: {commit} runs already"
     if any((step.name, step.status) == ("push", "done") for step in steps.taken):  # an image that no service runs
-        words = f"{short}: pushed what was missing; no service changes"
+        words = f"{commit}: pushed what was missing; no service changes"
     return RunReport(
         outcome=Outcome.UNCHANGED,
         exit_code=ExitCode.OK,
@@ -160,7 +159,7 @@ def _failed(course: Course, why: str) -> Ending:
         message = f"{why}; left as it is ({course.where})"
         return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, message, rollback=True)
     if undone.restored and _as_healthy(undone):
-        to = f" to {previous[:7]}" if previous else ""
+        to = f" to {short(previous)}" if previous else ""
         message = f"{why}; put back{to}: what runs is as healthy as before"
         return Ending(Outcome.ROLLED_BACK, ExitCode.ROLLED_BACK, verdict, message)
     after = undone.after.judgement

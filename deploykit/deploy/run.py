@@ -75,7 +75,9 @@ def run_of(prepared: Prepared, world: World, steps: Steps) -> Iterator[Run]:
             ),
         ) from interrupt
     finally:
-        journal.close(outcome=outcome, steps=tuple(steps.taken))
+        if not journal.closed:
+            journal.close(outcome=outcome, steps=tuple(steps.taken))
+            journal.save()
 
 
 def begin(run: Run) -> None:
@@ -109,7 +111,8 @@ def finish(
         run.again,
     )
     ending = conclude(course)
-    report = close(run, ending, course.results, course.findings)
+    report = _report(run, ending, course.results, course.findings)
+    journal.save()
     write_verdicts(run, course.rolled, ending.verdict)
     entries = [journal.entry, *run.entries]
     return with_way_back(report, run.configuration, run.world, entries, offered=ending.rollback)
@@ -128,16 +131,24 @@ def close(
     run: Run, ending: Ending, results: Mapping[str, EndpointResult] | None = None, findings: tuple[Finding, ...] = ()
 ) -> RunReport:
     """Close the ledger entry with ``ending``, and report it; the way back is not looked at."""
+    report = _report(run, ending, results or {}, findings)
+    run.journal.save()
+    return report
+
+
+def _report(
+    run: Run, ending: Ending, results: Mapping[str, EndpointResult], findings: tuple[Finding, ...]
+) -> RunReport:
     plan, steps = run.plan, tuple(run.steps.taken)
     run.journal.close(
-        verdict=ending.verdict, outcome=ending.outcome, checks=results or {}, findings=findings, steps=steps
+        verdict=ending.verdict, outcome=ending.outcome, checks=results, findings=findings, steps=steps
     )
     return RunReport(
         outcome=ending.outcome,
         exit_code=ending.code,
         release=ReleaseSummary(plan.release, plan.sha, plan.previous_sha, ending.verdict),
         services=run.journal.running,
-        checks=results or {},
+        checks=results,
         findings=findings,
         steps=steps,
         message=ending.message,

@@ -14,7 +14,7 @@ from deploykit.model.hint import Hint, command
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import ObservedService, running_sha
 from deploykit.model.progress import Progress
-from deploykit.model.release import Commit
+from deploykit.model.release import Commit, short
 
 
 def identify(request: DeployRequest, chosen: Sequence[str]) -> Source:
@@ -53,15 +53,15 @@ def refuse_older(
     forward = source.repository.is_ancestor(running[:40], target)
     if forward is None:
         progress.warn(
-            f"the running commit {running[:7]} is not in this clone, so it cannot be told whether "
-            f"{target[:7]} is newer (fetch more history to have it checked)"
+            f"the running commit {short(running)} is not in this clone, so it cannot be told whether "
+            f"{short(target)} is newer (fetch more history to have it checked)"
         )
         return
     if not forward:
         older = source.repository.is_ancestor(target, running[:40])
         words = "is older than" if older else "does not contain"
         raise Refused(
-            f"commit {target[:7]} {words} the running {running[:7]}",
+            f"commit {short(target)} {words} the running {short(running)}",
             Hint(command("rollback"), " goes back; --allow-older releases it all the same"),
         )
 
@@ -83,6 +83,6 @@ def refuse_withdrawn(request: DeployRequest, commit: Commit, entries: Sequence[L
     by = f" by {rollback.by}" if rollback else ""
     which = f"rollback {left.withdrawn_by}" if left.withdrawn_by else "a rollback"
     raise Refused(
-        f"commit {sha[:7]} was withdrawn{by} with {which}{why}",
+        f"commit {short(sha)} was withdrawn{by} with {which}{why}",
         "deploy a commit that mends it, or --allow-withdrawn to release it all the same",
     )

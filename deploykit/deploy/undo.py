@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from deploykit.deploy.prove import Baseline, Proven, judge_what_runs
 from deploykit.edges.clock import Deadline
 from deploykit.errors import DeploykitError
-from deploykit.ledger.choose import typed
 from deploykit.ledger.journal import Run
 from deploykit.model.finding import Finding
 from deploykit.model.hint import Hint, command
+from deploykit.model.release import typed
 from deploykit.targets.cdn.plan import needed
 from deploykit.targets.cdn.release import invalidate
 from deploykit.targets.ecs.release import RolledOut

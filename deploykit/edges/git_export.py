@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from deploykit.edges.git import Repository
 from deploykit.errors import FailedBefore
+from deploykit.model.release import typed
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _POINTER_SIZE = 1024  # bytes at most, https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
@@ -97,7 +98,7 @@ def _submodule(repository: Repository, sha: str, path: str, commit: str) -> Repo
         if git_dir.is_dir() and module.git("cat-file", "-e", f"{commit}^{{commit}}").code == 0:
             return module
     raise FailedBefore(
-        f"the submodule {path} is not here at {commit[:12]}, so its files would be missing from the image",
+        f"the submodule {path} is not here at {typed(commit)}, so its files would be missing from the image",
         "run `git submodule update --init --recursive`",
     )
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from deploykit.config.schema import Configuration, Service
-from deploykit.edges.aws import ecr
+from deploykit.edges.aws.ecr_names import image_uri
 from deploykit.edges.clock import Clock, SystemClock
 from deploykit.edges.docker import Docker, inspect_image, same_platform
 from deploykit.edges.git import Repository
@@ -47,7 +47,7 @@ class Wanted:
 
 def service_uri(configuration: Configuration, service: Service) -> str:
     """Where the service's images are, without a tag. Needs no call to AWS."""
-    return ecr.image_uri(configuration.account, configuration.region, service.repository, configuration.registry)
+    return image_uri(configuration.account, configuration.region, service.repository, configuration.registry)
 
 
 def build_images(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from deploykit.config.schema import Configuration
 from deploykit.edges.aws import ecr
+from deploykit.edges.aws.ecr_names import image_uri
 from deploykit.edges.aws.session import Aws, AwsRefused, NotAllowed
 from deploykit.edges.docker import Builder, Docker, exports_cache
 from deploykit.errors import OutOfReach
@@ -61,7 +62,7 @@ def layer_cache(
     cache = None
     with ExitStack() as login:
         if repository and not _said_why_not(repository, docker, aws, progress):
-            uri = ecr.image_uri(configuration.account, configuration.region, repository, configuration.registry)
+            uri = image_uri(configuration.account, configuration.region, repository, configuration.registry)
             try:
                 credentials = logged_in(ecr.login(aws), uri.partition("/")[0], environment, besides_theirs=True)
                 cache = LayerCache(

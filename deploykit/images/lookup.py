@@ -8,6 +8,7 @@ from functools import partial
 
 from deploykit.config.schema import Configuration
 from deploykit.edges.aws import ecr
+from deploykit.edges.aws.ecr_names import image_uri
 from deploykit.edges.aws.ecr_platforms import image_platforms
 from deploykit.edges.aws.ecr_policy import PUSH, RETAG, RepositoryPolicy, own_principal, repository_policy
 from deploykit.edges.aws.session import Aws, AwsRefused, NotAllowed
@@ -102,7 +103,7 @@ def _look(
     rebuild: bool,
 ) -> Stock:
     service = configuration.services[demand.owner]
-    uri = ecr.image_uri(configuration.account, configuration.region, service.repository, configuration.registry)
+    uri = image_uri(configuration.account, configuration.region, service.repository, configuration.registry)
     meant = key.tag if key else commit.tag  # uncommitted content is known by its own hash
     tags = [meant, *(rebuild_tag(meant, number) for number in range(1, _REBUILDS + 1))]
     found = ecr.find_images(aws, service.repository, list(dict.fromkeys([commit.tag, *tags])), uri)

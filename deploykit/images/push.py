@@ -20,7 +20,7 @@ from deploykit.images.failures import push_failed
 from deploykit.images.together import together
 from deploykit.model.hint import Hint, command
 from deploykit.model.progress import Progress
-from deploykit.model.release import Image
+from deploykit.model.release import Image, typed
 
 _PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64}) size: \d+")
 _LAYER = re.compile(r"([0-9a-f]{12}): (.+)")
@@ -82,7 +82,7 @@ def _as_asked(reference: str) -> tuple[str, ...]:
     sha, _, more = reference.rpartition(":")[2].partition("-")
     if more.startswith("dirty"):
         return ("--allow-dirty",)
-    return ("--sha", sha[:12], "--rebuild") if more else ("--sha", sha[:12])
+    return ("--sha", typed(sha), *(["--rebuild"] if more else []))
 
 
 class _Pusher:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deploykit.edges.aws.ecr import Reference, parse_reference
+from deploykit.edges.aws.ecr_names import Reference, parse_reference
 from deploykit.init.naming import words
 from deploykit.init.seen import SeenCluster, SeenService
+from deploykit.model.log_place import log_place
 
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache.html (the prefixes it suggests)
 _COPIES = ("docker-hub", "ecr-public", "quay", "kubernetes", "github", "gitlab", "chainguard")
@@ -35,9 +36,8 @@ class Running:
 
     @property
     def log_group(self) -> str | None:
-        logs = self.spec.get("logConfiguration") or {}
-        group = (logs.get("options") or {}).get("awslogs-group")
-        return str(group) if group else None
+        place = log_place(self.spec, "")
+        return place.group if place else None
 
     @property
     def variables(self) -> dict[str, str]:

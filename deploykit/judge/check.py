@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deploykit.config.checks import Checks, Endpoint
+from deploykit.config.nearest import nearest
 from deploykit.edges.clock import Clock
 from deploykit.errors import ExitCode, UsageError
 from deploykit.judge.baseline import QUICK
@@ -54,8 +54,8 @@ def chosen(checks: Checks, names: Sequence[str]) -> Checks:
     known = [endpoint.id for endpoint in checks.endpoints]
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
+            near = nearest(name, known)
+            hint = f"did you mean {near}?" if near else f"known: {', '.join(known) or 'none'}"
             raise UsageError(f"there is no endpoint {name!r}", hint=hint)
     return checks.model_copy(
         update={"endpoints": tuple(each for each in checks.endpoints if not names or each.id in names)}

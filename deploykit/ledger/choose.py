@@ -28,10 +28,9 @@ from deploykit.ledger.running import (
 )
 from deploykit.model.hint import Hint, command, joined
 from deploykit.model.ledger import LedgerEntry
-from deploykit.model.release import Outcome, Verdict
+from deploykit.model.release import Outcome, Verdict, typed
 
 _OFFERED = 5
-_SHORT = 12  # digits of a commit to type: unambiguous in any repository
 
 
 @dataclass(frozen=True)
@@ -222,8 +221,3 @@ def _nothing_verified(row: _Row) -> str:
         same = ", ".join(row.chosen)
         return f"nothing to go back to: every verified release before {row.running.release}{commit} had the same {same}"
     return f"there is no verified release before the running one ({row.running.release}{commit})"
-
-
-def typed(sha: str) -> str:
-    """A commit as one would type it; a release of uncommitted changes by its whole tag."""
-    return sha if "-dirty" in sha else sha[:_SHORT]

@@ -81,7 +81,7 @@ class Journal:
         self._progress = world.progress
         self._began = world.clock.monotonic()
         self._open = resumes
-        self._closed = False
+        self.closed = False
 
     def describe(self) -> str:
         """Who runs what, in one line: for people whose run ended in between."""
@@ -150,13 +150,11 @@ class Journal:
             self._progress.warn(f"ledger entry {release} could not be changed: {error.message}")
 
     def close(self, **facts: Any) -> None:
-        """The end of the run; only the first call counts."""
-        if self._closed:
-            return
-        self._closed = True
-        seconds = round(self._clock.monotonic() - self._began, 3)
-        self.note(services=self.tried, **facts, seconds=seconds, ended=timestamp(self._clock.now()))
-        self.save()
+        """Note how the run ended; ``save`` writes it. Only the first call counts."""
+        if not self.closed:
+            self.closed = True
+            seconds = round(self._clock.monotonic() - self._began, 3)
+            self.note(services=self.tried, **facts, seconds=seconds, ended=timestamp(self._clock.now()))
 
 
 @dataclass(frozen=True)

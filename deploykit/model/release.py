@@ -54,7 +54,18 @@ class Commit:
 
     @property
     def short(self) -> str:
-        return self.sha[:7] + ("-dirty" if self.dirty else "")
+        return short(self.tag)
+
+
+def short(sha: str) -> str:
+    """A commit (or an image's tag) as people read it: 7 digits; what is not committed keeps its mark."""
+    commit, _, rest = sha.partition("-")
+    return commit[:7] + ("-dirty" if rest.startswith("dirty") else "")
+
+
+def typed(sha: str) -> str:
+    """A commit as one types it: 12 digits are unambiguous in any repository; uncommitted changes by their whole tag."""
+    return sha if "-dirty" in sha else sha[:12]
 
 
 @dataclass(frozen=True)

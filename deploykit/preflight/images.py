@@ -5,18 +5,16 @@ https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import partial
 
-from deploykit.edges.aws.ecr import Reference, missing_images
+from deploykit.edges.aws.ecr import missing_images
+from deploykit.edges.aws.ecr_names import parse_reference
 from deploykit.edges.aws.session import Aws
 from deploykit.model.finding import Finding
 from deploykit.model.observed import Definition
 from deploykit.preflight.looking import all_findings, elsewhere, look, missing, verb
-
-_ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<rest>.+)")
 
 
 def check_images(aws: Aws, definitions: Mapping[str, Definition], registry: str | None = None) -> tuple[Finding, ...]:
@@ -29,7 +27,7 @@ def check_images(aws: Aws, definitions: Mapping[str, Definition], registry: str 
     unseen: dict[str, set[str]] = defaultdict(set)
     for key, definition in definitions.items():
         for image in (str(container.get("image") or "") for container in definition.containers):
-            place = _sort_image(image, registry)
+            place = parse_reference(image, registry)
             if place is None:
                 continue  # another registry's, which only the cluster's own credentials may reach
             if place.region not in (None, aws.region):
@@ -48,17 +46,3 @@ def _missing(aws: Aws, account: str | None, repository: str, images: Mapping[str
         name = f"{repository}{'@' if image.startswith('sha256:') else ':'}{image}"
         summary = f"image {name} is not in ECR any more, and {verb(images[image], 'need')} it"
         yield missing("image-missing", images[image], summary)
-
-
-def _sort_image(image: str, registry: str | None) -> Reference | None:
-    """The parts of an image's name; None where it is in another registry than ECR."""
-    found = _ECR.fullmatch(image)
-    if registry and image.startswith(f"{registry}/"):
-        account, rest = None, image.removeprefix(f"{registry}/")
-    elif found:
-        account, rest = found["account"], found["rest"]
-    else:
-        return None
-    name, _, digest = rest.partition("@")
-    repository, _, tag = name.partition(":")
-    return Reference(account, found["region"] if found else None, repository, tag or None, digest or None)

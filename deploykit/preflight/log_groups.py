@@ -12,8 +12,9 @@ from functools import partial
 from deploykit.edges.aws.logs import group_exists
 from deploykit.edges.aws.session import Aws
 from deploykit.model.finding import Finding
+from deploykit.model.log_place import log_place
 from deploykit.model.observed import Definition
-from deploykit.preflight.looking import look_for_each, missing, verb
+from deploykit.preflight.looking import all_findings, look, missing, verb
 
 
 def check_log_groups(aws: Aws, definitions: Mapping[str, Definition]) -> tuple[Finding, ...]:
@@ -21,15 +22,17 @@ def check_log_groups(aws: Aws, definitions: Mapping[str, Definition]) -> tuple[F
 
     One call for each group, side by side.
     """
-    users: dict[str, set[str]] = defaultdict(set)
+    users: dict[tuple[str, str], set[str]] = defaultdict(set)  # region and group → the services that write there
     for key, definition in definitions.items():
         for container in definition.containers:
-            logging = container.get("logConfiguration") or {}
-            options = logging.get("options") or {}
-            created = options.get("awslogs-create-group") == "true"
-            if logging.get("logDriver") == "awslogs" and options.get("awslogs-group") and not created:
-                users[options["awslogs-group"]].add(key)
-    return look_for_each("log group", users, partial(_group, aws), unseen={})
+            place = log_place(container, aws.region)
+            if place is not None and not place.made:
+                users[place.region, place.group].add(key)
+    looks = [
+        partial(look, f"log group {group}", who, partial(_group, aws.in_region(region), group, who))
+        for (region, group), who in users.items()
+    ]
+    return all_findings(looks)
 
 
 def _group(aws: Aws, group: str, services: Collection[str]) -> Iterable[Finding]:
@@ -37,6 +40,6 @@ def _group(aws: Aws, group: str, services: Collection[str]) -> Iterable[Finding]
         yield missing(
             "log-group-missing",
             services,
-            f"log group {group} does not exist, and {verb(services, 'write')} to it",
+            f"log group {group} does not exist in {aws.region}, and {verb(services, 'write')} to it",
             f"`aws logs create-log-group --log-group-name {group} --region {aws.region}`",
         )

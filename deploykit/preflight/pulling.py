@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from deploykit.edges.aws.ecr import parse_reference
+from deploykit.edges.aws.ecr_names import parse_reference
 from deploykit.edges.aws.ecr_policy import PULL, RepositoryPolicy, repository_policy
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.parallel import side_by_side

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from deploykit.errors import ExitCode
 from deploykit.model.hint import Hint, command
 from deploykit.model.probe import EndpointClass, EndpointResult
-from deploykit.model.release import Outcome, ReleasedService
+from deploykit.model.release import Outcome, ReleasedService, short
 from deploykit.model.report import RunReport
 from deploykit.report import findings, way_back
 from deploykit.report.json import plain
@@ -99,12 +99,6 @@ def _noteworthy(name: str, result: EndpointResult, style: Style) -> list[str]:
     lines = [f"  {name}  {paint(word)}  {result.after.failed} of {result.after.samples} requests failed"]
     lines += [f"    {failure.message}" for failure in result.after.failures[:_MOST_FAILURES]]
     return lines
-
-
-def short(sha: str) -> str:
-    """A commit as people read it; what is not committed keeps its mark."""
-    commit, _, rest = sha.partition("-")
-    return commit[:7] + ("-dirty" if rest.startswith("dirty") else "")
 
 
 def spoken(seconds: float) -> str:

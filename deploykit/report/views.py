@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deploykit.model.hint import Hint, command
+from deploykit.model.release import short
 from deploykit.report import way_back
 from deploykit.report.measures import of_stats
 from deploykit.report.style import Style
-from deploykit.report.summary import short, spoken
+from deploykit.report.summary import spoken
 
 Document = Mapping[str, Any]
 _DIGITS = 12  # of a digest or a commit, beside others of its kind

@@ -205,9 +205,8 @@ def objects_do_not_change(tree: Sequence[Module]) -> list[str]:
 
 def one_frame_round_a_run(tree: Sequence[Module]) -> list[str]:
     """Whatever happens in a run is written down in one place: there is one ``finally`` on its way."""
-    found = [
-        f"{module.path}:{line}" for module in tree if module.package in ("commands", "deploy") for line in module.finals()
-    ]
+    told = [module for module in tree if module.package in ("commands", "deploy")]
+    found = [f"{module.path}:{line}" for module in told for line in module.finals()]
     return found if len(found) > 1 or any(not place.startswith("deploykit/deploy/run.py") for place in found) else []
 
 

@@ -66,6 +66,18 @@ def test_two_migrations_of_a_service_never_run_at_once(migrating: World) -> None
     assert second.created_at >= first.times["stoppedAt"]
 
 
+def test_throttling_while_another_migration_is_waited_for_only_costs_time(migrating: World) -> None:
+    migrating.commit("first", api=migrates(200.0))
+    migrating.sim.clock.after(40, interrupt)
+    assert migrating.run("deploy").code == 130
+    change_schema(migrating, "2")
+    migrating.commit("second", api=migrates(10.0))
+    migrating.sim.faults.throttle("DescribeTasks", 6, skip=1)  # behind the look at what runs
+    done = migrating.run("deploy")
+    assert done.code == 0, done.people
+    assert "another migration that still runs: ecs:DescribeTasks was throttled" in done.people
+
+
 def test_an_answer_to_run_task_that_got_lost_starts_one_task(migrating: World) -> None:
     migrating.sim.faults.cut("RunTask")
     migrating.commit("first")

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 SIGNING_NAMES = {"elasticloadbalancing": "elbv2"}
 QUERY_VERSIONS = {"2011-06-15": "sts", "2010-05-08": "iam", "2015-12-01": "elbv2"}
-_SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/[^/]+/([^/]+)/aws4_request")
+_SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
 
 @dataclass
@@ -65,12 +65,18 @@ def service_of(request: Request) -> str | None:
         return _targets().get(target.rpartition(".")[0])
     scope = _SCOPE.search(request.headers.get("authorization", ""))
     if scope:
-        return SIGNING_NAMES.get(scope[1], scope[1])
+        return SIGNING_NAMES.get(scope[2], scope[2])
     # AssumeRoleWithWebIdentity is the one call that is sent unsigned.
     if request.method == "POST" and b"Version=" in request.body and b"Action=" in request.body:
         form = dict(urllib.parse.parse_qsl(request.body.decode()))
         return QUERY_VERSIONS.get(form.get("Version", ""))
     return None
+
+
+def region_of(request: Request) -> str:
+    """The region that a request is signed for; empty where it is not signed."""
+    scope = _SCOPE.search(request.headers.get("authorization", ""))
+    return scope[1] if scope else ""
 
 
 def decode_json(request: Request) -> tuple[str, Json]:

@@ -33,13 +33,17 @@ REGISTRY = re.compile(r"^(\d{12}\.dkr\.ecr\.[^/]+|127\.0\.0\.1:\d+|localhost:\d+
 
 @dataclass
 class Call:
-    """One call as it came in: ``at`` is the virtual time, ``error`` the code it ended with."""
+    """One call as it came in: ``at`` is the virtual time, ``error`` the code it ended with.
+
+    ``region`` is the one it was signed for.
+    """
 
     service: str
     operation: str
     params: Json
     at: float
     error: str | None = None
+    region: str = ""
 
 
 class Simulator:
@@ -59,6 +63,7 @@ class Simulator:
         self.state = EcsState(self.clock, region, account)
         self.ecr = Ecr(self.clock, region, account)
         self.secrets, self.logs = Secrets(self.clock, region, account), Logs(self.clock, region, account)
+        self._logs = {region: self.logs}
         self.iam, self.ssm, self.sts = Iam(self.clock, account), Ssm(), Sts(self.clock, account)
         self.tasks = Tasks(self.state, self)
         self.scheduler = Scheduler(self.state, self.tasks)
@@ -70,7 +75,6 @@ class Simulator:
         self._table: dict[str, Any] = {
             "ecs": self.ecs,
             "ecr": self.ecr,
-            "logs": self.logs,
             "secretsmanager": self.secrets,
             "ssm": self.ssm,
             "sts": self.sts,
@@ -120,6 +124,10 @@ class Simulator:
     def site(self, handler: Handler) -> None:
         """``handler`` sees every request to the site first; None from it means the rules decide."""
         self.data_plane.handler = handler
+
+    def logs_in(self, region: str) -> Logs:
+        """CloudWatch Logs of any region: the one service that tasks reach outside their own."""
+        return self._logs.setdefault(region, Logs(self.clock, region, self.account))
 
     def count(self, operation: str | None = None) -> int:
         """How many calls there were (of one operation)."""
@@ -180,7 +188,7 @@ class Simulator:
         options = spec.get("logConfiguration", {}).get("options", {})
         if "awslogs-group" in options:
             stream = f"{options.get('awslogs-stream-prefix', 'ecs')}/{container}/{task_id}"
-            self.logs.write(options["awslogs-group"], stream, lines)
+            self.logs_in(options.get("awslogs-region", self.region)).write(options["awslogs-group"], stream, lines)
 
     def _secret_value(self, reference: str) -> str | None:
         name = self.secrets.name_of(reference)
@@ -196,7 +204,7 @@ class Simulator:
                 return Response(200, layer)
             if service is None:
                 return self.data_plane.answer(request)
-            call = Call(service, "?", {}, self.clock.now)
+            call = Call(service, "?", {}, self.clock.now, region=protocol.region_of(request))
             try:
                 return self._call(service, request, call)
             except AwsError as problem:
@@ -217,7 +225,8 @@ class Simulator:
         if rest is not None:
             answer = rest.call(call.operation, request)
         else:
-            method = getattr(self._table.get(service), xform_name(call.operation), None)
+            asked = self.logs_in(call.region) if service == "logs" else self._table.get(service)
+            method = getattr(asked, xform_name(call.operation), None)
             if method is None:
                 raise AwsError("InvalidAction", f"The simulator has no {service}.{call.operation}.", 501)
             found = method(call.params)

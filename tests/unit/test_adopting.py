@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploykit.edges.aws.cloudfront import Distribution, matches
-from deploykit.edges.aws.ecr import parse_reference
+from deploykit.edges.aws.ecr_names import parse_reference
 from deploykit.edges.aws.elb import HealthCheck, LoadBalancer, Rule
 from deploykit.init.addresses import Address, address_of, routes
 from deploykit.init.containers import local_secrets, release_variable, running
@@ -105,6 +105,7 @@ def test_the_environments_name_becomes_a_placeholder_where_it_is_a_word(name: st
         (f"{ECR}/api@sha256:ab", (ACCOUNT, REGION, "api", None, "sha256:ab")),
         (f"{ACCOUNT}.dkr.ecr.cn-north-1.amazonaws.com.cn/api", (ACCOUNT, "cn-north-1", "api", None, None)),
         (f"{ACCOUNT}.dkr-ecr.eu-west-1.on.aws/api:2", (ACCOUNT, "eu-west-1", "api", "2", None)),
+        (f"{ACCOUNT}.dkr.ecr.eusc-de-east-1.amazonaws.eu/api:2", (ACCOUNT, "eusc-de-east-1", "api", "2", None)),
         ("127.0.0.1:4566/shop/api:1", (None, None, "shop/api", "1", None)),
     ],
 )
@@ -112,6 +113,13 @@ def test_an_image_of_ecr_is_taken_apart(image: str, parts: tuple[str | None, ...
     found = parse_reference(image, "127.0.0.1:4566")
     assert found is not None
     assert (found.account, found.region, found.repository, found.tag, found.digest) == parts
+
+
+def test_a_registry_of_ones_own_that_is_ecrs_keeps_its_account_and_region() -> None:
+    registry = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com"
+    found = parse_reference(f"{registry}/api:1", registry)
+    assert found is not None
+    assert (found.account, found.region, found.repository) == (ACCOUNT, "eu-west-1", "api")
 
 
 @pytest.mark.parametrize("image", ["nginx", "public.ecr.aws/nginx/nginx:1", "ghcr.io/a/b@sha256:ab", "localhost/x"])

@@ -28,6 +28,7 @@ SURE = {
 PERHAPS = {
     "under a condition": deny(Condition={"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}),
     "our whole account": deny({"AWS": f"arn:aws:iam::{OURS}:root"}),
+    "our whole account in Europe's own partition": deny({"AWS": f"arn:aws-eusc:iam::{OURS}:root"}),
     "our account by its number": deny({"AWS": OURS}),
     "all but others": {"Effect": "Deny", "NotPrincipal": {"AWS": f"arn:aws:iam::{OURS}:role/ci"}, "Action": PULL},
 }

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploykit.edges.aws import ecr
+from deploykit.edges.aws.ecr_names import image_uri
 from deploykit.edges.aws.ecr_platforms import image_platforms
 from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable
 from deploykit.errors import FailedBefore
@@ -120,8 +121,13 @@ def test_the_login_is_that_of_the_authorization_token(sim: Simulator, aws: Aws) 
     [
         ("us-east-1", None, "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop/web"),
         ("cn-north-1", None, "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/shop/web"),
+        ("eusc-de-east-1", None, "123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu/shop/web"),
+        ("us-gov-west-1", None, "123456789012.dkr.ecr.us-gov-west-1.amazonaws.com/shop/web"),
+        ("us-isob-east-1", None, "123456789012.dkr.ecr.us-isob-east-1.sc2s.sgov.gov/shop/web"),
+        ("cn-new-9", None, "123456789012.dkr.ecr.cn-new-9.amazonaws.com.cn/shop/web"),  # newer than botocore
+        ("moon-base-1", None, "123456789012.dkr.ecr.moon-base-1.amazonaws.com/shop/web"),
         ("us-east-1", "127.0.0.1:4566", "127.0.0.1:4566/shop/web"),
     ],
 )
 def test_images_are_at_ecr_or_where_the_configuration_says(region: str, registry: str | None, uri: str) -> None:
-    assert ecr.image_uri("123456789012", region, "shop/web", registry) == uri
+    assert image_uri("123456789012", region, "shop/web", registry) == uri

@@ -85,6 +85,15 @@ def test_a_deleted_repository_is_a_problem(there: Simulated, api: Served) -> Non
     assert "not in ECR any more" in problems(looked(there, api))[0]
 
 
+@pytest.mark.parametrize("host", ["dkr-ecr.us-east-1.on.aws", "dkr.ecr-fips.us-east-1.amazonaws.com"])
+def test_a_missing_image_is_a_problem_under_every_name_that_ecr_has(
+    there: Simulated, api: Served, host: str
+) -> None:
+    """https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html"""
+    image = {"container": {"image": f"{ACCOUNT}.{host}/api@sha256:{'0' * 64}"}}
+    assert "image api@sha256:000" in problems(looked(there, api, None, **image))[0]
+
+
 def test_images_behind_another_registrys_name_are_looked_for_in_ecr(there: Simulated, api: Served) -> None:
     image = {"container": {"image": f"127.0.0.1:4566/api@sha256:{'0' * 64}"}}
     assert "api@sha256:000" in problems(looked(there, api, "127.0.0.1:4566", **image))[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,9 +22,6 @@ _ACCEPTED = (
     "application/vnd.oci.image.manifest.v1+json",
     *INDEXES,
 )
-# https://docs.aws.amazon.com/general/latest/gr/ecr.html
-_SUFFIXES = {"cn-": "amazonaws.com.cn", "us-iso-": "c2s.ic.gov", "us-isob-": "sc2s.sgov.gov"}
-_HOST = re.compile(r"(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[a-z0-9.-]+")  # 123456789012.dkr.ecr.us-east-1.…
 _IMAGES_A_CALL = 100  # BatchGetImage takes no more
 _TAKEN = ("ImageAlreadyExistsException", "ImageTagAlreadyExistsException")
 
@@ -37,41 +33,6 @@ class Login:
     username: str
     password: str = field(repr=False)
     endpoint: str  # "https://108581769167.dkr.ecr.us-east-1.amazonaws.com"
-
-
-def image_uri(account: str, region: str, repository: str, registry: str | None = None) -> str:
-    """Where images of ``repository`` are, without a tag; ``registry`` stands in for ECR's own host."""
-    suffix = next((text for prefix, text in _SUFFIXES.items() if region.startswith(prefix)), "amazonaws.com")
-    return f"{registry or f'{account}.dkr.ecr.{region}.{suffix}'}/{repository}"
-
-
-@dataclass(frozen=True)
-class Reference:
-    """An image's name in ECR, taken apart."""
-
-    account: str | None  # None: a registry that only stands in for ECR
-    region: str | None
-    repository: str
-    tag: str | None
-    digest: str | None
-
-
-def parse_reference(image: str, registry: str | None = None) -> Reference | None:
-    """The parts of an image's name; None where it is in another registry than ECR (and ``registry``, its stand-in).
-
-    https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
-    """
-    host, _, rest = image.partition("/")
-    account = region = None
-    if registry and image.startswith(f"{registry}/"):
-        rest = image.removeprefix(f"{registry}/")
-    elif found := _HOST.fullmatch(host):
-        account, region = found[1], found[2]
-    else:
-        return None
-    name, _, digest = rest.partition("@")
-    repository, _, tag = name.partition(":")
-    return Reference(account, region, repository, tag or None, digest or None) if repository else None
 
 
 def list_repositories(aws: Aws) -> list[str]:

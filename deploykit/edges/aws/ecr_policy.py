@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Literal
 
+from deploykit.edges.aws import partitions
 from deploykit.edges.aws.session import Aws, AwsRefused
 
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html
@@ -101,8 +102,8 @@ def _names_of(account: str, role: str | None) -> set[str]:
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
     """
-    partitions = ("aws", "aws-cn", "aws-us-gov")
-    return {"*", account, *(f"arn:{name}:iam::{account}:root" for name in partitions), *([role] if role else [])}
+    roots = {f"arn:{partition}:iam::{account}:root" for partition in partitions.names()}
+    return {"*", account, *roots, *([role] if role else [])}
 
 
 def _named(statement: Mapping[str, Any], key: str) -> set[str]:

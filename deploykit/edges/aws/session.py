@@ -8,6 +8,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import boto3
@@ -83,21 +84,43 @@ class AwsUnreachable(OutOfReach):
     """No answer: the network, a proxy, or an endpoint that is down."""
 
 
+@dataclass
+class _Shared:
+    """What the regions of one process have in common; ``region`` is the first of them, where roles are assumed."""
+
+    region: str
+    profile: str | None
+    calls: Counter[str] = field(default_factory=Counter)
+    session: Any = None  # boto3.Session, whose typed overloads know literal service names only
+    regions: dict[str, Aws] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
 class Aws:
     """Calls to AWS in one region, through one boto3 session made when it is first needed.
 
-    ``calls`` counts the requests sent, by operation (``ecs:UpdateService``); every retry is a request of its own.
+    ``calls`` counts the requests sent, by operation (``ecs:UpdateService``), to any region; every retry is a request
+    of its own.
     """
 
-    def __init__(self, region: str, profile: str | None = None) -> None:
+    def __init__(self, region: str, profile: str | None = None, *, beside: Aws | None = None) -> None:
+        """``beside``: the same credentials' Aws of another region, for `in_region`."""
         self.region = region
-        self.calls: Counter[str] = Counter()
-        self._profile = profile
-        self._session: Any = None  # boto3.Session, whose typed overloads know literal service names only
+        self._shared: _Shared = beside._shared if beside else _Shared(region, profile)
+        self._shared.regions[region] = self
         self._clients: dict[tuple[str, bool], Any] = {}
         self._remembered: dict[tuple[str, ...], Any] = {}
-        self._lock = threading.RLock()
+        self._lock = self._shared.lock
         self._wire = threading.local()  # the raw request and answer of this thread's call_json
+
+    @property
+    def calls(self) -> Counter[str]:
+        return self._shared.calls
+
+    def in_region(self, region: str) -> Aws:
+        """The same AWS in another region: credentials and the count of requests are one, what is remembered is not."""
+        with self._lock:
+            return self._shared.regions.get(region) or Aws(region, beside=self)
 
     def call(self, service: str, operation: str, /, *, retry: bool = True, **parameters: Any) -> dict[str, Any]:
         """Send one request: ``aws.call("ecs", "DescribeServices", cluster=…)`` → the parsed answer.
@@ -170,10 +193,13 @@ class Aws:
         with self._lock:  # creating clients is not thread-safe; using them is
             found = self._clients.get((service, retry))
             if found is None:
-                if self._session is None:
-                    self._session = boto3.Session(region_name=self.region, profile_name=self._profile)
-                found = self._session.client(
+                if self._shared.session is None:
+                    self._shared.session = boto3.Session(
+                        region_name=self._shared.region, profile_name=self._shared.profile
+                    )
+                found = self._shared.session.client(
                     service,
+                    region_name=self.region,
                     config=botocore.config.Config(
                         connect_timeout=5,
                         read_timeout=30,

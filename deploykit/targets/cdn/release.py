@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from deploykit.edges.aws.cloudfront import Invalidation, create_invalidation, get_invalidation
-from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, Throttled
+from deploykit.edges.aws.session import Aws, AwsRefused
 from deploykit.edges.clock import Deadline
+from deploykit.edges.poll import Overdue, Poll, Waiting
 from deploykit.errors import DeploykitError, FailedBefore
 from deploykit.ledger.journal import Journal, Run
 from deploykit.model.finding import Finding
@@ -94,7 +95,7 @@ def _note(journal: Journal, records: Sequence[InvalidationRecord]) -> None:
 
 
 def _create(aws: Aws, record: InvalidationRecord, deadline: Deadline, progress: Progress) -> Invalidation:
-    while True:
+    def ask() -> Invalidation | Waiting:
         try:
             return create_invalidation(aws, record.distribution, record.paths, record.reference)
         except AwsRefused as refusal:
@@ -103,40 +104,48 @@ def _create(aws: Aws, record: InvalidationRecord, deadline: Deadline, progress: 
                     f"[cdn.{record.cdn}] distribution {record.distribution} does not exist in this account",
                     "fix `distribution` in deploykit.toml; `aws cloudfront list-distributions` shows what is there",
                 ) from refusal
-            if refusal.error != "TooManyInvalidationsInProgress" or deadline.passed:
+            if refusal.error != "TooManyInvalidationsInProgress":
                 raise
-            progress.say("too many invalidations in progress; waiting for one to end", record.cdn)
-            deadline.sleep(10.0)
+            return Waiting("too many invalidations in progress", tell=True)
+
+    # a write: one without an answer ends the step, which the next run repeats under the same reference
+    what = "room for one more invalidation"
+    found = Poll(what, deadline, lambda _: 10.0, progress, record.cdn, at_once=True, passing=()).until(ask)
+    if isinstance(found, Overdue):
+        raise FailedBefore(
+            f"[cdn.{record.cdn}] {record.distribution}: {found}",
+            Hint(command("deploy"), " again once one of them has completed"),
+        )
+    return found
 
 
 def _wait(run: Run, asked: Sequence[tuple[InvalidationRecord, Invalidation]]) -> None:
     """Until all are completed. Raises: FailedBefore past the deadline."""
-    world, deadline = run.world, run.deadline
+    world = run.world
     under_way = {record.reference: (record, invalidation) for record, invalidation in asked}
     began = world.clock.monotonic()
-    pause = 1.0
-    while True:
-        for key, (record, invalidation) in list(under_way.items()):
-            if invalidation.completed or _completed(world.aws, record, invalidation):
+
+    def left() -> str:
+        return ", ".join(f"{each.id} on {record.distribution}" for record, each in under_way.values())
+
+    def look() -> bool | Waiting:
+        for key, (record, each) in list(under_way.items()):
+            if each.completed or get_invalidation(world.aws, record.distribution, each.id).completed:
                 seconds = world.clock.monotonic() - began
-                world.progress.say(f"invalidation {invalidation.id} completed after {seconds:.0f} s", record.cdn)
+                world.progress.say(f"invalidation {each.id} completed after {seconds:.0f} s", record.cdn)
                 del under_way[key]
             else:
-                world.progress.live(record.cdn, f"invalidation {invalidation.id} in progress")
-        if not under_way:
-            return
-        if deadline.passed:
-            left = ", ".join(f"{each.id} on {record.distribution}" for record, each in under_way.values())
-            raise FailedBefore(
-                f"CloudFront has not completed {left} after {deadline.seconds:.0f} s",
-                Hint("it continues by itself; ", command("deploy"), " again judges the release once it is done"),
-            )
-        deadline.sleep(pause)
-        pause = min(10.0, pause * 1.3)  # an invalidation takes seconds to minutes
+                world.progress.live(record.cdn, f"invalidation {each.id} in progress")
+        return Waiting(f"{left()} in progress") if under_way else True
+
+    poll = Poll("CloudFront", run.deadline, _until_completed, world.progress, at_once=True)
+    if isinstance(poll.until(look), Overdue):
+        raise FailedBefore(
+            f"CloudFront has not completed {left()} after {run.deadline.seconds:.0f} s",
+            Hint("it continues by itself; ", command("deploy"), " again judges the release once it is done"),
+        )
 
 
-def _completed(aws: Aws, record: InvalidationRecord, invalidation: Invalidation) -> bool:
-    try:
-        return get_invalidation(aws, record.distribution, invalidation.id).completed
-    except (Throttled, AwsUnreachable):
-        return False  # asked again at the next turn
+def _until_completed(waited: float) -> float:
+    """An invalidation takes seconds to minutes: each pause is 1.3 times the one before."""
+    return min(10.0, 1.0 + 0.3 * waited)

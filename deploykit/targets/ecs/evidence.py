@@ -8,6 +8,7 @@ from deploykit.edges.aws.logs import last_lines
 from deploykit.edges.aws.session import Aws, AwsRefused
 from deploykit.errors import OutOfReach
 from deploykit.model.finding import Finding
+from deploykit.model.log_place import log_place
 from deploykit.model.observed import Definition
 from deploykit.targets.ecs.crash import Cause, TaskFailure
 
@@ -44,19 +45,14 @@ _WORDS: dict[Cause, tuple[str, str]] = {
 
 
 def last_words(aws: Aws, definition: Definition, failure: TaskFailure) -> tuple[str, ...]:
-    """The failed container's newest log lines; empty where it logs elsewhere, wrote nothing, or may not be read.
-
-    The stream's name: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
-    """
+    """The failed container's newest log lines; none where they are not in CloudWatch, not there, or may not be read."""
     name = failure.container.name if failure.container else ""
-    container = definition.container(name) or {}
-    logging = container.get("logConfiguration") or {}
-    options = logging.get("options") or {}
-    if logging.get("logDriver") != "awslogs" or not options.get("awslogs-stream-prefix"):
+    place = log_place(definition.container(name), aws.region)
+    stream = place.stream(failure.task.id) if place else None
+    if place is None or stream is None:
         return ()
-    stream = f"{options['awslogs-stream-prefix']}/{name}/{failure.task.id}"
     try:
-        return tuple(line.text for line in last_lines(aws, options["awslogs-group"], stream, _LINES))
+        return tuple(line.text for line in last_lines(aws.in_region(place.region), place.group, stream, _LINES))
     except (AwsRefused, OutOfReach):
         return ()  # the cause is named without them; a missing permission must not hide it
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from deploykit.edges.aws.ecs import describe_services
 from deploykit.edges.aws.session import AwsUnreachable, Throttled
 from deploykit.edges.clock import Deadline
+from deploykit.edges.poll import Overdue, Poll, Waiting
 from deploykit.errors import DeploykitError
 from deploykit.ledger.journal import Run
 from deploykit.targets.ecs.definition import short
@@ -14,8 +15,6 @@ from deploykit.targets.ecs.deployments import ServiceDeployments
 from deploykit.targets.ecs.rollout import EndedRollout, StartedRollout
 from deploykit.targets.ecs.state import together
 from deploykit.targets.ecs.watch import RolloutWatch
-
-_SLOWEST = 30.0  # seconds between polls while AWS throttles or cannot be reached
 
 
 def rollout_deadline(run: Run) -> Deadline:
@@ -42,7 +41,6 @@ class Rollouts:
         self._regardless = regardless
         self._watches: dict[str, RolloutWatch] = {}
         self._deployments = ServiceDeployments(run.world)
-        self._slowness = 0.0  # seconds, while AWS throttles or cannot be reached
 
     @property
     def good(self) -> bool:
@@ -81,18 +79,26 @@ class Rollouts:
         return all(other in self.ended and self.ended[other].good for other in before)
 
     def _poll(self, active: Sequence[RolloutWatch]) -> None:
-        world, now = self._run.world, self._run.world.clock.monotonic()
-        self.deadline.sleep(max(self._slowness, together([watch.pause(now) for watch in active])))
-        try:
-            states = describe_services(world.aws, [watch.started.name for watch in active], retry=False)
-            found = self._deployments.look([watch.started for watch in active], states)
-            self._slowness = 0.0
-            for watch in active:
-                self._end(watch, watch.update(states.get(watch.key), found.get(watch.key)))
-        except (Throttled, AwsUnreachable) as trouble:
-            self._slowness = min(_SLOWEST, max(2.0, self._slowness * 2))
-            world.progress.say(f"{trouble.message}; asking again in {self._slowness:.0f} s")
-        if self.deadline.passed:
+        """Until the rollout of one of ``active`` has ended, or the deadline has passed."""
+        world, known = self._run.world, len(self.ended)
+
+        def look() -> bool | Waiting:
+            try:
+                states = describe_services(world.aws, [watch.started.name for watch in active], retry=False)
+                found = self._deployments.look([watch.started for watch in active], states)
+                for watch in active:
+                    self._end(watch, watch.update(states.get(watch.key), found.get(watch.key)))
+            except (Throttled, AwsUnreachable):
+                if len(self.ended) == known:  # else the next ones are due
+                    raise
+            return len(self.ended) > known or Waiting(", ".join(f"{watch.key}: {watch.last}" for watch in active))
+
+        def pause(_: float) -> float:
+            now = world.clock.monotonic()
+            return together([watch.pause(now) for watch in active])
+
+        poll = Poll("ECS", self.deadline, pause, world.progress)
+        if isinstance(poll.until(look), Overdue) or self.deadline.passed:
             for watch in active:
                 if watch.key not in self.ended:
                     self._end(watch, watch.overdue(self.deadline.seconds))

@@ -8,6 +8,7 @@ from deploykit.config.schema import Configuration
 from deploykit.errors import Refused
 from deploykit.model.hint import Hint, command
 from deploykit.model.ledger import LedgerEntry
+from deploykit.model.release import short, typed
 
 
 def carried(entry: LedgerEntry) -> list[str]:
@@ -63,8 +64,8 @@ def refuse_to_cross(
     if not stops:
         return
     sha = target.sha or ""
-    named = sha if "-dirty" in sha else sha[:12]
-    hint = Hint(f"see that the database fits {sha[:7]}, then ", command("rollback", "--to", named), " goes there")
+    there = command("rollback", "--to", typed(sha))
+    hint = Hint(f"see that the database fits {short(sha)}, then ", there, " goes there")
     if not told_by_ledger:
         raise Refused(
             f"the ledger does not tell whether a migration of {', '.join(stops)} lies between, and "

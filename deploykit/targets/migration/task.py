@@ -10,14 +10,17 @@ import itertools
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from deploykit.edges.aws.ecs_tasks import describe_task, list_family_tasks, run_task, stop_task
 from deploykit.edges.aws.logs import lines_from
 from deploykit.edges.aws.session import Aws, AwsUnreachable, NotAllowed, Throttled
 from deploykit.edges.clock import Deadline
+from deploykit.edges.poll import Overdue, Poll, Waiting
 from deploykit.errors import DeploykitError
+from deploykit.model.log_place import log_place
 from deploykit.model.migration import MigrationOutcome
 from deploykit.model.observed import Definition, ServiceName
 from deploykit.model.progress import Progress
@@ -27,9 +30,7 @@ _STARTED_BY = "deploykit"
 _LINES = 20  # kept as the migration's last words
 _STOPS_WITHIN = 150.0  # seconds: `stopTimeout` is at most 120 on Fargate
 _APPEARS_WITHIN = 30.0  # seconds after RunTask in which DescribeTasks may not know the task yet
-_SLOWEST = 30.0  # seconds between polls while AWS throttles or cannot be reached
 _PAGES = 100  # of log lines in one look: a task that logs faster than it is read must not hold up its own timeout
-_ROOM_AGAIN = (5.0, 10.0, 15.0)  # seconds until RunTask is asked again where the cluster has no room; the last stays
 # What passes by itself: another task ends, an instance comes or its agent connects again, Fargate has capacity.
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html
 _NO_ROOM = re.compile(r"RESOURCE:|AGENT\b|capacity is unavailable", re.IGNORECASE)
@@ -81,28 +82,32 @@ def start(
     ``token``: the client token of the first, second … time that ECS is asked.
     Raises: NotAllowed, AwsRefused, Throttled (it did not start), AwsUnreachable (it may have started).
     """
-    for ask in itertools.count(1):
+    asks = itertools.count(1)
+
+    def ask() -> Task | TaskEnd | Waiting:
         task, refused = run_task(
             aws,
             one_off.name.cluster,
             taskDefinition=one_off.definition.arn,
             overrides={"containerOverrides": [{"name": one_off.container, "command": list(one_off.command)}]},
             startedBy=started,
-            clientToken=token(ask),
+            clientToken=token(next(asks)),
             **one_off.placing,
         )
         if task is not None:
             return task
-        if not _NO_ROOM.search(refused):
-            return TaskEnd("not_started", f"ECS could not place a task ({refused})")
-        if deadline.passed:
-            break
-        pause = min(_ROOM_AGAIN[min(ask, len(_ROOM_AGAIN)) - 1], deadline.left)
-        progress.say(
-            f"waiting for room: ECS could place no task ({refused}); asking again in {pause:.0f} s", one_off.name.key
-        )
-        deadline.sleep(pause)
-    return TaskEnd("not_started", f"ECS could place no task within {deadline.seconds:.0f} s ({refused})")
+        said = f"ECS could place no task ({refused})"
+        return Waiting(said, tell=True) if _NO_ROOM.search(refused) else TaskEnd("not_started", said)
+
+    # a write, and each ask has a token of its own: whether one without an answer started a task is the caller's matter
+    room = Poll("room", deadline, _until_room, progress, one_off.name.key, at_once=True, passing=())
+    found: Task | TaskEnd | Overdue = room.until(ask)
+    return TaskEnd("not_started", str(found)) if isinstance(found, Overdue) else found
+
+
+def _until_room(waited: float) -> float:
+    """5, 10, 15, 15 … seconds."""
+    return min(15.0, 5.0 + waited)
 
 
 def tasks_of(aws: Aws, name: ServiceName, family: str) -> list[Task]:
@@ -153,13 +158,15 @@ class LogTail:
 
     def read(self) -> bool:
         """Tell what is new; True where there was something. Never raises: a migration does not fail of its log."""
-        place = self._place()
-        if place is None or self._silent:
+        place = log_place(self.one_off.definition.container(self.one_off.container), self.aws.region)
+        stream = place.stream(self.task.id) if place else None
+        if place is None or stream is None or self._silent:
             return False
+        aws = self.aws.in_region(place.region)
         found = False
         try:
             for _ in range(_PAGES):
-                lines, token = lines_from(self.aws, *place, self._token)
+                lines, token = lines_from(aws, place.group, stream, self._token)
                 for line in lines:
                     self.progress.say(line.text, self.one_off.name.key)
                     self.last.append(line.text)
@@ -174,15 +181,6 @@ class LogTail:
             pass  # no stream yet, or the next look finds them; what is wrong for good, the look at the task says
         return found
 
-    def _place(self) -> tuple[str, str] | None:
-        """Group and stream: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html"""
-        logging = (self.one_off.definition.container(self.one_off.container) or {}).get("logConfiguration") or {}
-        options = logging.get("options") or {}
-        prefix = options.get("awslogs-stream-prefix")
-        if logging.get("logDriver") != "awslogs" or not prefix:
-            return None
-        return options["awslogs-group"], f"{prefix}/{self.one_off.container}/{self.task.id}"
-
 
 def follow(aws: Aws, one_off: OneOff, task: Task, deadline: Deadline, progress: Progress) -> TaskEnd:
     """Tell what ``task`` logs until it has ended; past ``deadline`` it is stopped.
@@ -191,13 +189,9 @@ def follow(aws: Aws, one_off: OneOff, task: Task, deadline: Deadline, progress: 
     ``TaskEnd`` too.
     """
     tail = LogTail(aws, one_off, task, progress)
-    watch = _Watch(aws, one_off, task, deadline)
-    while True:
-        end = watch.look(progress)
-        tail.read()
-        if end is not None:
-            break
-    for _ in range(3):  # what was written last gets to CloudWatch a moment after the task has ended
+    end = TaskWatch(aws, one_off, task, tail, deadline, progress).end()
+    # No poll: nothing says that a stream has all its lines. What was written last comes a moment after the task's end.
+    for _ in range(3):
         deadline.clock.sleep(1.0)
         if not tail.read() and tail.last:
             break
@@ -207,49 +201,61 @@ def follow(aws: Aws, one_off: OneOff, task: Task, deadline: Deadline, progress: 
 def wait_for_others(aws: Aws, tasks: Sequence[Task], one_off: OneOff, deadline: Deadline, progress: Progress) -> str:
     """Until none of ``tasks`` runs any more; the id of one that still does past ``deadline``, else ``""``."""
     for task in tasks:
-        progress.say(f"waiting for task {task.id}, another migration that still runs", one_off.name.key)
-        seen: Task | None = task
-        while seen is not None and seen.status != "STOPPED":
-            if deadline.passed:
-                return task.id
-            deadline.sleep(2.0)
-            seen = describe_task(aws, one_off.name.cluster, task.arn)
+        what = f"task {task.id}, another migration that still runs"
+        progress.say(f"waiting for {what}", one_off.name.key)
+        gone = partial(_gone, aws, one_off.name.cluster, task.arn)
+        if isinstance(Poll(what, deadline, lambda _: 2.0, progress, one_off.name.key).until(gone), Overdue):
+            return task.id
     return ""
 
 
+def _gone(aws: Aws, cluster: str, task: str) -> bool | Waiting:
+    seen = describe_task(aws, cluster, task, retry=False)
+    return seen is None or seen.status == "STOPPED" or Waiting(seen.status)
+
+
 @dataclass
-class _Watch:
+class TaskWatch:
     """The polls of one task."""
 
     aws: Aws
     one_off: OneOff
     task: Task
+    tail: LogTail
     deadline: Deadline
+    progress: Progress
     stopping: bool = False
-    _slowness: float = 0.0
 
     def __post_init__(self) -> None:
-        self._limit = self.deadline.seconds
         self._began = self.deadline.clock.monotonic()
 
-    def look(self, progress: Progress) -> TaskEnd | None:
-        """One poll; the end, where it has come."""
-        self.deadline.sleep(max(self._slowness, self._pause()))
-        name, waited = self.one_off.name, self.deadline.clock.monotonic() - self._began
+    def end(self) -> TaskEnd:
+        """How the task ended; past the deadline ECS is asked to stop it, and given the time that this takes."""
+        poll = Poll(f"task {self.task.id}", self.deadline, self._pause, self.progress, self.one_off.name.key)
+        found = poll.until(self._look)
+        if not isinstance(found, Overdue):
+            return found
+        late = f"not done after {self.deadline.seconds:.0f} s"
+        self.progress.say(f"{late}: stopping it", self.one_off.name.key)
+        self.stopping = True
+        if refused := self._ask_to_stop("deploykit: migrate.timeout has passed"):
+            return TaskEnd(None, f"{late}, and it cannot be stopped: {refused}")
+        found = replace(poll, deadline=Deadline(self.deadline.clock, _STOPS_WITHIN)).until(self._look)
+        return TaskEnd(None, f"{late}, and it does not stop") if isinstance(found, Overdue) else found
+
+    def _look(self) -> TaskEnd | Waiting:
+        self.tail.read()
         try:
-            seen = describe_task(self.aws, name.cluster, self.task.arn, retry=False)
-            self._slowness = 0.0
-        except (Throttled, AwsUnreachable) as trouble:
-            self._slowness = min(_SLOWEST, max(2.0, self._slowness * 2))
-            progress.say(f"{trouble.message}; asking again in {self._slowness:.0f} s", name.key)
+            seen = describe_task(self.aws, self.one_off.name.cluster, self.task.arn, retry=False)
+        except (Throttled, AwsUnreachable):
+            raise
         except DeploykitError as trouble:
             return TaskEnd(None, f"its end cannot be seen: {trouble.message}")
-        else:
-            if seen is None and waited > _APPEARS_WITHIN:
-                return TaskEnd(None, f"ECS does not know task {self.task.id} any more")
-            if seen is not None and (end := self._end(seen)):
-                return end
-        return self._stop(progress) if self.deadline.passed else None
+        if seen is not None:
+            return self._end(seen) or Waiting(seen.status)
+        if self._waited > _APPEARS_WITHIN:
+            return TaskEnd(None, f"ECS does not know task {self.task.id} any more")
+        return Waiting("ECS does not show it yet")
 
     def _end(self, task: Task) -> TaskEnd | None:
         end = end_of(task, self.one_off)
@@ -258,20 +264,9 @@ class _Watch:
         if task.status != "STOPPED":  # it is done, and another container keeps its task alive
             self._ask_to_stop("deploykit: the migration has ended")
         if self.stopping and end.outcome == "stopped":
-            return TaskEnd("timed_out", f"not done after {self._limit:.0f} s", end.exit_code, evidence=end.evidence)
+            late = f"not done after {self.deadline.seconds:.0f} s"
+            return TaskEnd("timed_out", late, end.exit_code, evidence=end.evidence)
         return end
-
-    def _stop(self, progress: Progress) -> TaskEnd | None:
-        """Past the deadline: ask ECS to stop it, and give it the time that this takes."""
-        if self.stopping:
-            return TaskEnd(None, f"not done after {self._limit:.0f} s, and it does not stop")
-        progress.say(f"not done after {self._limit:.0f} s: stopping it", self.one_off.name.key)
-        self.stopping = True
-        self.deadline = Deadline(self.deadline.clock, _STOPS_WITHIN)
-        refused = self._ask_to_stop("deploykit: migrate.timeout has passed")
-        if refused:
-            return TaskEnd(None, f"not done after {self._limit:.0f} s, and it cannot be stopped: {refused}")
-        return None
 
     def _ask_to_stop(self, why: str) -> str:
         try:
@@ -280,6 +275,10 @@ class _Watch:
             return refusal.message
         return ""
 
-    def _pause(self) -> float:
-        waited = self.deadline.clock.monotonic() - self._began
-        return 1.0 if waited < 15 else 2.0 if waited < 120 else 5.0
+    @property
+    def _waited(self) -> float:
+        return self.deadline.clock.monotonic() - self._began
+
+    def _pause(self, _: float) -> float:
+        """Of the time since the task was started, also while it is being stopped."""
+        return 1.0 if self._waited < 15 else 2.0 if self._waited < 120 else 5.0

@@ -1,0 +1,73 @@
+"""How far a command is from the call to AWS that it makes: few frames, and never back up."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import deploykit
+from tests.flow.world import World
+
+ROOT = Path(deploykit.__file__).parent
+FLOORS = ("cli", "commands", "deploy", "targets judge preflight images", "ledger probes", "edges")
+"""From top to bottom; a call leads down, or stays where it is."""
+Stack = list[str]
+
+
+def floor(path: str) -> int:
+    package = path.partition("/")[0]
+    return next(number for number, packages in enumerate(FLOORS) if package in packages.split())
+
+
+def stack_of_main() -> Stack:
+    """The frames of the command that is being answered, from its file in cli/ to the one that sent the request."""
+    frame: FrameType | None = sys._current_frames()[threading.main_thread().ident or 0]
+    found: Stack = []
+    while frame is not None:
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(ROOT):
+            found.insert(0, path.relative_to(ROOT).as_posix())
+        frame = frame.f_back
+    return found[found.index("cli/deploy.py") :]
+
+
+def stacks(world: World, where: Any, name: str) -> list[Stack]:
+    """A release by `deploykit deploy`; how the simulator was asked each time that ``name`` of it was called."""
+    answer: Callable[..., Any] = getattr(where, name)
+    seen: list[Stack] = []
+
+    def asked(*given: Any, **named: Any) -> Any:
+        seen.append(stack_of_main())
+        return answer(*given, **named)
+
+    setattr(where, name, asked)
+    world.commit("first")
+    assert world.run("deploy").code == 0
+    return seen
+
+
+def assert_straight_down(stack: Stack) -> None:
+    floors = [floor(path) for path in stack]
+    assert floors == sorted(floors), stack
+
+
+def test_update_service_is_at_most_six_frames_below_the_command_line(world: World) -> None:
+    found = stacks(world, world.sim.ecs, "update_service")
+    assert len(found) == 2
+    for stack in found:
+        assert stack[:3] == ["cli/deploy.py", "commands/deploy.py", "targets/ecs/release.py"]
+        assert stack[-1] == "edges/aws/session.py"
+        assert len(stack) <= 6, stack
+        assert_straight_down(stack)
+
+
+def test_the_ledger_is_written_at_most_eight_frames_below_the_command_line(world: World) -> None:
+    found = [stack for stack in stacks(world, world.sim.s3, "_put") if "ledger/store.py" in stack]
+    assert len(found) >= 3  # opened, before the invalidation, closed
+    for stack in found:
+        assert len(stack) <= 8, stack
+        assert_straight_down(stack)
