@@ -5,7 +5,7 @@ from __future__ import annotations
 from deploykit.deploy.outcome import Ending
 from deploykit.deploy.request import DeployRequest
 from deploykit.deploy.run import Prepared, close, run_of
-from deploykit.deploy.source import chosen_services
+from deploykit.deploy.source import chosen_services, refuse_other_environments
 from deploykit.edges.world import World
 from deploykit.errors import ExitCode
 from deploykit.ledger.journal import Steps, new_entry
@@ -16,7 +16,7 @@ from deploykit.model.release import Outcome, ReleaseSummary
 from deploykit.model.report import RunReport
 from deploykit.targets.cdn import release as cdn
 from deploykit.targets.cdn.plan import needed, refuse_beyond_limits
-from deploykit.targets.ecs.observe import observe, refuse_other_environments
+from deploykit.targets.ecs.observe import observe
 
 
 def invalidate(request: DeployRequest, world: World) -> RunReport:

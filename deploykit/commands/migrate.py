@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from deploykit.config.sequence import sequence_of
 from deploykit.deploy.outcome import Ending, migration_failed
 from deploykit.deploy.prepare import decide, look_ahead
 from deploykit.deploy.request import DeployRequest
@@ -21,7 +22,6 @@ from deploykit.model.release import Outcome, ReleaseSummary
 from deploykit.model.report import RunReport
 from deploykit.targets.migration import release as migration
 from deploykit.targets.migration.plan import migrations_of, remembered
-from deploykit.targets.sequence import sequence_of
 
 
 def migrate(request: DeployRequest, world: World) -> RunReport:

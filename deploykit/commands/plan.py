@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
+from deploykit.config.sequence import first_to_last
 from deploykit.deploy.facts import Facts, gather, refusals
 from deploykit.deploy.prepare import decided_images, plan_release, planned_migrations
 from deploykit.deploy.request import DeployRequest
@@ -30,7 +31,6 @@ from deploykit.targets.ecs.definition import registration, short
 from deploykit.targets.ecs.diff import differences
 from deploykit.targets.migration.resume import begun_attempt
 from deploykit.targets.migration.task import tasks_of
-from deploykit.targets.sequence import first_to_last
 
 
 def plan(request: DeployRequest, world: World) -> PlanReport:

@@ -6,7 +6,7 @@ from deploykit.deploy.plan import plan_rollback
 from deploykit.deploy.prove import prove
 from deploykit.deploy.request import RollbackRequest
 from deploykit.deploy.run import Prepared, begin, finish, nothing_to_do, run_of
-from deploykit.deploy.source import chosen_services
+from deploykit.deploy.source import chosen_services, refuse_other_environments, refuse_unrollable
 from deploykit.edges.aws.ecs import definitions_of
 from deploykit.edges.world import World
 from deploykit.errors import FailedBefore, Interrupted, Problem
@@ -23,7 +23,7 @@ from deploykit.model.report import RunReport
 from deploykit.preflight.startable import startable
 from deploykit.targets.cdn.release import invalidate
 from deploykit.targets.ecs.definition import short
-from deploykit.targets.ecs.observe import observe, refuse_other_environments, refuse_unrollable
+from deploykit.targets.ecs.observe import observe
 from deploykit.targets.ecs.release import roll_out
 from deploykit.targets.migration.crossing import refuse_to_cross
 from deploykit.targets.migration.release import Migrated

@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 
 from deploykit.deploy.images import find_images_of, image_refusals
 from deploykit.deploy.request import DeployRequest
-from deploykit.deploy.source import chosen_services, identify, refuse_older, refuse_withdrawn
+from deploykit.deploy.source import (
+    chosen_services,
+    identify,
+    refuse_older,
+    refuse_other_environments,
+    refuse_unrollable,
+    refuse_withdrawn,
+)
 from deploykit.edges.git import Source
 from deploykit.edges.world import World
 from deploykit.errors import FailedBefore, Refused
@@ -15,7 +22,7 @@ from deploykit.images.lookup import Stock
 from deploykit.images.sources import refuse_uncommitted
 from deploykit.ledger.read import Ledger, read_ledger, told_by_tags
 from deploykit.model.observed import ObservedService
-from deploykit.targets.ecs.observe import observe, refuse_other_environments, refuse_unrollable, with_newer
+from deploykit.targets.ecs.observe import observe, with_newer
 from deploykit.targets.migration.plan import migration_trees
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from deploykit.config.schema import Configuration
+from deploykit.config.sequence import sequence_of
 from deploykit.ledger.choose import Destination
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import TAG_RELEASE, Definition, ObservedService, ServiceName, running_sha
@@ -13,7 +14,6 @@ from deploykit.model.plan import Change, Plan, Supply
 from deploykit.model.release import Commit, Verdict
 from deploykit.targets.cdn.plan import needed, refuse_beyond_limits
 from deploykit.targets.ecs.definition import has_variable, next_registration, registration, release_tags, same_content
-from deploykit.targets.sequence import sequence_of
 
 
 def plan_deploy(

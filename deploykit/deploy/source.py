@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from deploykit.config.schema import Configuration
 from deploykit.deploy.request import DeployRequest
@@ -12,9 +12,10 @@ from deploykit.images import sources
 from deploykit.ledger.running import withdrawn
 from deploykit.model.hint import Hint, command
 from deploykit.model.ledger import LedgerEntry
-from deploykit.model.observed import ObservedService, running_sha
+from deploykit.model.observed import TAG_ENVIRONMENT, ObservedService, running_sha
 from deploykit.model.progress import Progress
 from deploykit.model.release import Commit, short
+from deploykit.targets.ecs.observe import refuse_controllers
 
 
 def identify(request: DeployRequest, chosen: Sequence[str]) -> Source:
@@ -86,3 +87,29 @@ def refuse_withdrawn(request: DeployRequest, commit: Commit, entries: Sequence[L
         f"commit {short(sha)} was withdrawn{by} with {which}{why}",
         "deploy a commit that mends it, or --allow-withdrawn to release it all the same",
     )
+
+
+def refuse_unrollable(observed: Mapping[str, ObservedService], chosen: Collection[str]) -> None:
+    """Raises: FailedBefore where one of the ``chosen`` services is not ECS's own to roll out."""
+    refuse_controllers({key: observed[key].state.controller for key in chosen if key in observed})
+
+
+def refuse_other_environments(
+    configuration: Configuration, observed: Mapping[str, ObservedService], keys: Collection[str]
+) -> None:
+    """Raises: Refused where a service or a distribution belongs to another environment."""
+    for key in keys:
+        other = observed[key].definition.tags.get(TAG_ENVIRONMENT) if key in observed else None
+        if other and other != configuration.environment:
+            raise Refused(
+                f"service {observed[key].state.name} belongs to environment {other}, not {configuration.environment} "
+                f"(tag {TAG_ENVIRONMENT} of {observed[key].definition.arn})",
+                f"check `service` and `cluster` of [services.{key}] for {configuration.environment}",
+            )
+    for key, cdn in configuration.cdn.items():
+        other = configuration.other_distributions.get(cdn.distribution)
+        if other:
+            raise Refused(
+                f"distribution {cdn.distribution} of [cdn.{key}] is also named by environment {other}",
+                "give each environment its own distribution",
+            )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from deploykit.config.sequence import first_to_last
 from deploykit.deploy.outcome import unchanged
 from deploykit.ledger.journal import Steps
 from deploykit.ledger.read import Ledger
 from deploykit.model.plan import Plan
-from deploykit.targets.sequence import first_to_last
 from tests.flow.shop import Told
 from tests.unit.makers import observed
 from tests.unit.probe_kit import FakeClock

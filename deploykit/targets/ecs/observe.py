@@ -11,8 +11,8 @@ from deploykit.config.schema import Configuration
 from deploykit.edges.aws.ecs import describe_definition, describe_services, list_definitions, revision_of
 from deploykit.edges.aws.session import Aws, NotAllowed
 from deploykit.edges.parallel import side_by_side
-from deploykit.errors import FailedBefore, Problem, Refused
-from deploykit.model.observed import TAG_ENVIRONMENT, Definition, ObservedService, ServiceName
+from deploykit.errors import FailedBefore, Problem
+from deploykit.model.observed import Definition, ObservedService, ServiceName
 from deploykit.model.progress import Progress
 
 _REVISIONS = 20  # of a family that are looked at, newest first
@@ -105,11 +105,6 @@ def with_newer(
     return {key: replace(service, newer=found.get(key)) for key, service in observed.items()}
 
 
-def refuse_unrollable(observed: Mapping[str, ObservedService], chosen: Collection[str]) -> None:
-    """Raises: FailedBefore where one of the ``chosen`` services is not ECS's own to roll out."""
-    refuse_controllers({key: observed[key].state.controller for key in chosen if key in observed})
-
-
 def refuse_controllers(controllers: Mapping[str, str]) -> None:
     """Raises: FailedBefore for services whose rollouts ECS itself does not make.
 
@@ -122,24 +117,3 @@ def refuse_controllers(controllers: Mapping[str, str]) -> None:
             "deploykit rolls out services of the ECS controller, which does blue/green itself; leave these out, or "
             "move them: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/migrate-code-deploy-to-ecs-blue-green.html",
         )
-
-
-def refuse_other_environments(
-    configuration: Configuration, observed: Mapping[str, ObservedService], keys: Collection[str]
-) -> None:
-    """Raises: Refused where a service or a distribution belongs to another environment."""
-    for key in keys:
-        other = observed[key].definition.tags.get(TAG_ENVIRONMENT) if key in observed else None
-        if other and other != configuration.environment:
-            raise Refused(
-                f"service {observed[key].state.name} belongs to environment {other}, not {configuration.environment} "
-                f"(tag {TAG_ENVIRONMENT} of {observed[key].definition.arn})",
-                f"check `service` and `cluster` of [services.{key}] for {configuration.environment}",
-            )
-    for key, cdn in configuration.cdn.items():
-        other = configuration.other_distributions.get(cdn.distribution)
-        if other:
-            raise Refused(
-                f"distribution {cdn.distribution} of [cdn.{key}] is also named by environment {other}",
-                "give each environment its own distribution",
-            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from deploykit.config.sequence import reversed_sequence
 from deploykit.edges.aws.ecs import describe_services, register_definition, update_service
 from deploykit.edges.aws.ecs_service_deployments import find_service_deployment, stop_service_deployment
 from deploykit.edges.aws.session import AwsRefused, NotAllowed
@@ -18,7 +19,6 @@ from deploykit.targets.ecs.follow import Rollouts
 from deploykit.targets.ecs.release import RolledOut, started
 from deploykit.targets.ecs.rollout import StartedRollout
 from deploykit.targets.ecs.state import RolloutState
-from deploykit.targets.sequence import reversed_sequence
 
 _STOP_SHOWS = 15  # seconds until a stopped rollout has left its place, at the longest
 _REQUESTS_BACK = 60  # the same where ECS moves requests back first

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from deploykit.config.schema import Configuration
+from deploykit.config.sequence import sequence_of
 from deploykit.edges.git import Source
 from deploykit.errors import FailedBefore
 from deploykit.ledger.read import Ledger
@@ -14,7 +15,6 @@ from deploykit.model.hint import Hint, command
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import MigrationRecord, PlannedMigration
 from deploykit.model.plan import Plan
-from deploykit.targets.sequence import sequence_of
 
 _SHOWN = 3  # paths named in a reason
 
