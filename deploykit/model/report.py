@@ -38,7 +38,6 @@ class Ending:
     verdict: Verdict | None
     message: str
     hint: str = ""
-    hint_without_way_back: str = ""  # instead, where no way back is ready; empty: the hint holds there too
 
 
 @dataclass(frozen=True)
@@ -55,4 +54,3 @@ class RunReport:
     steps: tuple[StepReport, ...] = ()
     message: str = ""  # the last line for people
     hint: str = ""
-    hint_without_way_back: str = ""  # as in `Ending`
