@@ -42,7 +42,7 @@ def lines_of(
     follow: bool = False,
     container: str | None = None,
 ) -> Iterator[ServiceLine]:
-    """The lines of the last ``since`` seconds, oldest first; ``follow`` goes on with new ones and never ends.
+    """The lines of the last ``since`` seconds, oldest first; ``follow`` continues with new ones and never ends.
 
     ``container``: another one of its tasks than the one that deploykit releases. Raises: UsageError (no such service
     or container), FailedBefore (it does not log to CloudWatch, or its log group is missing).

@@ -152,18 +152,16 @@ def _failed(course: Course, why: str) -> Ending:
         back = command("rollback", "--to", typed(previous) if previous else "SHA")
         hint = Hint(f"fix it and deploy again; if the database fits {typed(previous) if previous else 'SHA'}: ", back)
         why = f"{why}; not undone, since the migration of {', '.join(undone.forbidden_by)} forbids it"
-        return Ending(
-            Outcome.FAILED, ExitCode.UNHEALTHY, verdict, f"{why}; left as it is ({course.where})", hint
-        )
+        return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, f"{why}; left as it is ({course.where})", hint)
     if undone.restored is None:
         message = f"{why}; left as it is ({course.where})"
         return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, message, rollback=True)
     if undone.restored and _as_healthy(undone):
         to = f" to {short(previous)}" if previous else ""
-        message = f"{why}; put back{to}: what runs is as healthy as before"
+        message = f"{why}; restored{to}: what runs is as healthy as before"
         return Ending(Outcome.ROLLED_BACK, ExitCode.ROLLED_BACK, verdict, message)
     after = undone.after.judgement
-    reason = after.reason if undone.restored and after else f"not every service could be put back ({course.where})"
+    reason = after.reason if undone.restored and after else f"not every service could be restored ({course.where})"
     message = f"{why}; and what runs now is not healthy: {reason}"
     return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, verdict, message, _SEE_OR_NAME)
 
@@ -228,6 +226,6 @@ def _superseded(course: Course) -> Ending:
         Outcome.INTERRUPTED,
         ExitCode.INTERRUPTED,
         None,
-        f"another rollout took over {taken} ({course.where}); nothing was undone, since it is theirs now",
+        f"another rollout took over {taken} ({course.where}); nothing was undone, because it is theirs now",
         Hint(command("status"), " shows what runs; ", course.again, " continues once it is over"),
     )

@@ -70,9 +70,7 @@ def planned_migrations(request: DeployRequest, facts: Facts, plan: Plan) -> list
         return []
 
 
-def prepare(
-    request: DeployRequest, world: World, decided: Decided, migrations: Sequence[PlannedMigration]
-) -> Prepared:
+def prepare(request: DeployRequest, world: World, decided: Decided, migrations: Sequence[PlannedMigration]) -> Prepared:
     """Look ahead, give the images the commit's tag, and make the run's ledger entry. Raises: FailedBefore."""
     configuration, facts, plan, unfinished = request.configuration, decided.facts, decided.plan, decided.unfinished
     look_ahead(configuration, world, plan)

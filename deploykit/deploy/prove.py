@@ -43,9 +43,7 @@ def baseline(run: Run) -> Baseline:
     journal = run.journal
     known = journal.entry.baseline
     if known is None and _begun(run.plan):
-        run.world.progress.say(
-            "no baseline was taken before this release began; judging it by its expectations only"
-        )
+        run.world.progress.say("no baseline was taken before this release began; judging it by its expectations only")
         journal.note(services=run.plan.released())
     elif known is None:
         with run.steps.step("baseline"):

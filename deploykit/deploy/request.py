@@ -44,4 +44,4 @@ class RollbackRequest:
     to: str | None = None  # a SHA or its unambiguous beginning
     reason: str | None = None
     deadline: float = 1800.0
-    confirm: Callable[[str], bool] | None = field(default=None, repr=False)  # asks on a terminal; None: go on
+    confirm: Callable[[str], bool] | None = field(default=None, repr=False)  # asks on a terminal; None: does not ask

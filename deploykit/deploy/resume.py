@@ -31,6 +31,6 @@ def resumed(plan: Plan, configuration: Configuration, ledger: Ledger, world: Wor
         key: arn for key, arn in previous.items() if arn != plan.observed[key].definition.arn or key in plan.changes
     }
     before = side_by_side({key: partial(describe_definition, world.aws, arn) for key, arn in arns.items()})
-    world.progress.say(f"going on with release {entry.id}, which was not judged")
+    world.progress.say(f"continuing release {entry.id}, which was not judged")
     # what the step `rollout` began becomes a release by being judged
     return resume(plan, configuration, entry, before), replace(entry, kind=plan.kind, command="deploy")

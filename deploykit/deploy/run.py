@@ -118,9 +118,7 @@ def finish(
     return with_way_back(report, run.configuration, run.world, entries, offered=ending.rollback)
 
 
-def nothing_to_do(
-    plan: Plan, configuration: Configuration, world: World, steps: Steps, ledger: Ledger
-) -> RunReport:
+def nothing_to_do(plan: Plan, configuration: Configuration, world: World, steps: Steps, ledger: Ledger) -> RunReport:
     """The report of a plan that changes nothing: no run is begun."""
     report = unchanged(plan, steps, ledger)
     bad = report.release.verdict is Verdict.UNHEALTHY
@@ -140,9 +138,7 @@ def _report(
     run: Run, ending: Ending, results: Mapping[str, EndpointResult], findings: tuple[Finding, ...]
 ) -> RunReport:
     plan, steps = run.plan, tuple(run.steps.taken)
-    run.journal.close(
-        verdict=ending.verdict, outcome=ending.outcome, checks=results, findings=findings, steps=steps
-    )
+    run.journal.close(verdict=ending.verdict, outcome=ending.outcome, checks=results, findings=findings, steps=steps)
     return RunReport(
         outcome=ending.outcome,
         exit_code=ending.code,

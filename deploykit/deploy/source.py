@@ -63,7 +63,7 @@ def refuse_older(
         words = "is older than" if older else "does not contain"
         raise Refused(
             f"commit {short(target)} {words} the running {short(running)}",
-            Hint(command("rollback"), " goes back; --allow-older releases it all the same"),
+            Hint(command("rollback"), " goes back; --allow-older releases it anyway"),
         )
 
 
@@ -85,7 +85,7 @@ def refuse_withdrawn(request: DeployRequest, commit: Commit, entries: Sequence[L
     which = f"rollback {left.withdrawn_by}" if left.withdrawn_by else "a rollback"
     raise Refused(
         f"commit {short(sha)} was withdrawn{by} with {which}{why}",
-        "deploy a commit that mends it, or --allow-withdrawn to release it all the same",
+        "deploy a commit that fixes it, or release it all the same with --allow-withdrawn",
     )
 
 

@@ -21,9 +21,7 @@ from deploykit.preflight.startable import startable
 from deploykit.targets.migration.crossing import crossed
 
 _READY = Hint(command("rollback"), " goes back to the last verified release")
-_NAMED = Hint(
-    command("history"), " lists the releases, ", command("rollback", "--to", "SHA"), " goes to one you name"
-)
+_NAMED = Hint(command("history"), " lists the releases, ", command("rollback", "--to", "SHA"), " goes to one you name")
 
 
 def way_back(

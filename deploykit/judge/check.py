@@ -168,7 +168,7 @@ def _version_only(readings: Sequence[Reading]) -> bool:
 
 def _blind(checks: Checks, readings: Mapping[str, Sequence[Reading]]) -> CheckResult:
     found = tuple(_found(endpoint, readings[endpoint.id], None) for endpoint in checks.endpoints)
-    reason = "this machine reached no endpoint: its name service or its network fails"
+    reason = "no endpoint could be reached from this machine: its DNS or network is failing"
     return CheckResult(None, found, ExitCode.INCONCLUSIVE, reason)
 
 

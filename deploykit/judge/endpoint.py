@@ -21,7 +21,7 @@ class Watch:
     Two tests run side by side: health over all samples, version over those whose expectations held. ``expected`` is
     the version it must show (None: not compared), ``before`` its baseline (None: none was taken or it was not in it),
     ``new``: others have one. ``absolute``: the baseline is reported only. ``excuse``: an endpoint that failed every
-    baseline sample may go on failing in the same way.
+    baseline sample may continue to fail in the same way.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ def prober_offline(reason: str) -> Finding:
         "high",
         "this machine",
         reason,
-        hint=Hint("look at this machine's network and name service, then: ", command("check", ticks=False)),
+        hint=Hint("check this machine's network and DNS, then run ", command("check", ticks=False)),
     )
 
 

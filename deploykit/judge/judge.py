@@ -14,7 +14,7 @@ from deploykit.model.finding import Finding
 from deploykit.model.probe import EndpointResult, Reading, Samples
 from deploykit.model.release import Verdict
 
-BLIND_ROUNDS = 5  # rounds in a row that said nothing of the endpoints, after which there is no point in going on
+BLIND_ROUNDS = 5  # rounds in a row that said nothing of the endpoints, after which further rounds are pointless
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,8 @@ class Judge:
         return [watch for watch in self._watches.values() if watch.decides]
 
     def _blind(self) -> Judgement:
-        rounds = f"{self._blind_rounds} rounds in a row"
-        reason = f"this machine reached no endpoint in {rounds}: its name service or its network fails"
+        rounds = self._blind_rounds
+        reason = f"no endpoint could be reached from this machine ({rounds} rounds): its DNS or network is failing"
         return self._judgement(Verdict.INCONCLUSIVE, reason, blind=True)
 
     def _judgement(

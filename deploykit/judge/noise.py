@@ -12,7 +12,7 @@ from deploykit.config.checks import Checks
 from deploykit.judge.sequential import SequentialTest
 from deploykit.model.probe import Samples
 
-_TIMES = 3  # so many times as often as before is worse; what fails more seldom than detect by that is held to detect
+_TIMES = 3  # failing this many times as often as before is a regression; below detect/3, `detect` is what is tested
 _DEVIATIONS = 1.0  # the test itself is right in all but 1e-6; a wider interval only hides what got worse
 
 
@@ -30,8 +30,8 @@ def health_test(checks: Checks, before: Samples) -> SequentialTest:
     """The test of an endpoint's health after a release that was like ``before``; no samples: it is new.
 
     One that flickered is allowed the share of failures that it had, as large as its samples leave plausible. Where it
-    is `seldom` that may have been chance, and it is held to ``checks.detect`` as the others are; else worse is three
-    times that share, or what takes half of the rest away.
+    is `seldom`, that may have been chance, and worse is ``checks.detect``, as for the others; else it is three times
+    that share, or half of what is left of the samples.
     """
     if not flickers(before):
         return SequentialTest(checks.noise, checks.detect)

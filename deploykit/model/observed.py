@@ -60,7 +60,7 @@ class Shifting:
 
     strategy: str  # BLUE_GREEN, CANARY, LINEAR
     steps: float  # seconds that ECS waits between the shares of the requests that it moves
-    bake: float  # seconds for which both revisions go on running once all requests are moved
+    bake: float  # seconds for which both revisions keep running once all traffic is shifted
 
     @property
     def least(self) -> float:

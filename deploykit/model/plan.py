@@ -27,7 +27,7 @@ class Change:
     """One service's way from the revision it runs to another.
 
     ``to`` exists already; without it ``registration`` is registered first. Both: an earlier run has registered it, for
-    a migration whose end it did not see. ``before`` is what an undo puts back, None where that is not known any more.
+    a migration whose end it did not see. ``before`` is what an undo restores, None where that is no longer known.
     """
 
     name: ServiceName

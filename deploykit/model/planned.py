@@ -43,7 +43,7 @@ class PlannedService:
 class PlannedTask:
     """One service's migration: the command, and whether and why it is to run.
 
-    ``starts``: a task of its own is started; False too where one that an earlier run began goes on or has done it.
+    ``starts``: a task of its own is started; False too where one that an earlier run began continues or has done it.
     """
 
     service: str
@@ -66,4 +66,4 @@ class PlanReport:
     warnings: tuple[str, ...] = ()
     way_back: WayBack | None = None
     order: tuple[str, ...] = field(default_factory=tuple)  # what is rolled out, first to last
-    continues: str | None = None  # the release that was killed or not judged, and that this goes on with
+    continues: str | None = None  # the release that was killed or not judged, and that this continues

@@ -13,4 +13,4 @@ def test_an_unknown_distribution_is_named_with_what_to_mend(world: World) -> Non
     done = world.run("invalidate")
     assert done.code == 5
     assert "[cdn.site] distribution E1SHOPP does not exist" in done.people
-    assert "mend `distribution`" in done.document["error"]["hint"]
+    assert "fix `distribution`" in done.document["error"]["hint"]

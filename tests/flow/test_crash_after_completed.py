@@ -23,6 +23,6 @@ def test_a_release_that_completed_while_nobody_looked_and_crashes_since_is_calle
             world.sim.ecs.tasks.exit_now(task, 3)
     done = world.command("deploy")
     assert done.code == 10
-    assert "api: the program itself ends (container api: exit 3); put back" in done.people
+    assert "api: the program exits (container api: exit 3); restored" in done.people
     assert next(step for step in done.document["steps"] if step["name"] == "rollout")["seconds"] < 60
     assert world.running("api") == "dev-api:2"

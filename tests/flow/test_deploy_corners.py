@@ -8,7 +8,7 @@ from deploykit.model.observed import TAG_VERDICT
 from tests.flow.ends import BEGUN, BOTH, NOTHING, PUT_BACK, assert_end
 from tests.flow.world import World, crashing, healthy, sick
 
-SICK = "the release is unhealthy: api fails: status is 500, not 200 (6 of 6 samples); put back"
+SICK = "the release is unhealthy: api fails: status is 500, not 200 (6 of 6 samples); restored"
 UNDONE = {**BOTH, "UpdateService": 4, "CreateInvalidation": 2}  # both services there and back, the cache emptied twice
 
 
@@ -40,7 +40,7 @@ def test_where_ecs_does_not_stop_the_rollout_the_revision_is_set_instead(world: 
     world.commit("second", api=crashing())
     world.sim.faults.deny("StopServiceDeployment")
     done = world.run("deploy")
-    says = ("ECS does not stop the rollout (not allowed: ecs:StopServiceDeployment", "put back")
+    says = ("ECS does not stop the rollout (not allowed: ecs:StopServiceDeployment", "restored")
     assert_end(done, 10, "rolled_back", says, (70, 120), {**PUT_BACK, "UpdateService": 2}, 42, "unhealthy")
     assert world.running("api") == "dev-api:2"
 
@@ -81,7 +81,7 @@ def test_a_release_that_never_gets_steady_ends_at_the_deadline_and_is_put_back(w
     world.run("deploy")
     world.commit("second", api=healthy(start=10_000.0))
     done = world.run("deploy")
-    says = "api overdue: not done after 120 s: 0 of 2 running, 2 pending, 2 of other revisions; put back"
+    says = "api overdue: not done after 120 s: 0 of 2 running, 2 pending, 2 of other revisions; restored"
     assert_end(done, 10, "rolled_back", says, (120, 180), PUT_BACK, 36, "unhealthy")
     assert world.running("api") == "dev-api:2"
 
@@ -113,7 +113,7 @@ def test_paths_that_cloudfront_refuses_are_found_before_anything_is_sent(world: 
     (world.folder / "deploykit.toml").write_text(text.replace('after = ["web"]', f'after = ["web"]\npaths = {paths}'))
     world.commit("first")
     done = world.run("deploy")
-    assert_end(done, 5, "failed", (paths.strip('[]"'), "mend `paths` in deploykit.toml"), (0, 2), NOTHING, 20)
+    assert_end(done, 5, "failed", (paths.strip('[]"'), "fix `paths` in deploykit.toml"), (0, 2), NOTHING, 20)
     assert done.changing == []
 
 

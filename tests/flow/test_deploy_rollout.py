@@ -60,7 +60,7 @@ def test_a_crash_loop_is_called_by_two_failed_tasks_and_put_back_with_its_cause(
     first = world.running("api")
     world.commit("second", api=crashing(3, 4.0, "Error: DB_HOST is not set"))
     done = world.run("deploy")
-    says = ("api: the program itself ends (container api: exit 3); put back", "log: Error: DB_HOST is not set")
+    says = ("api: the program exits (container api: exit 3); restored", "log: Error: DB_HOST is not set")
     assert_end(done, 10, "rolled_back", says, (45, 80), PUT_BACK, 40, "unhealthy")
     cause = done.document["findings"][0]
     assert (cause["id"], cause["subject"]) == ("program-crash", "api")
@@ -77,7 +77,7 @@ def test_an_image_that_is_gone_is_named_as_the_cause(world: World) -> None:
     missing = replace(healthy(), pull_error="not found")
     world.commit("first", api=missing)
     done = world.run("deploy", "api")
-    says = "api: the image cannot be pulled (container api: CannotPullContainerError: not found); put back"
+    says = "api: the image cannot be pulled (container api: CannotPullContainerError: not found); restored"
     assert_end(done, 10, "rolled_back", says, (40, 80), PUT_BACK, 38, "unhealthy")
     assert done.document["findings"][0]["id"] == "image-missing"
 
@@ -101,7 +101,7 @@ def test_a_rollback_by_the_circuit_breaker_is_no_success_and_is_not_undone_twice
     first = world.running("api")
     world.commit("second", api=crashing())
     done = world.run("deploy")
-    says = ("rolled back: ECS deployment circuit breaker", "the program itself ends (container api: exit 1); put back")
+    says = ("rolled back: ECS deployment circuit breaker", "the program exits (container api: exit 1); restored")
     calls = {**BEGUN, "StopServiceDeployment": 0}
     assert_end(done, 10, "rolled_back", says, (60, 120), calls, 38, "unhealthy")
     assert world.running("api") == first
@@ -133,7 +133,7 @@ def test_a_release_that_answers_wrongly_is_put_back_last_service_first_caches_to
     world.commit("second", api=sick())
     with world.sim.recording() as calls:
         done = world.run("deploy")
-    says = "the release is unhealthy: api fails: status is 500, not 200 (6 of 6 samples); put back"
+    says = "the release is unhealthy: api fails: status is 500, not 200 (6 of 6 samples); restored"
     calls_made = {**BOTH, "UpdateService": 4, "CreateInvalidation": 2}
     assert_end(done, 10, "rolled_back", says, (260, 340), calls_made, 52, "unhealthy")
     assert done.document["checks"]["api"]["class"] == "regression"
@@ -151,7 +151,7 @@ def test_no_rollback_leaves_the_failed_release_in_place(world: World) -> None:
     world.run("deploy")
     world.commit("second", api=crashing())
     done = world.run("deploy", "--no-rollback")
-    says = ("the program itself ends", "`deploykit rollback` goes back to the last verified release")
+    says = ("the program exits", "`deploykit rollback` goes back to the last verified release")
     assert_end(done, 11, "failed", says, (25, 50), {**BEGUN, "StopServiceDeployment": 0}, 36, "unhealthy")
     assert world.running("api") == "dev-api:3"
 

@@ -33,7 +33,7 @@ def test_a_rollout_by_itself_is_judged_by_the_next_deploy(stateless: World) -> N
     assert stateless.run("status").document["release"]["verdict"] is None
     judged = stateless.run("deploy")
     assert (judged.code, judged.document["release"]["verdict"]) == (0, "healthy"), judged.people
-    assert "going on with release" in judged.people
+    assert "continuing release" in judged.people
     assert [call for call in judged.calls if call in ("RegisterTaskDefinition", "UpdateService")] == []
     again = stateless.run("deploy")
     assert (again.document["outcome"], again.changing) == ("unchanged", [])

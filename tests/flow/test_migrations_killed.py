@@ -16,7 +16,7 @@ def test_a_run_that_was_interrupted_finds_its_task_running_or_finished(
     migrating.sim.clock.after(40, interrupt)
     cut = migrating.run("deploy")
     assert cut.code == 130
-    assert "the migration of api goes on by itself" in cut.people
+    assert "the migration of api continues by itself" in cut.people
     migrating.sim.clock.advance(comes_back_after)
     done = migrating.run("deploy")
     assert (done.code, step(done)) == (0, "done"), done.people

@@ -72,7 +72,7 @@ def test_a_crash_is_put_back_also_where_answers_lag(world: World) -> None:
     world.sim.state.lag = 6.0
     world.commit("second", api=crashing(3))
     done = world.run("deploy")
-    says = ("the program itself ends (container api: exit 3)", "what runs is as healthy as before")
+    says = ("the program exits (container api: exit 3)", "what runs is as healthy as before")
     assert_end(done, 10, "rolled_back", says, (45, 80), PUT_BACK, 45, "unhealthy")
     assert (done.document["findings"][0]["id"], world.running("api")) == ("program-crash", "dev-api:2")
 
@@ -147,7 +147,7 @@ def test_a_crash_whose_log_may_not_be_read_is_named_all_the_same(world: World) -
     world.sim.faults.deny("FilterLogEvents", service="logs")
     world.commit("second", api=crashing(3))
     done = world.run("deploy")
-    says = "api: the program itself ends (container api: exit 3); put back"
+    says = "api: the program exits (container api: exit 3); restored"
     assert_end(done, 10, "rolled_back", says, (45, 80), PUT_BACK, 40, "unhealthy")
     assert done.document["findings"][0]["id"] == "program-crash"
 
@@ -265,7 +265,7 @@ def test_a_container_that_is_not_ours_and_ends_the_task_is_named_as_the_cause(wo
     world.sim.image(NGINX, crashing(78, 2.0, "nginx: [emerg] host not found in upstream"))
     world.commit("second")
     done = world.run("deploy")
-    says = ("api: the program itself ends (container nginx: exit 78); put back", "host not found in upstream")
+    says = ("api: the program exits (container nginx: exit 78); restored", "host not found in upstream")
     assert_end(done, 10, "rolled_back", says, (50, 90), PUT_BACK, 42, "unhealthy")  # the old tasks were still there
     cause = done.document["findings"][0]
     assert (cause["id"], cause["subject"]) == ("program-crash", "api")

@@ -104,7 +104,7 @@ def test_tasks_that_end_at_once_are_called_after_two_in_a_row(world: World) -> N
     released(world)
     world.commit("second", api=healthy(start=2.0, exits=(0.0, 0), log_lines=["nothing to do"]))
     done = world.run("deploy")
-    says = ("api: the program itself ends (container api: exit 0); put back", "log: nothing to do")
+    says = ("api: the program exits (container api: exit 0); restored", "log: nothing to do")
     assert_end(done, 10, "rolled_back", says, (30, 60), PUT_BACK, 40, "unhealthy")
     cause = done.document["findings"][0]
     assert (cause["id"], cause["subject"]) == ("program-crash", "api")
@@ -117,7 +117,7 @@ def test_a_crash_loop_whose_looks_are_throttled_is_called_all_the_same(world: Wo
     world.commit("second", api=crashing(3))
     world.sim.faults.throttle("ListTasks", times=2)
     done = world.run("deploy")
-    says = ("ecs:ListTasks was throttled", "api: the program itself ends (container api: exit 3); put back")
+    says = ("ecs:ListTasks was throttled", "api: the program exits (container api: exit 3); restored")
     assert_end(done, 10, "rolled_back", says, (45, 90), PUT_BACK, 40, "unhealthy")
     service = world.sim.state.services["dev", "dev-api"]
     crashed = [task for task in world.sim.state.tasks_of(service) if task.definition.revision == 3]

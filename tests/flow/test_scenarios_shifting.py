@@ -95,7 +95,7 @@ def test_without_permission_to_read_the_stages_ecs_list_has_to_do(blue: World) -
         done,
         code=0,
         outcome="deployed",
-        says="how far ECS is in moving requests cannot be looked at: not allowed: ecs:DescribeServiceDeployments",
+        says="cannot read how far ECS has shifted traffic: not allowed: ecs:DescribeServiceDeployments",
         seconds=(240, 260),
         calls={**BEGUN, "DescribeServiceDeployments": 1},
         besides=45,

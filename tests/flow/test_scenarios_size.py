@@ -38,7 +38,7 @@ def test_one_crash_among_ten_ends_the_release_and_puts_back_all_ten(ten: World) 
     assert ten.run("deploy").code == 0
     ten.commit("second", THREE_MINUTES, s7=crashing(4))
     done = ten.run("deploy")
-    says = "s7: the program itself ends (container s7: exit 4); put back"
+    says = "s7: the program exits (container s7: exit 4); restored"
     assert_end(done, 10, "rolled_back", says, (25, 60), {**TEN, "StopServiceDeployment": 10}, 200, "unhealthy")
     assert [(finding["id"], finding["subject"]) for finding in done.document["findings"]] == [("program-crash", "s7")]
     assert {key: ten.running(key) for key in ten.services} == {key: f"dev-{key}:2" for key in ten.services}
@@ -74,7 +74,7 @@ def test_a_crash_loop_of_more_than_a_hundred_tasks_is_named(tmp_path: Path, monk
         assert world.run("deploy").code == 0
         world.commit("second", api=crashing(3))
         done = world.run("deploy")
-        says = "api: the program itself ends (container api: exit 3); put back"
+        says = "api: the program exits (container api: exit 3); restored"
         assert_end(done, 10, "rolled_back", says, (45, 80), PUT_BACK, 60, "unhealthy")
         cause = done.document["findings"][0]
         assert (cause["id"], cause["subject"], world.running("api")) == ("program-crash", "api", "dev-api:2")

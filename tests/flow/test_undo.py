@@ -18,7 +18,7 @@ def test_a_service_that_cannot_be_put_back_does_not_keep_the_others_on_the_bad_r
     found = [finding for finding in done.document["findings"] if finding["id"] == "not-put-back"]
     assert [(finding["subject"], "The service is busy" in finding["summary"]) for finding in found] == [("web", True)]
     last = done.people.splitlines()[-2:]
-    assert "not every service could be put back (api runs dev-api:2 again, web runs dev-web:3)" in " ".join(last)
+    assert "not every service could be restored (api runs dev-api:2 again, web runs dev-web:3)" in " ".join(last)
     services = done.document["services"]
     assert [services[key]["task_definition"].rsplit("/")[-1] for key in services] == ["dev-api:2", "dev-web:3"]
 

@@ -33,7 +33,7 @@ def refuse_beyond_limits(invalidations: Sequence[CdnInvalidation]) -> None:
     ]
     if problems:
         raise FailedBefore(
-            "CloudFront would refuse the invalidation", "mend `paths` in deploykit.toml", problems=problems
+            "CloudFront would refuse the invalidation", "fix `paths` in deploykit.toml", problems=problems
         )
 
 

@@ -43,7 +43,7 @@ class ServiceDeployments:
             found = describe_service_deployments(self._world.aws, list(arns.values())) if arns else {}
         except (NotAllowed, AwsRefused) as refusal:
             self._refused = True
-            self._world.progress.warn(f"how far ECS is in moving requests cannot be looked at: {refusal.message}")
+            self._world.progress.warn(f"cannot read how far ECS has shifted traffic: {refusal.message}")
             return {}
         return {key: found[arn] for key, arn in arns.items() if arn in found}
 
@@ -65,7 +65,7 @@ class ServiceDeployments:
             try:
                 serving = serving_groups(self._world.aws, deployment.revision)
             except (NotAllowed, AwsRefused) as refusal:
-                self._world.progress.warn(f"which target group serves is not known: {refusal.message}", state.key)
+                self._world.progress.warn(f"cannot tell which target group serves: {refusal.message}", state.key)
         both = [tuple(filter(None, (group.arn, group.alternate))) for group in state.target_groups]
         return [tuple(arn for arn in each if arn in serving) or each for each in both]
 

@@ -21,8 +21,8 @@ _WORDS: dict[Cause, tuple[str, str]] = {
         "check that the image exists (`aws ecr describe-images`) and that the execution role may pull it",
     ),
     "program-crash": (
-        "the program itself ends",
-        "read the last log lines, mend the program, and deploy again",
+        "the program exits",
+        "read the last log lines, fix the program, and deploy again",
     ),
     "load-balancer-check": (
         "the load balancer's health check fails",

@@ -37,11 +37,7 @@ def restore(run: Run, rolled: RolledOut) -> Restored:
 
     A service that somebody else's rollout has taken over is theirs, and left alone.
     """
-    keys = [
-        key
-        for key in rolled.started
-        if key not in rolled.superseded and run.plan.changes[key].before is not None
-    ]
+    keys = [key for key in rolled.started if key not in rolled.superseded and run.plan.changes[key].before is not None]
     stopped = {key for key in reversed(keys) if _stop(run, rolled, key)}
     sequence = {
         key: tuple(other for other in before if other in keys)
@@ -68,7 +64,9 @@ def _stop(run: Run, rolled: RolledOut, key: str) -> bool:
             return False
         stop_service_deployment(run.world.aws, deployment.arn)
     except (AwsRefused, NotAllowed) as refusal:
-        run.world.progress.say(f"ECS does not stop the rollout ({refusal.message}); setting the revision instead", key)
+        run.world.progress.say(
+            f"ECS does not stop the rollout ({refusal.message}); setting the previous revision instead", key
+        )
         return False
     run.journal.where[key] = f"was stopped on its way to {short(begun.definition.arn)}"
     run.world.progress.say(f"stopping the rollout of {short(begun.definition.arn)}", key)

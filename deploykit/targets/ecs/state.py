@@ -60,7 +60,7 @@ def look(
     if ours is None and all(listed.id in older for listed in state.rollouts):
         return RolloutView(RolloutState.WAITING, "waiting for ECS to list the rollout")
     if rollout is None:
-        return RolloutView(RolloutState.WAITING, "waiting for ECS to put the revision back", ours)
+        return RolloutView(RolloutState.WAITING, "waiting for ECS to restore the revision", ours)
     if primary is not None and primary.task_definition == wanted:
         return _primary(state, primary)  # somebody forced a new rollout of the very same revision
     if ours is not None or record in ("STOPPED", "STOP_REQUESTED", "SUCCESSFUL"):

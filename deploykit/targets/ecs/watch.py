@@ -145,7 +145,7 @@ class RolloutWatch:
             verified = verify(self._world.aws, started.name, state, started.definition, started.container, groups)
         except NotAllowed as refusal:
             self._world.progress.warn(
-                f"tasks and targets cannot be looked at ({refusal.action}); ECS's word only", self.key
+                f"cannot read tasks and targets ({refusal.action}); relying on ECS's word only", self.key
             )
         else:
             if verified.wrong:
@@ -165,9 +165,7 @@ class RolloutWatch:
             return None
         words = self._last_words(crash)
         running = view.rollout.running
-        return EndedRollout(
-            self.started, RolloutState.CRASHED, crash.reason, crash, words, state.desired, running
-        )
+        return EndedRollout(self.started, RolloutState.CRASHED, crash.reason, crash, words, state.desired, running)
 
     def _crash(self, view: RolloutView, crash_after: int) -> TaskFailure | None:
         rollout = view.rollout.id if view.rollout else self.started.rollout

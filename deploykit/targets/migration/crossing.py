@@ -68,8 +68,8 @@ def refuse_to_cross(
     hint = Hint(f"see that the database fits {short(sha)}, then ", there, " goes there")
     if not told_by_ledger:
         raise Refused(
-            f"the ledger does not tell whether a migration of {', '.join(stops)} lies between, and "
-            'on_rollback = "stop" forbids to go back across one unnamed',
+            f"the ledger cannot rule out a migration of {', '.join(stops)} in between, and "
+            'on_rollback = "stop" requires naming the release',
             hint,
         )
     found = crossed(configuration, entries, target.id, running, services)

@@ -48,7 +48,7 @@ def migration_trees(configuration: Configuration, source: Source, keys: Collecti
         if missing:
             raise FailedBefore(
                 f"{key}: {', '.join(missing)} of `migrate.paths` does not exist in commit {commit.short}",
-                f"commit it, or mend `migrate.paths` of [services.{key}]: paths are relative to deploykit.toml",
+                f"commit it, or fix `migrate.paths` of [services.{key}]: paths are relative to deploykit.toml",
             )
         if commit.dirty and (None in hashes.values() or repository.uncommitted(places.values())):
             found[key] = f"dirty-{repository.work_tree_hash(places.values())}"
