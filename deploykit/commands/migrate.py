@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from deploykit.config.sequence import sequence_of
 from deploykit.deploy.outcome import Ending, migration_failed
+from deploykit.deploy.plan import as_it_runs
 from deploykit.deploy.prepare import decide, look_ahead
 from deploykit.deploy.request import DeployRequest
 from deploykit.deploy.run import Prepared, close, run_of
@@ -16,8 +17,7 @@ from deploykit.errors import ExitCode, UsageError
 from deploykit.ledger.journal import Steps, new_entry
 from deploykit.model.hint import Hint
 from deploykit.model.migration import PlannedMigration
-from deploykit.model.observed import ServiceName
-from deploykit.model.plan import Change, Plan
+from deploykit.model.plan import Plan
 from deploykit.model.release import Outcome, ReleaseSummary
 from deploykit.model.report import RunReport
 from deploykit.targets.migration import release as migration
@@ -72,10 +72,7 @@ def _also_as_they_run(plan: Plan, request: DeployRequest) -> Plan:
     changes = dict(plan.changes)
     for key, service in plan.observed.items():
         if key in request.services and key not in changes:
-            name = ServiceName(key, service.state.cluster, service.state.name)
-            changes[key] = Change(
-                name, service.container, service.definition, service.sha, service.image, to=service.definition
-            )
+            changes[key] = as_it_runs(service, service.definition)
     return replace(plan, changes=changes, sequence=sequence_of(request.configuration, changes))
 
 

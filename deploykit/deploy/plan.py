@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
 from deploykit.config.schema import Configuration
 from deploykit.config.sequence import sequence_of
 from deploykit.ledger.choose import Destination
 from deploykit.model.ledger import LedgerEntry
-from deploykit.model.observed import TAG_RELEASE, Definition, ObservedService, ServiceName, running_sha
+from deploykit.model.observed import TAG_RELEASE, Definition, ObservedService, running_sha
 from deploykit.model.plan import Change, Plan, Supply
 from deploykit.model.release import Commit, Verdict
 from deploykit.targets.cdn.plan import needed, refuse_beyond_limits
 from deploykit.targets.ecs.definition import has_variable, next_registration, registration, release_tags, same_content
+
+Kind = Literal["deploy", "rollback", "step"]
 
 
 def plan_deploy(
@@ -34,19 +37,8 @@ def plan_deploy(
         for key, supply in supplies.items()
         if key in observed and (change := _change(configuration, observed[key], commit, supply, release))
     }
-    invalidations = needed(configuration.cdn, changes)
-    refuse_beyond_limits(invalidations)
-    return Plan(
-        kind="deploy" if command == "deploy" else "step",
-        environment=configuration.environment,
-        release=release,
-        sha=commit.tag,
-        previous_sha=running_sha(observed),
-        observed=observed,
-        changes=changes,
-        sequence=sequence_of(configuration, changes),
-        invalidations=invalidations,
-    )
+    kind: Kind = "deploy" if command == "deploy" else "step"
+    return _plan(kind, configuration, observed, changes, release, commit.tag)
 
 
 def resume(plan: Plan, configuration: Configuration, unfinished: LedgerEntry, before: Mapping[str, Definition]) -> Plan:
@@ -62,10 +54,7 @@ def resume(plan: Plan, configuration: Configuration, unfinished: LedgerEntry, be
             tags = {**changes[key].tags, TAG_RELEASE: unfinished.id}
             changes[key] = replace(changes[key], before=before.get(key) or changes[key].before, tags=tags)
         elif ours:
-            name = ServiceName(key, service.state.cluster, service.state.name)
-            changes[key] = Change(
-                name, service.container, before.get(key), service.sha, service.image, to=service.definition
-            )
+            changes[key] = as_it_runs(service, before.get(key))
     return replace(
         plan,
         release=unfinished.id,
@@ -86,7 +75,7 @@ def plan_rollback(
     """The way back to ``destination``, whose revisions are ``definitions`` by service; deregistered ones are new."""
     changes = {
         key: Change(
-            name=ServiceName(key, observed[key].state.cluster, observed[key].state.name),
+            name=observed[key].name,
             container=observed[key].container,
             before=observed[key].definition,
             sha=definition.sha or (destination.entry.services[key].sha if key in destination.entry.services else None),
@@ -97,22 +86,32 @@ def plan_rollback(
         )
         for key, definition in definitions.items()
     }
-    invalidations = needed(configuration.cdn, changes)
-    refuse_beyond_limits(invalidations)
-    return Plan(
-        kind="rollback",
-        environment=configuration.environment,
-        release=release,
-        sha=destination.sha,
-        previous_sha=running_sha(observed),
-        observed=observed,
-        changes=changes,
-        sequence=sequence_of(configuration, changes),
-        invalidations=invalidations,
+    verdict = destination.entry.verdict
+    return replace(
+        _plan("rollback", configuration, observed, changes, release, destination.sha),
         target=destination.release,
-        target_verdict=destination.entry.verdict if destination.entry.verdict is not Verdict.WITHDRAWN else None,
+        target_verdict=verdict if verdict is not Verdict.WITHDRAWN else None,
         withdraws=destination.withdraws,
     )
+
+
+def as_it_runs(service: ObservedService, before: Definition | None) -> Change:
+    """A change to the revision that the service runs already, which an undo takes back to ``before``."""
+    return Change(service.name, service.container, before, service.sha, service.image, to=service.definition)
+
+
+def _plan(
+    kind: Kind,
+    configuration: Configuration,
+    observed: Mapping[str, ObservedService],
+    changes: Mapping[str, Change],
+    release: str,
+    sha: str | None,
+) -> Plan:
+    invalidations = needed(configuration.cdn, changes)
+    refuse_beyond_limits(invalidations)
+    previous, sequence = running_sha(observed), sequence_of(configuration, changes)
+    return Plan(kind, configuration.environment, release, sha, previous, observed, changes, sequence, invalidations)
 
 
 def _change(
@@ -127,7 +126,7 @@ def _change(
     if same_content(observed.definition, request):
         return None
     return Change(
-        name=ServiceName(observed.key, observed.state.cluster, observed.state.name),
+        name=observed.name,
         container=observed.container,
         before=observed.definition,
         sha=sha,

@@ -155,6 +155,10 @@ class ObservedService:
         return self.state.key
 
     @property
+    def name(self) -> ServiceName:
+        return ServiceName(self.key, self.state.cluster, self.state.name)
+
+    @property
     def image(self) -> str | None:
         container = self.definition.container(self.container)
         return None if container is None else str(container.get("image", ""))

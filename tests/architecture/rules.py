@@ -54,6 +54,8 @@ ACCUMULATE = {
     "Proof", "Past", "Judge", "Watch", "Tally",  # rounds of samples
 }  # fmt: skip
 """Classes that are a poll's own state; the run's is the journal's, in ledger/."""
+FOREIGN = re.compile(r"(?i)\b(mend(s|ed)?|put(s|ting)? back|gone to|go(es)? on|going on|name service|(is|are) held to)\b")
+"""fix · restored, rolled back · rolled back to · continues · DNS · must"""
 NO_VERBS = {"__init__.py", "app.py", "options.py", "run.py", "steps.py"}
 ELSEWHERE = {"sandbox.py", "demo.py", "schema.py"}
 """Verbs whose story is a package of its own (sandbox/, demo/), or one line (config/json_schema.py)."""
@@ -218,6 +220,12 @@ def every_verb_has_its_story(tree: Sequence[Module]) -> list[str]:
     return sorted((verbs - ELSEWHERE) ^ (stories - {"__init__.py"}))
 
 
+def words_are_plain_english(tree: Sequence[Module]) -> list[str]:
+    """Those of AWS's and GitHub's own pages, in messages, docstrings and comments (DESIGN.md, "Words")."""
+    lines = ((module.path, number, line) for module in tree for number, line in enumerate(module.text.splitlines(), 1))
+    return [f"{path}:{number}: {found[0]!r}" for path, number, line in lines if (found := FOREIGN.search(line))]
+
+
 def packages_stay_small(tree: Sequence[Module]) -> list[str]:
     lines: Counter[str] = Counter()
     for module in tree:
@@ -243,6 +251,7 @@ RULES: tuple[Rule, ...] = (
     objects_do_not_change,
     one_frame_round_a_run,
     every_verb_has_its_story,
+    words_are_plain_english,
     words_that_others_own_name_no_class,
     commands_to_type_are_values,
 )

@@ -116,6 +116,8 @@ BREACHES: list[tuple[Rule, Mapping[str, str]]] = [
     (rules.objects_do_not_change, {"deploykit/targets/a.py": "def f(run):\n    run.journal.touched = True\n"}),
     (rules.objects_do_not_change, {"deploykit/judge/a.py": "class A:\n    def f(self):\n        self.x, b = 1, 2\n"}),
     (rules.one_frame_round_a_run, {"deploykit/commands/a.py": "try:\n    f()\nfinally:\n    g()\n"}),
+    (rules.words_are_plain_english, {"deploykit/cli/a.py": "HINT = 'mend the file'\n"}),
+    (rules.words_are_plain_english, {"deploykit/cli/a.py": "# then it goes on\n"}),
     (rules.every_verb_has_its_story, {"deploykit/cli/lock.py": "", "deploykit/commands/hold.py": ""}),
     (rules.files_stay_short, {"deploykit/deploy/a.py": "x = 1\n" * 401}),
     (rules.words_that_others_own_name_no_class, {"deploykit/model/a.py": "class Deployment: ...\n"}),
