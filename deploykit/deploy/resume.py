@@ -1,4 +1,4 @@
-"""Go on with a release that was killed, or could not be judged: in its own entry, against its own baseline."""
+"""Continue a release that was killed, or could not be judged: in its own entry, against its own baseline."""
 
 from __future__ import annotations
 

@@ -54,7 +54,9 @@ ACCUMULATE = {
     "Proof", "Past", "Judge", "Watch", "Tally",  # rounds of samples
 }  # fmt: skip
 """Classes that are a poll's own state; the run's is the journal's, in ledger/."""
-FOREIGN = re.compile(r"(?i)\b(mend(s|ed)?|put(s|ting)? back|gone to|go(es)? on|going on|name service|(is|are) held to)\b")
+FOREIGN = re.compile(
+    r"(?i)\b(mend(s|ed)?|put(s|ting)? back|gone to|go(es)? on|going on|name service|(is|are) held to)\b"
+)
 """fix · restored, rolled back · rolled back to · continues · DNS · must"""
 NO_VERBS = {"__init__.py", "app.py", "options.py", "run.py", "steps.py"}
 ELSEWHERE = {"sandbox.py", "demo.py", "schema.py"}

@@ -10,6 +10,7 @@ from deploykit.edges.aws.ecs import describe_services, register_definition, upda
 from deploykit.edges.aws.ecs_service_deployments import find_service_deployment, stop_service_deployment
 from deploykit.edges.aws.session import AwsRefused, NotAllowed
 from deploykit.edges.clock import Deadline
+from deploykit.edges.poll import Poll, Waiting
 from deploykit.errors import DeploykitError, FailedBefore
 from deploykit.ledger.journal import Run
 from deploykit.model.observed import ObservedService, ServiceState
@@ -20,8 +21,8 @@ from deploykit.targets.ecs.release import RolledOut, started
 from deploykit.targets.ecs.rollout import StartedRollout
 from deploykit.targets.ecs.state import RolloutState
 
-_STOP_SHOWS = 15  # seconds until a stopped rollout has left its place, at the longest
-_REQUESTS_BACK = 60  # the same where ECS moves requests back first
+_STOP_SHOWS = 14.0  # seconds until a stopped rollout has left its place, at the longest
+_TRAFFIC_BACK = 59.0  # the same where ECS shifts traffic back first
 
 
 @dataclass(frozen=True)
@@ -103,15 +104,22 @@ def _began(run: Run, back: StartedRollout) -> StartedRollout:
 
 def _once_stopped(run: Run, forward: StartedRollout, deadline: Deadline) -> ServiceState:
     """The service once the stopped rollout has left its place, or as it is when that takes too long."""
-    for _ in range(_REQUESTS_BACK if forward.state.shifting else _STOP_SHOWS):
-        found = describe_services(run.world.aws, [forward.name])
-        if forward.name.key not in found:
-            raise FailedBefore(f"service {forward.name.service} does not exist any more")
-        state = found[forward.name.key]
-        if state.primary is not None and state.primary.id != forward.rollout:
-            return state
-        deadline.sleep(1.0)
-    return state
+    world, key = run.world, forward.name.key
+    last: list[ServiceState] = []
+
+    def look() -> bool | Waiting:
+        found = describe_services(world.aws, [forward.name], retry=False)
+        if key not in found:
+            raise FailedBefore(f"service {forward.name.service} no longer exists")
+        last[:] = [found[key]]
+        primary = found[key].primary
+        gone = primary is not None and primary.id != forward.rollout
+        return gone or Waiting(f"{short(forward.definition.arn)} is still the primary rollout")
+
+    seconds = min(_TRAFFIC_BACK if forward.state.shifting else _STOP_SHOWS, deadline.left)
+    what = "ECS to stop the rollout"
+    Poll(what, Deadline(world.clock, seconds), lambda _: 1.0, world.progress, key, at_once=True).until(look)
+    return last[0] if last else forward.state
 
 
 def _stopped_deployment(run: Run, forward: StartedRollout) -> str:
