@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploykit.deploy.prepare import decide, planned_migrations, prepare
+from deploykit.deploy.prepare import decide, prepare
 from deploykit.deploy.prove import baseline, prove
 from deploykit.deploy.request import DeployRequest
 from deploykit.deploy.run import begin, finish, nothing_to_do, run_of
@@ -21,11 +21,10 @@ def deploy(request: DeployRequest, world: World) -> RunReport:
     decided = decide(request, world, steps)
     if decided.plan.empty:
         return nothing_to_do(decided.plan, request.configuration, world, steps, decided.facts.ledger)
-    migrations = planned_migrations(request, decided.facts, decided.plan)
-    with run_of(prepare(request, world, decided, migrations), world, steps) as run:
+    with run_of(prepare(request, world, decided, decided.migrations), world, steps) as run:
         before = baseline(run)
         begin(run)
-        migrated = migrate(run, migrations)
+        migrated = migrate(run, decided.migrations)
         if migrated.failure:
             return finish(run, migrated)
         rolled = roll_out(run, migrated.registered)

@@ -36,10 +36,10 @@ def migrate(request: DeployRequest, world: World) -> RunReport:
         return RunReport(Outcome.UNCHANGED, ExitCode.OK, ReleaseSummary(None, None), message="no service has `migrate`")
     request = replace(request, services=wanted)
     decided = decide(request, world, steps)
-    plan, ledger = decided.plan, decided.facts.ledger
+    plan, ledger, found = decided.plan, decided.facts.ledger, decided.migrations
     if request.force:
         plan = _also_as_they_run(plan, request)
-    found = migrations_of(configuration, decided.facts.source, plan, ledger, force=request.force)
+        found = migrations_of(configuration, decided.facts.source, plan, ledger, force=True)
     planned = [item for item in found if item.service in wanted]
     if all(item.action == "skip" for item in planned):
         return _nothing_to_migrate(plan, planned, world, steps)

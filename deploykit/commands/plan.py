@@ -8,7 +8,7 @@ from typing import Literal
 
 from deploykit.config.sequence import first_to_last
 from deploykit.deploy.facts import Facts, gather, refusals
-from deploykit.deploy.prepare import decided_images, plan_release, planned_migrations
+from deploykit.deploy.prepare import Decided, decided_images, plan_release
 from deploykit.deploy.request import DeployRequest
 from deploykit.deploy.source import chosen_services, identify
 from deploykit.deploy.way_back import way_back
@@ -19,7 +19,6 @@ from deploykit.ledger.drift import drift
 from deploykit.ledger.running import live_of
 from deploykit.model.finding import errors, one_line, warnings
 from deploykit.model.hint import joined
-from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.observed import ObservedService
 from deploykit.model.plan import Change, Plan, Supply
@@ -48,26 +47,26 @@ def plan(request: DeployRequest, world: World) -> PlanReport:
         return PlanReport("unchanged", source.commit.tag, {}, refusals=(_said(refusal),), warnings=noted.warnings)
     refused: list[DeploykitError] = [*refusals(request, world, facts)]
     supplies: dict[str, Supply] = {}
-    made: Plan | None = None
-    unfinished: LedgerEntry | None = None
+    decided: Decided | None = None
     try:
         supplies = decided_images(request, facts)
-        made, unfinished = plan_release(request, world, facts, supplies)
+        decided = plan_release(request, world, facts, supplies)
     except FailedBefore as refusal:
         refused.append(refusal)
+    made = decided.plan if decided else None
     ahead = preflight(request.configuration, world.aws, made) if made else ()
     back = way_back(request.configuration, world.aws, facts.ledger.entries, live_of(facts.observed))
     return PlanReport(
         outcome=_outcome(made, supplies),
         sha=source.commit.tag,
         services={key: _service(key, request, facts, supplies.get(key), made) for key in facts.chosen},
-        migrations=_migrations(request, world, facts, made) if made else (),
+        migrations=_migrations(request, world, decided) if decided else (),
         invalidations=made.invalidations if made else (),
         refusals=(*map(_said, refused), *map(one_line, errors(ahead)), *_too_late(request, made)),
         warnings=(*_warnings(facts), *map(one_line, warnings(ahead)), *noted.warnings),
         way_back=back,
         order=tuple(key for key in first_to_last(made.sequence) if _rolls_out(key, made)) if made else (),
-        continues=unfinished.id if unfinished else None,
+        continues=decided.unfinished.id if decided and decided.unfinished else None,
     )
 
 
@@ -99,11 +98,11 @@ def _said(refusal: DeploykitError) -> str:
     return joined(": ", filter(None, (refusal.message, problems, refusal.hint)))
 
 
-def _migrations(request: DeployRequest, world: World, facts: Facts, plan: Plan) -> tuple[PlannedTask, ...]:
+def _migrations(request: DeployRequest, world: World, decided: Decided) -> tuple[PlannedTask, ...]:
     services = request.configuration.services
     return tuple(
-        PlannedTask(item.service, item.action, item.reason, command, _starts(item, command, world, plan))
-        for item in planned_migrations(request, facts, plan)
+        PlannedTask(item.service, item.action, item.reason, command, _starts(item, command, world, decided.plan))
+        for item in decided.migrations
         if (migrate := services[item.service].migrate) and (command := tuple(migrate.command))
     )
 

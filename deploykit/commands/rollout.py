@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploykit.deploy.prepare import decide, planned_migrations, prepare
+from deploykit.deploy.prepare import decide, prepare
 from deploykit.deploy.prove import Proven
 from deploykit.deploy.request import DeployRequest
 from deploykit.deploy.run import begin, finish, nothing_to_do, run_of
@@ -21,7 +21,7 @@ def rollout(request: DeployRequest, world: World) -> RunReport:
     decided = decide(request, world, steps)
     if decided.plan.empty:
         return nothing_to_do(decided.plan, request.configuration, world, steps, decided.facts.ledger)
-    migrations = left_out(planned_migrations(request, decided.facts, decided.plan))
+    migrations = left_out(decided.migrations)
     with run_of(prepare(request, world, decided, migrations), world, steps) as run:
         begin(run)
         migrated = migrate(run, migrations)

@@ -32,6 +32,7 @@ class Decided:
     facts: Facts
     images: Mapping[str, Supply]
     plan: Plan
+    migrations: Sequence[PlannedMigration]
     unfinished: LedgerEntry | None
 
 
@@ -42,8 +43,7 @@ def decide(request: DeployRequest, world: World, steps: Steps) -> Decided:
     images = bring_images(request, world, facts.source, facts.stock, decided_images(request, facts), steps)
     if any(image.action == "build" for image in images.values()):
         facts = facts.again(request, world)
-    plan, unfinished = plan_release(request, world, facts, images)
-    return Decided(facts, images, plan, unfinished)
+    return plan_release(request, world, facts, images)
 
 
 def decided_images(request: DeployRequest, facts: Facts) -> dict[str, Supply]:
@@ -51,23 +51,20 @@ def decided_images(request: DeployRequest, facts: Facts) -> dict[str, Supply]:
     return decide_images(request, facts.source, facts.stock, facts.observed)
 
 
-def plan_release(
-    request: DeployRequest, world: World, facts: Facts, images: Mapping[str, Supply]
-) -> tuple[Plan, LedgerEntry | None]:
-    """The plan, and the unfinished entry that it continues. Raises: FailedBefore."""
+def plan_release(request: DeployRequest, world: World, facts: Facts, images: Mapping[str, Supply]) -> Decided:
+    """The plan of a release and its migrations; an unfinished release of the same commit is continued.
+
+    Raises: FailedBefore.
+    """
     configuration, commit = request.configuration, facts.source.commit
     release = facts.ledger.new_id(world.clock.now(), commit.sha)
     plan = plan_deploy(configuration, facts.observed, commit, images, release, request.command)
     plan, unfinished = resumed(plan, configuration, facts.ledger, world) or (plan, None)
-    return with_begun(plan, planned_migrations(request, facts, plan), world.aws), unfinished
-
-
-def planned_migrations(request: DeployRequest, facts: Facts, plan: Plan) -> list[PlannedMigration]:
-    """What becomes of each service's migration; nothing where a path is not there, which stands among the refusals."""
     try:
-        return migrations_of(request.configuration, facts.source, plan, facts.ledger, force=request.force)
-    except FailedBefore:
-        return []
+        migrations = migrations_of(configuration, facts.source, plan, facts.ledger, force=request.force)
+    except FailedBefore:  # a path that is not there, which stands among the refusals
+        migrations = []
+    return Decided(facts, images, with_begun(plan, migrations, world.aws), migrations, unfinished)
 
 
 def prepare(request: DeployRequest, world: World, decided: Decided, migrations: Sequence[PlannedMigration]) -> Prepared:
