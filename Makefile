@@ -1,5 +1,5 @@
-# make demo   the whole story on a small local platform (set-up included)
-# make test   every check and test (set-up included)
+# make demo   run the demo on a small local platform (installs what it needs)
+# make test   run every check and test (installs what they need)
 .PHONY: demo test lint bench engine clean
 
 demo:

@@ -1,8 +1,8 @@
-"""How long an incident waits for the way back to begin: `python -m tests.benchmarks.bench_rollback`.
+"""How long a rollback takes to begin: `python -m tests.benchmarks.bench_rollback`.
 
-Two releases in a sandbox, gone to and fro with `deploykit rollback --to`; printed are the seconds from the command's
-start to the sandbox's first UpdateService, and to the command's end. Exits 1 where UpdateService takes longer than two
-seconds.
+Rolls back and forth between two releases in a sandbox with `deploykit rollback --to`. Prints the seconds from the
+command's start to the sandbox's first UpdateService, and to the command's end. Exits 1 if UpdateService takes longer
+than two seconds.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Nature:
 class Case:
     """A kind of release: ``before`` and ``after`` it, and the verdict that is ``right``.
 
-    ``most_wrong`` is the share of releases that may end as ``never``; None: shown, and not held to any.
+    ``most_wrong`` is the share of releases that may end as ``never``; None: shown, without a limit.
     """
 
     name: str

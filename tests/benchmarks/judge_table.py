@@ -17,7 +17,7 @@ from tests.benchmarks.judge_releases import CASES, Case, Judged, judge_release
 
 FEW, MANY = 1_000, 10_000
 HEADER = (
-    "| release | judged | right | healthy | unhealthy | inconclusive | held to | baseline | rounds | seconds |",
+    "| release | judged | right | healthy | unhealthy | inconclusive | limit | baseline | rounds | seconds |",
     "|---|--:|---|--:|--:|--:|---|--:|--:|--:|",
 )
 

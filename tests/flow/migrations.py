@@ -19,7 +19,7 @@ NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["
 
 @contextmanager
 def migrating_shop(folder: Path, monkeypatch: pytest.MonkeyPatch, more: str = "", **options: Any) -> Iterator[World]:
-    """The shop, whose api migrates a database; ``more`` goes on in the table of its ``migrate``."""
+    """The shop, whose api migrates a database; ``more`` continues the table of its ``migrate``."""
     with shop(folder, monkeypatch, **options) as world:
         for service in world.sim.state.services.values():
             service.body["networkConfiguration"] = NETWORK

@@ -1,6 +1,6 @@
 """The sandbox is what AWS's documentation says, by the script that the simulator runs too.
 
-Both are held to the one list ``EXPECTED`` (the simulator in tests/simulator/test_simulator_conformance.py), so what a
+Both must match the one list ``EXPECTED`` (the simulator in tests/simulator/test_simulator_conformance.py), so what a
 test sees on the one, it sees on the other.
 """
 

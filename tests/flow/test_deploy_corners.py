@@ -52,7 +52,7 @@ def test_the_undo_goes_to_what_ran_when_the_release_began_not_to_ecs_previous_re
     assert world.run("deploy", "--no-rollback").code == 11  # the crash loop stays in flight
     world.commit("third", api=crashing(7))
     done = world.run("deploy")
-    # what ran when the third began is the second's revision: that is put back, healthy or not
+    # what ran when the third began is the second's revision: that is restored, healthy or not
     says = "`deploykit rollback --to SHA` goes to a release you name"
     assert_end(done, 11, "failed", says, (60, 120), {**PUT_BACK, "UpdateService": 2}, 50, "unhealthy")
     assert world.running("api") == "dev-api:3"

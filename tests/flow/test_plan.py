@@ -91,7 +91,7 @@ def test_a_revision_that_terraform_left_behind_is_the_base_of_the_next_release(w
     released(world)
     left_behind(world)
     world.commit("second", api=crashing())
-    world.run("deploy")  # its own revision stands above Terraform's, and is put back
+    world.run("deploy")  # its own revision is newer than Terraform's, and is undone
     world.commit("third")
     plan = world.run("plan")
     diff = {field["path"]: (field["before"], field["after"]) for field in plan.document["services"]["api"]["diff"]}

@@ -1,4 +1,4 @@
-"""Rollouts that something outside keeps from going on: said as ECS says it, ended at the deadline, put back."""
+"""Rollouts that something outside blocks: said as ECS says it, ended at the deadline, restored."""
 
 from __future__ import annotations
 

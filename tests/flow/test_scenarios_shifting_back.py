@@ -1,4 +1,4 @@
-"""Rollouts that move requests and fail, are stopped, taken over or interrupted: who serves, and what is put back."""
+"""Rollouts that move requests and fail, are stopped, taken over or interrupted: who serves, and what is restored."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def blind(name: str = "api") -> Reading:
 
 
 class FakeClock:
-    """A clock that goes on only when somebody sleeps, and says how long they slept."""
+    """A clock that advances only when somebody sleeps, and records how long they slept."""
 
     def __init__(self) -> None:
         self.time = 1000.0

@@ -1,4 +1,4 @@
-"""A wrong file is refused with everything that is wrong, each thing on its line and in words that mend it."""
+"""A wrong file is refused with everything that is wrong, each problem with its line and how to fix it."""
 
 from __future__ import annotations
 

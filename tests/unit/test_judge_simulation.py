@@ -52,7 +52,7 @@ def test_the_same_seed_gives_the_same_release() -> None:
 
 
 def test_a_limit_that_is_missed_is_noticed() -> None:
-    """The measure itself: a release that is broken, and held to being healthy, is over the limit."""
+    """The measure itself: a broken release that must be healthy is over the limit."""
     broken = replace(named("one always broken"), right=Verdict.HEALTHY, never=Verdict.UNHEALTHY)
     assert not within(broken, simulate(broken, range(20)))
 
