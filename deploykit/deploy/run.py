@@ -75,7 +75,7 @@ def run_of(prepared: Prepared, world: World, steps: Steps) -> Iterator[Run]:
             ),
         ) from interrupt
     finally:
-        if not journal.closed:
+        if not journal.written:
             journal.close(outcome=outcome, steps=tuple(steps.taken))
             journal.save()
 

@@ -81,7 +81,8 @@ class Journal:
         self._progress = world.progress
         self._began = world.clock.monotonic()
         self._open = resumes
-        self.closed = False
+        self._closed = False
+        self._saved: LedgerEntry | None = None
 
     def describe(self) -> str:
         """Who runs what, in one line: for people whose run ended in between."""
@@ -139,6 +140,12 @@ class Journal:
             update(self._store, entry.id, lambda stored: replace(entry, extra={**stored.extra, **entry.extra}))
         except DeploykitError as error:
             self._progress.warn(f"the ledger could not be written: {error.message}")
+        self._saved = entry
+
+    @property
+    def written(self) -> bool:
+        """True where the run's end is noted and everything that is known was written, or there is no ledger."""
+        return self._closed and (self._store is None or self._saved is self.entry)
 
     def change(self, release: str, how: Callable[[LedgerEntry], LedgerEntry]) -> None:
         """Change another release's entry (a rollback withdraws what it leaves)."""
@@ -151,8 +158,8 @@ class Journal:
 
     def close(self, **facts: Any) -> None:
         """Note how the run ended; ``save`` writes it. Only the first call counts."""
-        if not self.closed:
-            self.closed = True
+        if not self._closed:
+            self._closed = True
             seconds = round(self._clock.monotonic() - self._began, 3)
             self.note(services=self.tried, **facts, seconds=seconds, ended=timestamp(self._clock.now()))
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from _thread import interrupt_main
+from typing import Any
+
 from tests.flow.migrations import interrupt
 from tests.flow.world import Done, World, crashing
+from tests.simulator.protocol import Request, Response
 
 
 def released_twice(world: World) -> list[str]:
@@ -92,3 +96,21 @@ def test_a_rollback_that_another_rollout_took_over_says_so_and_is_continued_as_a
     assert (done.code, done.document["outcome"]) == (130, "interrupted")
     assert "(api was taken over on its way to dev-api:2, web untouched)" in done.document["error"]["message"]
     assert f"`deploykit rollback --to {first[:12]}` continues once it is over" in done.document["error"]["hint"]
+
+
+def test_an_interruption_while_the_end_is_written_keeps_the_verdict(world: World) -> None:
+    world.commit("first")
+    put = world.sim.s3._put
+
+    def interrupted_there(objects: Any, key: str, request: Request) -> Response:
+        if b'"outcome": "deployed"' in request.body:
+            interrupt_main()
+        return put(objects, key, request)
+
+    world.sim.s3._put = interrupted_there  # type: ignore[method-assign]  # the moment, at the wire
+    done = world.command("deploy")
+    world.sim.s3._put = put  # type: ignore[method-assign]
+    assert done.code == 130
+    assert "interrupted; api runs dev-api:2, web runs dev-web:2" in done.people
+    [entry] = world.command("history").document["releases"]
+    assert (entry["verdict"], entry["outcome"]) == ("healthy", "deployed")
