@@ -10,7 +10,6 @@ import hashlib
 import http.client
 import platform
 import shutil
-import socket
 import sys
 import sysconfig
 import tempfile
@@ -102,7 +101,7 @@ def _registry_in_reach() -> bool:
         connection = http.client.HTTPSConnection(REGISTRY, timeout=REACH_SECONDS)
         connection.request("GET", "/v2/")
         return connection.getresponse().status in (200, 401)
-    except (OSError, http.client.HTTPException, socket.gaierror):
+    except (OSError, http.client.HTTPException):
         return False
 
 

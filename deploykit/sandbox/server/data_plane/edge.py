@@ -34,13 +34,11 @@ class Edge:
 
     async def answer(self, request: Request) -> Response:
         host = request.header("Host").partition(":")[0].lower()
-        if host and host == self.settings.origin_host:
-            return await self.balancer.answer(request)
         with request_scope(self.settings.account, self.settings.region):
             known = [distributions.load(d) for d in list(cloudfront._distributions.values())]
-        found = next((d for d in known if host in (n.lower() for n in d.names)), None)
-        if found is None and not known:
+        if not known or (host and host == self.settings.origin_host):
             return await self.balancer.answer(request)
+        found = next((d for d in known if host in (n.lower() for n in d.names)), None)
         if found is None:
             return _marked(_refusal(), "Error from cloudfront")
         return await self._cached(found, request)

@@ -86,19 +86,10 @@ class Targets:
         with self._lock:
             return [t for t in self._known.values() if t.group == group]
 
-    def state(self, group: str, address: str, port: int) -> str:
-        """``initial``, ``healthy``, ``unhealthy``, ``draining``, or ``unused`` when it is not registered."""
+    def health(self, group: str, address: str, port: int) -> tuple[str, str]:
+        """State and reason; ``initial``, ``healthy``, ``unhealthy``, ``draining``, or ``unused`` if not registered."""
         found = self._known.get((group, address, port))
-        return found.state if found else "unused"
-
-    def reason(self, group: str, address: str, port: int) -> str:
-        found = self._known.get((group, address, port))
-        return found.reason[1] if found else ""
-
-    def group(self, arn: str) -> dict[str, Any]:
-        """The target group's record, empty when it does not exist."""
-        found: dict[str, Any] = alb._tgs.get_scoped(self.settings.account, self.settings.region, arn) or {}
-        return found
+        return (found.state, found.reason[1]) if found else ("unused", "")
 
     def _deregistration_delay(self, group: str) -> float:
         attributes = alb._tg_attrs.get_scoped(self.settings.account, self.settings.region, group) or []
@@ -113,7 +104,7 @@ class Targets:
             with self._lock:
                 due = [t for t in self._known.values() if t.due <= now and t.state != "draining"]
             for target in due:
-                group = self.group(target.group)
+                group = alb._tgs.get_scoped(self.settings.account, self.settings.region, target.group) or {}
                 target.due = now + float(group.get("HealthCheckIntervalSeconds", 30)) / self.settings.pace
                 probe = asyncio.create_task(self._check(target, group))
                 under_way.add(probe)

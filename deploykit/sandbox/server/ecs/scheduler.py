@@ -141,20 +141,25 @@ class Scheduler:
             if not live(task) or task["lastStatus"] != "RUNNING":
                 continue
             task.setdefault("_running_at", now)
-            states = [self.tasks.targets.state(*target) for target in task["_targets"]]
+            states = self._states(task)
             if "unhealthy" in states and now - task["_running_at"] >= grace:
                 group, _, port = target = task["_targets"][states.index("unhealthy")]
-                reason = self.tasks.targets.reason(*target)
+                reason = self.tasks.targets.health(*target)[1]
                 event(service, wording.UNHEALTHY, port=port, group=group, reason=reason)
                 self._stop(service, [task], wording.FAILED_ELB.format(group=group))
-            elif task["_healthy_at"] is None and self._is_healthy(task, states, now):
+            elif task["_healthy_at"] is None and self._is_healthy(task, now):
                 task["_healthy_at"] = now
                 primary = service["deployments"][0]
                 if task["_deployment"] == primary["id"] and breaker(service).get("resetOnHealthyTask", True):
                     primary["failedTasks"] = primary["_failures"] = 0
 
-    def _is_healthy(self, task: Record, states: list[str], now: float) -> bool:
-        if states:
+    def _states(self, task: Record) -> list[str]:
+        return [self.tasks.targets.health(*target)[0] for target in task["_targets"]]
+
+    def _is_healthy(self, task: Record, now: float) -> bool:
+        if task["lastStatus"] != "RUNNING":
+            return False
+        if states := self._states(task):
             return all(state == "healthy" for state in states)
         return bool(now - task["_running_at"] >= STEADY)
 
@@ -168,9 +173,9 @@ class Scheduler:
         counts = Counts(
             service["desiredCount"],
             len(new),
-            sum(self._now_healthy(t, now) for t in new),
+            sum(self._is_healthy(t, now) for t in new),
             len(old),
-            sum(self._now_healthy(t, now) for t in old),
+            sum(self._is_healthy(t, now) for t in old),
             sum(t["desiredStatus"] == "STOPPED" and t["lastStatus"] != "STOPPED" for t in mine),
         )
         configuration = service.get("deploymentConfiguration") or {}
@@ -180,16 +185,11 @@ class Scheduler:
             return
         if step.start and now >= primary["_retry_at"]:
             self._start(service, primary, step.start)
-        self._scale_in(service, sorted(old, key=lambda t: self._now_healthy(t, now))[: step.stop_old], primary)
+        self._scale_in(service, sorted(old, key=lambda t: self._is_healthy(t, now))[: step.stop_old], primary)
         self._scale_in(service, sorted(new, key=lambda t: -t["createdAt"])[: step.stop_new], primary)
         ripe = time.time() >= primary.get("_complete_after", 0.0)
         if step.complete and ripe and primary["rolloutState"] == "IN_PROGRESS":
             self._complete(service, primary)
-
-    def _now_healthy(self, task: Record, now: float) -> bool:
-        if task["lastStatus"] != "RUNNING":
-            return False
-        return self._is_healthy(task, [self.tasks.targets.state(*t) for t in task["_targets"]], now)
 
     def _start(self, service: Record, primary: Record, count: int) -> None:
         definition = ecs._task_defs.get(ecs._resolve_td_key(primary["taskDefinition"]))
