@@ -75,16 +75,8 @@ def _deploy(change: str) -> Callable[[Scene, Heard], Ended]:
 
 def _deploy_past_a_stale_edge(scene: Scene, heard: Heard) -> Ended:
     scene.commit("news")
-    _put_fault(scene.faults_url, {"edge": "keep"})  # the next invalidation completes without effect
+    _faults(scene.faults_url, {"edge": "keep"})  # the next invalidation completes without effect
     return scene.commands.run("deploy", heard=heard)
-
-
-def _roll_back(scene: Scene, heard: Heard) -> Ended:
-    return scene.commands.run("rollback", "--reason", "wrong news", heard=heard)
-
-
-def _deploy_what_runs(scene: Scene, heard: Heard) -> Ended:
-    return scene.commands.run("deploy", "--sha", typed(scene.commits["second"]), heard=heard)
 
 
 def _names_the_crash(_: Scene, document: Mapping[str, Any]) -> list[str]:
@@ -126,14 +118,11 @@ def _calls(document: Mapping[str, Any], operation: str) -> int:
     return sum(count for name, count in made.items() if name.endswith(f":{operation}"))
 
 
-def _put_fault(url: str, fault: Mapping[str, Any]) -> None:
-    body = json.dumps(fault).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, body, method="PUT"), timeout=10) as answer:  # noqa: S310 (http)
-        answer.read()
-
-
-def _faults(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 (http, the sandbox's own address)
+def _faults(url: str, fault: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Inject ``fault`` into the sandbox if one is given; return the faults still to come."""
+    body, method = (json.dumps(fault).encode(), "PUT") if fault else (None, "GET")
+    request = urllib.request.Request(url, body, method=method)  # noqa: S310 (http, the sandbox's own address)
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 (as above)
         found: dict[str, Any] = json.load(answer)
     return found
 
@@ -184,14 +173,14 @@ CHAPTERS = (
     Chapter(
         "rollback by hand",
         "Healthy, but not wanted. Back to the last release that was proven, with its pages in the cache.",
-        _roll_back,
+        lambda scene, heard: scene.commands.run("rollback", "--reason", "wrong news", heard=heard),
         (0, "rolled_back"),
         _SECOND,
     ),
     Chapter(
         "nothing to do",
         "The commit that runs is deployed once more: no build, no push, no rollout, no invalidation.",
-        _deploy_what_runs,
+        lambda scene, heard: scene.commands.run("deploy", "--sha", typed(scene.commits["second"]), heard=heard),
         (0, "unchanged"),
         _SECOND,
         _wrote_nothing,

@@ -36,10 +36,6 @@ class Stage:
         """Leave everything as it is when the demo ends."""
         (self.folder / _KEPT).touch()
 
-    @property
-    def kept(self) -> bool:
-        return (self.folder / _KEPT).exists()
-
 
 @contextmanager
 def set_up(progress: Progress) -> Iterator[Stage]:
