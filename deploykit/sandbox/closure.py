@@ -22,7 +22,7 @@ STANDARD = ("/lib", "/usr/lib", "/lib64", "/usr/lib64")
 class Closure:
     """The files that become an image.
 
-    Each keeps the path it has on this machine; with ``root``, files below that folder are placed as if it were /.
+    Each keeps its path on this machine; files below ``root``, if one is given, are placed as if it were /.
     """
 
     def __init__(self, root: Path | None = None) -> None:
@@ -45,7 +45,7 @@ class Closure:
         return str(path)
 
     def tree(self, folder: Path, wanted: Callable[[Path], bool]) -> None:
-        """Add the files below ``folder`` that ``wanted`` accepts, and the libraries compiled ones are linked to."""
+        """Add the files below ``folder`` that ``wanted`` accepts, and what the libraries among them are linked to."""
         for path in sorted(folder.rglob("*")):
             if not path.is_file() or not wanted(path):
                 continue
@@ -61,7 +61,7 @@ class Closure:
         self.links[path] = target
 
     def basics(self) -> None:
-        """Add what programs expect of any Linux: a shell, DNS lookups, time zones, users."""
+        """Add what programs expect on any Linux: a shell, DNS lookups, time zones, users."""
         self.program(Path("/bin/sh").resolve())
         self.link("/bin/sh", str(Path("/bin/sh").resolve()))
         for name in ("libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2", "libgcc_s.so.1"):
@@ -138,7 +138,7 @@ def _top_links() -> list[tuple[str, str]]:
 
 
 def _placed(path: str) -> str:
-    """Where a file goes in the archive: past the links of a merged /usr, as docker extracts no file through a link."""
+    """Where a file goes in the archive: /usr/bin for a linked /bin, because docker extracts no file through a link."""
     for link, target in _top_links():
         if path.startswith(f"{link}/"):
             return f"/{target}{path[len(link) :]}"

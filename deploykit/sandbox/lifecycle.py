@@ -42,7 +42,7 @@ class Running:
     registry: str
     services: tuple[str, ...]
     already: bool = False
-    """It was up before, and the command changed nothing."""
+    """It was up already, and the command changed nothing."""
 
     def lines(self) -> list[str]:
         """How to reach it, for people."""
@@ -56,10 +56,10 @@ class Running:
 
 
 def up(configuration: Configuration, say: Say = lambda _: None) -> Running:
-    """Start the configuration's sandbox unless it is up; ``say`` gets what is being waited for.
+    """Start the configuration's sandbox unless it is up; ``say`` gets what it waits for.
 
-    Removes first what a killed run left behind. Raises OutOfReach (no Docker; MiniStack not installed and no network)
-    or FailedBefore; in both cases nothing is left running.
+    Removes what a killed run left behind first. Raises OutOfReach (no Docker; MiniStack not installed and no network)
+    or FailedBefore; both leave nothing running.
     """
     with _held(configuration) as folder:
         return _running(folder) or _bring_up_anew(configuration, folder, say)
@@ -68,7 +68,7 @@ def up(configuration: Configuration, say: Say = lambda _: None) -> Running:
 def down(configuration: Configuration, say: Say = lambda _: None) -> bool:
     """Remove the sandbox: processes, containers and their volumes, its images' tags, files.
 
-    That includes what a killed ``up`` or a killed server left. Returns whether there was anything to remove. Raises
+    Removes what a killed ``up`` or a killed server left, too. Returns whether there was anything to remove. Raises
     OutOfReach when the Docker Engine does not answer.
     """
     with _held(configuration) as folder:
@@ -93,7 +93,7 @@ def reset(configuration: Configuration, say: Say = lambda _: None) -> Running:
 def status(configuration: Configuration) -> dict[str, Any]:
     """``running``, ``endpoint_url``, ``url``, ``connect_to``, ``load_balancer``, ``registry`` and ``services``.
 
-    Services by key: ``service``, ``desired``, ``running``, ``rollout``. Null and empty when it is not up.
+    Each service has ``service``, ``desired``, ``running`` and ``rollout``. Values are null or empty when it is not up.
     """
     found = _running(_folder(configuration))
     names = ("endpoint_url", "url", "connect_to", "load_balancer", "registry")

@@ -54,7 +54,7 @@ def start(python: Path, settings: Settings, folder: Path, sockets: list[socket.s
 
 
 def await_ready(pid: int, settings: Settings, folder: Path) -> None:
-    """Return when the server answers. Raises FailedBefore, with its last log line, at its end or after 30 seconds."""
+    """Return when the server answers. Raises FailedBefore, with its last log line, if it ends or after 30 seconds."""
     end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end:
         if healthy(settings):
@@ -80,9 +80,9 @@ def healthy(settings: Settings) -> bool:
 
 
 def running(instance: str) -> list[int]:
-    """Process ids of this sandbox's servers, by their command line, which finds unrecorded ones, too.
+    """Process ids of this sandbox's servers, by their command line, which also finds unrecorded ones.
 
-    Where deploykit was installed does not matter: it may have been upgraded or moved since the server started.
+    It ignores where deploykit is installed, because deploykit may have been upgraded or moved since the server started.
     """
     program = SERVER.parts[-3:]  # deploykit/sandbox/server
     return [pid for pid, line in _command_lines() if line[2:3] == [instance] and Path(line[1]).parts[-3:] == program]
@@ -91,7 +91,7 @@ def running(instance: str) -> list[int]:
 def stop(instance: str) -> int:
     """Stop this sandbox's servers, with SIGKILL if SIGTERM is not enough; return how many there were.
 
-    Kills first the docker clients of a killed run that are still creating one of its containers.
+    First kills docker clients that a killed run left, and that still create one of its containers.
     """
     kill_naming(f"{INSTANCE_LABEL}={instance}")
     found = running(instance)

@@ -21,7 +21,7 @@ from deploykit.sandbox.platform import Platform, ServicePlan
 STEADY_SECONDS = 60.0
 SECRET = "deploykit-sandbox"  # noqa: S105 (any secret key works: the sandbox does not check signatures)
 
-#: Waits as AWS configures them; the sandbox divides those of health checks by its pace (settings.py).
+#: Seconds as AWS takes them; the sandbox divides the interval and the grace period by its pace (settings.py).
 HEALTH = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 4}
 THRESHOLDS = {"HealthyThresholdCount": 2, "UnhealthyThresholdCount": 3}
 GRACE_SECONDS = 120
@@ -49,7 +49,7 @@ class Database:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What the tasks of all services have in common: ARNs of the execution and the task role, of secrets by name."""
+    """What all services' tasks share; ``roles``: ARNs of execution and task role; ``arns``: secret name → ARN."""
 
     image: str
     database: Database | None

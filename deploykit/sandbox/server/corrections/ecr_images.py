@@ -1,8 +1,8 @@
 """ECR returns the image that was requested, or an error when there is none.
 
 Restores: DescribeImages of a missing image is ImageNotFoundException; sizes are the layers'; ListImages has one entry
-for each tag; BatchGetImage names the tag asked for; PutImage of the same manifest under the same tag is
-ImageAlreadyExistsException, a wrong imageDigest ImageDigestDoesNotMatchException.
+for each tag; BatchGetImage names the requested tag; PutImage of the same manifest under the same tag is
+ImageAlreadyExistsException, and a wrong imageDigest is ImageDigestDoesNotMatchException.
 
 https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html
 https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html

@@ -1,8 +1,8 @@
 """Services run under a scheduler that waits for target health; what AWS refuses is refused.
 
-Restores: a first deployment that is IN_PROGRESS until its tasks are healthy; deployments that fail and then disappear;
-a count of failed tasks, with and without a circuit breaker; service events in AWS's words; UpdateService that refuses
-an unknown or INACTIVE revision; a rolling update within minimumHealthyPercent and maximumPercent.
+Restores: a first deployment is IN_PROGRESS until its tasks are healthy; deployments fail and then disappear; failed
+tasks are counted with and without a circuit breaker; service events have AWS's words; UpdateService refuses an unknown
+or INACTIVE revision; a rolling update stays within minimumHealthyPercent and maximumPercent.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
@@ -133,7 +133,7 @@ def _update(parts: Parts, data: Record) -> Record:
 
 
 def _deploy(parts: Parts, service: Record) -> None:
-    """Start a new deployment of the service as it now is; the one before stays ACTIVE until it is drained."""
+    """Start a new deployment of the service as it is now; the previous one stays ACTIVE until it is drained."""
     deployment = new_deployment(service, service["taskDefinition"], service["desiredCount"])
     for earlier in service["deployments"]:
         earlier.update(status="ACTIVE", updatedAt=time.time())

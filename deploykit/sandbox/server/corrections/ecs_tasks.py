@@ -1,8 +1,8 @@
-"""RunTask is idempotent by its client token, StopTask reports the process's own exit code, nothing is started twice.
+"""RunTask is idempotent by its client token, StopTask reports the process's own exit code, no task starts twice.
 
 Restores: the same token with the same parameters returns the first response, with others a ConflictException that
-names the tasks; a stopped task drains its targets, gets SIGTERM, stopTimeout seconds and SIGKILL; the exit code is the
-process's; ``startedBy`` is ListTasks' only filter.
+names the tasks; a stopped task drains its targets, then gets SIGTERM and, after stopTimeout seconds, SIGKILL; the exit
+code is the process's; ListTasks takes no other filter beside ``startedBy``.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopTask.html

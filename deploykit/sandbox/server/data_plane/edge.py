@@ -14,7 +14,7 @@ from ministack.services import alb, cloudfront
 
 from deploykit.sandbox.server.data_plane import distribution as distributions
 from deploykit.sandbox.server.data_plane.balancer import Balancer
-from deploykit.sandbox.server.data_plane.cache import EdgeCache, Kept, lifetime
+from deploykit.sandbox.server.data_plane.cache import CachedObject, EdgeCache, lifetime
 from deploykit.sandbox.server.data_plane.distribution import Distribution
 from deploykit.sandbox.server.data_plane.messages import Request, Response
 from deploykit.sandbox.server.data_plane.wire import fetch
@@ -59,7 +59,7 @@ class Edge:
         if seconds > 0:
             stored = time.time()
             tags = frozenset(t.strip() for t in answer.header(distribution.tag_header or "-").split(",") if t.strip())
-            self.cache.store((*key, request.method), Kept(answer, target, now, stored, stored + seconds, tags))
+            self.cache.store((*key, request.method), CachedObject(answer, target, now, stored, stored + seconds, tags))
         return _marked(answer, f"{'Miss' if answer.status < 400 else 'Error'} from cloudfront")
 
     async def _from_origin(self, origin: tuple[str, str], request: Request) -> Response:

@@ -24,7 +24,7 @@ TICK = 0.15
 #: A task without a load balancer counts as healthy after running this long (seconds).
 STEADY = 1.0
 
-#: How long a rollback takes at least, and how long a FAILED deployment is shown (seconds; on AWS, minutes).
+#: The least time that a rollback takes, and how long a FAILED deployment is shown (seconds; on AWS, minutes).
 ROLLBACK_SECONDS = 1.0
 FAILED_SECONDS = 3.0
 
@@ -82,7 +82,7 @@ class Scheduler:
         group, cluster = f"service:{service['serviceName']}", service["clusterArn"]
         return [t for t in list(ecs._tasks.values()) if t["group"] == group and t["clusterArn"] == cluster]
 
-    # what happened
+    # What happened.
 
     def _note_ends(self, service: Record, mine: list[Record]) -> None:
         primary = service["deployments"][0]
@@ -163,7 +163,7 @@ class Scheduler:
             return all(state == "healthy" for state in states)
         return bool(now - task["_running_at"] >= STEADY)
 
-    # what to do about it
+    # What to do about it.
 
     def _advance(self, service: Record, mine: list[Record]) -> None:
         primary = service["deployments"][0]
@@ -230,7 +230,7 @@ class Scheduler:
         event(service, wording.DEPLOYMENT_COMPLETED, deployment=primary["id"])
         event(service, wording.STEADY)
 
-    # what DescribeServices shows
+    # What DescribeServices shows.
 
     def _count(self, service: Record, mine: list[Record]) -> None:
         """Recount tasks, and drop deployments without any; a failed one stays for a moment."""

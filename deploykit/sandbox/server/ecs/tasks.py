@@ -157,7 +157,7 @@ class Tasks:
             self.containers.follow(container, line)
 
     def _exited(self, task: Record) -> None:
-        """An essential container ended: the task ends with it, and its targets get no more requests."""
+        """End a task whose essential container ended, and send its targets no more requests."""
         with self.lock:
             if task["desiredStatus"] == "STOPPED":
                 return
