@@ -11,7 +11,6 @@ import importlib.metadata
 import inspect
 import pkgutil
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 from ministack.core.responses import error_response_json
@@ -65,25 +64,21 @@ class Moved(Exception):
     """MiniStack or its internals are not those that the corrections were written for."""
 
 
-def install(parts: Parts) -> list[str]:
-    """Check and install every correction; returns their names. Raises Moved before anything is changed."""
+def install(parts: Parts) -> None:
+    """Check and install every correction. Raises Moved before it changes anything."""
     if (version := importlib.metadata.version("ministack")) != VERSION:
         raise Moved(f"MiniStack is {version}, but the corrections are for {VERSION}")
-    modules = [
-        importlib.import_module(f"{__name__}.{found.name}")
-        for found in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name)
-        if found.name != "parts"
-    ]
+    names = sorted(found.name for found in pkgutil.iter_modules(__path__) if found.name != "parts")
+    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
     complaints = _check("the sandbox", OWN)
-    for module in modules:
-        complaints += _check(_name(module), module.REQUIRES)
+    for name, module in modules.items():
+        complaints += _check(name, module.REQUIRES)
     if complaints:
         raise Moved(f"MiniStack's internals are not those of {VERSION}: " + "; ".join(complaints))
-    for module in modules:
+    for module in modules.values():
         module.install(parts)
     for name, handler in list(ecs._ACTION_MAP.items()):
         ecs._ACTION_MAP[name] = _answering(parts, handler)
-    return [_name(m) for m in modules]
 
 
 def _answering(parts: Parts, handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -110,7 +105,3 @@ def _check(name: str, requires: tuple[Requirement, ...]) -> list[str]:
         if actual != expected:
             complaints.append(f"{name} needs {module}.{attribute} as {expected}, found {actual}")
     return complaints
-
-
-def _name(module: ModuleType) -> str:
-    return module.__name__.rpartition(".")[2]

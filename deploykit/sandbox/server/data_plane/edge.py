@@ -87,6 +87,6 @@ def _marked(answer: Response, word: str, *more: tuple[str, str]) -> Response:
 
 def _refusal(status: int = 403) -> Response:
     """The edge's own error page: no distribution has this host name, or the origin cannot be reached."""
-    title = {403: "403 ERROR", 502: "502 ERROR"}[status]
-    body = f"<html><head><title>ERROR: The request could not be satisfied</title></head><body><h1>{title}</h1></body>"
+    title = "ERROR: The request could not be satisfied"
+    body = f"<html><head><title>{title}</title></head><body><h1>{status} ERROR</h1></body>"
     return Response(status, [("Server", "CloudFront"), ("Content-Type", "text/html")], f"{body}</html>".encode())

@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import h11
@@ -31,7 +31,7 @@ TICK = 0.05
 
 @dataclass
 class Target:
-    """One registered address; ``since`` is when it was registered, on the monotonic clock."""
+    """One registered address; ``due``: when its next check is, on the monotonic clock."""
 
     group: str
     address: str
@@ -41,7 +41,6 @@ class Target:
     passed: int = 0
     failed: int = 0
     in_flight: int = 0
-    since: float = field(default_factory=time.monotonic)
     due: float = 0.0
 
 

@@ -149,4 +149,4 @@ def _cannot_start(detail: str) -> CannotStart:
 
 
 def _explanation(error: Exception) -> str:
-    return str(getattr(error, "explanation", None) or error)
+    return str(getattr(error, "explanation", None) or error) or type(error).__name__
