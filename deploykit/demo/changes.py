@@ -1,4 +1,4 @@
-"""The commits of the story: name, message, and the edits since the commit before."""
+"""The commits of the story: name, message, and the edits since the previous commit."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _NEWS = Edit("frontend/pages/home.html", "<p><a", "<p>New this week: the edge is
 CRASH_WORDS = "api: the setting PAYMENTS_URL is missing"
 
 CHANGES: dict[str, tuple[str, tuple[Edit, ...]]] = {
-    "first": ("Begin: a site and its API", ()),
-    "second": ("Say what this is; one more project", (_BETTER_HOME, _ONE_MORE_PROJECT)),
+    "first": ("Start with a site and its API", ()),
+    "second": ("Describe the platform; add a project", (_BETTER_HOME, _ONE_MORE_PROJECT)),
     "crash": ("Take payments", (_NEEDS_A_SETTING,)),
-    "wrong": ("Take payments later; report the pool's state", (_NEEDS_A_SETTING.back, _WRONG_ANSWER)),
-    "news": ("Report as before; news on the home page", (_WRONG_ANSWER.back, _NEWS)),
+    "wrong": ("Remove payments; report the connection pool", (_NEEDS_A_SETTING.back, _WRONG_ANSWER)),
+    "news": ("Report health as before; add news to the home page", (_WRONG_ANSWER.back, _NEWS)),
 }

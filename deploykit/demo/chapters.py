@@ -1,4 +1,4 @@
-"""The story as a table: what each chapter shows, what it does, how it must end."""
+"""The story as a table: what each chapter shows, what it does and how it must end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Chapter:
-    """One chapter. ``ends``: exit code and outcome; ``serves``: service → the change whose commit users then get."""
+    """One chapter. ``ends``: exit code and outcome; ``serves``: service → the change that users get afterwards."""
 
     name: str
     told: str
@@ -48,7 +48,7 @@ class Chapter:
     also: Callable[[Scene, Mapping[str, Any]], list[str]] = lambda _scene, _document: []
 
     def unmet(self, scene: Scene, ended: Ended, served: Served) -> list[str]:
-        """What ended differently from the chapter's story; empty when nothing did."""
+        """Where the end differs from the chapter's story; empty when it does not."""
         found = list(served.problems)
         code, outcome = self.ends
         if ended.code != code:
@@ -75,16 +75,8 @@ def _deploy(change: str) -> Callable[[Scene, Heard], Ended]:
 
 def _deploy_past_a_stale_edge(scene: Scene, heard: Heard) -> Ended:
     scene.commit("news")
-    _put_fault(scene.faults_url, {"edge": "keep"})  # the next invalidation completes without effect
+    _faults(scene.faults_url, {"edge": "keep"})  # the next invalidation completes without effect
     return scene.commands.run("deploy", heard=heard)
-
-
-def _roll_back(scene: Scene, heard: Heard) -> Ended:
-    return scene.commands.run("rollback", "--reason", "wrong news", heard=heard)
-
-
-def _deploy_what_runs(scene: Scene, heard: Heard) -> Ended:
-    return scene.commands.run("deploy", "--sha", typed(scene.commits["second"]), heard=heard)
 
 
 def _names_the_crash(_: Scene, document: Mapping[str, Any]) -> list[str]:
@@ -110,7 +102,7 @@ def _invalidated_twice(scene: Scene, document: Mapping[str, Any]) -> list[str]:
     if "stale-edge" not in {finding["id"] for finding in document.get("findings") or []}:
         found.append("no finding reports a stale edge")
     if _faults(scene.faults_url)["edge"] is not None:
-        found.append("no invalidation was lost, so no edge was stale")
+        found.append("no invalidation was lost, so the edge was never stale")
     return found
 
 
@@ -126,14 +118,11 @@ def _calls(document: Mapping[str, Any], operation: str) -> int:
     return sum(count for name, count in made.items() if name.endswith(f":{operation}"))
 
 
-def _put_fault(url: str, fault: Mapping[str, Any]) -> None:
-    body = json.dumps(fault).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, body, method="PUT"), timeout=10) as answer:  # noqa: S310 (http)
-        answer.read()
-
-
-def _faults(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 (http, the sandbox's own address)
+def _faults(url: str, fault: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Inject ``fault`` into the sandbox if one is given; return the faults still to come."""
+    body, method = (json.dumps(fault).encode(), "PUT") if fault else (None, "GET")
+    request = urllib.request.Request(url, body, method=method)  # noqa: S310 (http, the sandbox's own address)
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 (as above)
         found: dict[str, Any] = json.load(answer)
     return found
 
@@ -145,21 +134,21 @@ UNDONE = (10, "rolled_back")
 CHAPTERS = (
     Chapter(
         "the first release",
-        "Until now a placeholder runs. Build, push, roll out (the API first), invalidate, check: it is there.",
+        "A placeholder runs until now. deploykit builds, pushes, rolls out (the API first), invalidates and checks.",
         _deploy("first"),
         DEPLOYED,
         {"api": "first", "frontend": "first"},
     ),
     Chapter(
         "the second one",
-        "Both services change under load. No request of a user may fail.",
+        "Both services change under load. No user request may fail.",
         _deploy("second"),
         DEPLOYED,
         _SECOND,
     ),
     Chapter(
         "a crash",
-        "The new API exits at once: it needs a setting that does not exist. Stopped early, rolled back, and explained.",
+        "The new API exits at once: a setting is missing. deploykit stops early, rolls back and says why.",
         _deploy("crash"),
         UNDONE,
         _SECOND,
@@ -167,7 +156,7 @@ CHAPTERS = (
     ),
     Chapter(
         "a wrong answer",
-        "This one runs, and the load balancer is content, but /api/health says it is degraded. The checks see it.",
+        "This one passes the load balancer's health check, but /api/health says it is degraded. The checks catch it.",
         _deploy("wrong"),
         UNDONE,
         _SECOND,
@@ -175,7 +164,7 @@ CHAPTERS = (
     ),
     Chapter(
         "a stale edge",
-        "A good release, but its invalidation is lost: the edge keeps the old pages. Found, and invalidated again.",
+        "A good release, but its invalidation is lost, and old pages remain. deploykit notices and invalidates again.",
         _deploy_past_a_stale_edge,
         DEPLOYED,
         {"frontend": "news"},
@@ -183,15 +172,15 @@ CHAPTERS = (
     ),
     Chapter(
         "rollback by hand",
-        "Healthy, but not wanted. Back to the last release that was proven, with its pages in the cache.",
-        _roll_back,
+        "Healthy, but not wanted. deploykit rolls back to the last verified release, and users see its pages again.",
+        lambda scene, heard: scene.commands.run("rollback", "--reason", "wrong news", heard=heard),
         (0, "rolled_back"),
         _SECOND,
     ),
     Chapter(
         "nothing to do",
-        "The commit that runs is deployed once more: no build, no push, no rollout, no invalidation.",
-        _deploy_what_runs,
+        "The running commit is deployed once more: no build, no push, no rollout, no invalidation.",
+        lambda scene, heard: scene.commands.run("deploy", "--sha", typed(scene.commits["second"]), heard=heard),
         (0, "unchanged"),
         _SECOND,
         _wrote_nothing,

@@ -1,4 +1,4 @@
-"""deploykit as its users run it: each command is a process of its own, and its ``--json`` document is read."""
+"""deploykit as its users run it: each command is a process of its own that prints a ``--json`` document."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import Any
 
 from deploykit.errors import DeploykitError, FailedBefore, OutOfReach, Refused, UsageError
 
-GRACE_SECONDS = 20.0  # an interrupted release reports what it leaves before it ends
+GRACE_SECONDS = 20.0  # an interrupted release reports what it leaves before it exits
 _STAMP = re.compile(r"^\d\d:\d\d:\d\d ")
 _FOREIGN = ("AWS_", "DEPLOYKIT_", "GIT_")  # the user's own settings, which must not reach the demo
 _ERRORS: dict[int, type[DeploykitError]] = {
@@ -39,7 +39,7 @@ class Ended:
 
 @dataclass
 class Commands:
-    """Runs ``deploykit --config FILE …``; ``environ`` is added to the environment once the sandbox is up."""
+    """Runs ``deploykit --config FILE …``; ``environ`` holds the sandbox's variables once it is up."""
 
     configuration: Path
     environ: dict[str, str] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Commands:
         try:
             document = json.loads(text)
         except ValueError:
-            problem = f"`{line}` ended with {code} and printed no JSON document"
+            problem = f"`{line}` exited with {code} and printed no JSON document"
             raise FailedBefore(problem, f"run it: `{line}`") from None
         return Ended(line, code, document, time.monotonic() - began)
 

@@ -1,8 +1,8 @@
 """Users: a process that sends requests to the load balancer at a steady rate, each on a new connection.
 
-``python -m deploykit.demo.load HOST:PORT`` reads a JSON list of paths from each line of its stdin and requests those
-from then on; it ends when stdin does. Five times a second it prints one JSON line: ``sent``, ``failed`` and, of the
-failures since the line before, up to ten ``words``.
+``python -m deploykit.demo.load HOST:PORT`` reads a JSON list of paths from each line of stdin and requests these from
+then on, until stdin ends. Five times a second it prints one JSON line: ``sent``, ``failed`` and ``words``, up to ten
+failures since the previous line.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GOOD = frozenset({200})
 
 
 class Users:
-    """Requests ``paths`` in turn. A request is counted when it has been answered or has failed."""
+    """Requests ``paths`` in turn, and counts each request when it is answered or has failed."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -73,17 +73,17 @@ def request(address: str, path: str) -> str:
         connection.close()
 
 
-def main(address: str, orders: TextIO, reports: TextIO) -> None:
+def main(address: str, lists: TextIO, reports: TextIO) -> None:
     users = Users(address)
     asking = threading.Thread(target=users.ask_for_ever)
     asking.start()
 
-    def take_orders() -> None:
-        for line in orders:
+    def take_paths() -> None:
+        for line in lists:
             users.paths = json.loads(line)
         users.ended.set()
 
-    threading.Thread(target=take_orders, daemon=True).start()
+    threading.Thread(target=take_paths, daemon=True).start()
     while True:
         over = not asking.is_alive()
         print(json.dumps(users.report()), file=reports, flush=True)

@@ -1,16 +1,19 @@
-"""The git repository that the demo releases from: the shipped platform, and a commit for each change."""
+"""The git repository that the demo releases from: the shipped platform, its driver, and a commit for each change."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploykit.demo.driver import copy_driver
 from deploykit.errors import FailedBefore, OutOfReach
+from deploykit.model.hint import Hint, command
+from deploykit.sandbox import environment, places
 
 PLATFORM = Path(__file__).with_name("platform")
 SERVICES = ("api", "frontend")
@@ -65,12 +68,11 @@ class Repository:
 
     def _git(self, *arguments: str) -> str:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        command = ["git", "-C", str(self.folder), *arguments]
-        done = subprocess.run(command, env=kept | _OWN, capture_output=True, text=True, check=False)
+        line = ["git", "-C", str(self.folder), *arguments]
+        done = subprocess.run(line, env=kept | _OWN, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise FailedBefore(
-                f"git {arguments[0]} failed in {self.folder}: {done.stderr.strip()}", "check git: `git --version`"
-            )
+            problem = f"git {arguments[0]} failed in {self.folder}: {done.stderr.strip()}"
+            raise FailedBefore(problem, "check git: `git --version`")
         return done.stdout
 
 
@@ -93,3 +95,21 @@ def make_repository(folder: Path, base: str) -> Repository:
     repository = Repository(folder)
     repository._git("init", "--quiet", "--initial-branch", "main")
     return repository
+
+
+def copy_driver(requirements: Path, target: Path) -> None:
+    """Copy the API's PostgreSQL driver, which ``requirements`` pins by hash, to ``target``, which must not exist.
+
+    Once it is installed, neither pip nor the network is used. Raises OutOfReach when it cannot be installed.
+    """
+
+    def install(folder: Path) -> None:
+        if problem := environment.pip_install(Path(sys.executable), requirements, "--target", str(folder)):
+            raise OutOfReach(
+                f"the demo's PostgreSQL driver cannot be installed: {problem.splitlines()[-1]}",
+                Hint("connect to the network or set PIP_INDEX_URL, then run ", command("demo"), ", once"),
+            )
+        shutil.rmtree(folder / "bin", ignore_errors=True)
+
+    key = hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]
+    shutil.copytree(environment.once(places.cache() / f"demo-driver-{key}", install), target)

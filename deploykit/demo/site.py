@@ -17,7 +17,7 @@ TIMEOUT = 10.0
 
 @dataclass(frozen=True)
 class Served:
-    """The release that each service shows to users, and what is wrong with the answers, in words."""
+    """The release that each service shows to users, and what is wrong with its answers."""
 
     versions: dict[str, str | None]
     problems: tuple[str, ...]
@@ -25,7 +25,7 @@ class Served:
 
 @dataclass(frozen=True)
 class Site:
-    """The platform's address: ``url`` as users write it, ``connect_to`` (host:port) where the edge listens."""
+    """The platform's address: ``url`` is what users type, ``connect_to`` (host:port) where the edge listens."""
 
     url: str
     connect_to: str

@@ -36,14 +36,10 @@ class Stage:
         """Leave everything as it is when the demo ends."""
         (self.folder / _KEPT).touch()
 
-    @property
-    def kept(self) -> bool:
-        return (self.folder / _KEPT).exists()
-
 
 @contextmanager
 def set_up(progress: Progress) -> Iterator[Stage]:
-    """A stage for the length of a ``with``, removed at its end, whatever happens, unless it was kept.
+    """A stage for the length of a ``with``; its end removes it, whatever happens, unless it was kept.
 
     Raises OutOfReach (no Docker, no git, no network to install with), FailedBefore.
     """
@@ -79,13 +75,13 @@ def _remove(folder: Path, commands: Commands, progress: Progress) -> None:
 
 
 def how_to_look(stage: Stage) -> list[str]:
-    """How to look at a stage that was kept, and how to remove it."""
+    """How to look at a kept stage, and how to remove it."""
     configuration = stage.scene.repository.configuration
     return [
-        f"http://{stage.scene.site.connect_to}/ is the site, http://{stage.load_balancer}/ the same without the cache",
+        f"http://{stage.scene.site.connect_to}/ is the site; http://{stage.load_balancer}/ bypasses its cache",
         f"cd {configuration.parent}",
         'eval "$(deploykit sandbox env)"; deploykit status; deploykit history',
-        f"{_down(configuration)} && rm -r {stage.folder}   # when you have seen enough",
+        f"{_down(configuration)} && rm -r {stage.folder}   # when you are done",
     ]
 
 
@@ -94,7 +90,7 @@ def _down(configuration: Path) -> str:
 
 
 def _sweep(progress: Progress) -> None:
-    """Remove what this user's killed demos left: folders that no demo holds and that were not kept."""
+    """Remove what this user's killed demos left: folders that no demo holds and nobody kept."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         if folder.is_dir() and folder.stat().st_uid == os.getuid() and not (folder / _KEPT).exists():
             with _held(folder) as ours:
@@ -106,7 +102,7 @@ def _sweep(progress: Progress) -> None:
 
 @contextmanager
 def _held(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock, which a killed process releases, too; False when another demo holds it."""
+    """Hold the folder's lock, which even a killed process releases; False when another demo holds it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

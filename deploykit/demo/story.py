@@ -20,7 +20,7 @@ LEAST_RATE = 20.0  # requests a second
 
 @dataclass(frozen=True)
 class Played:
-    """One chapter as it went. ``problems`` is what ended differently from its story."""
+    """One chapter as it went. ``problems``: where its end differs from the story."""
 
     chapter: Chapter
     ended: Ended
@@ -38,7 +38,7 @@ class Told:
 
 
 def tell(progress: Progress, *, keep: bool = False) -> Told:
-    """Run all chapters in a sandbox of their own, which is removed afterwards unless ``keep``.
+    """Run all chapters in a sandbox of their own, and remove it afterwards unless ``keep``.
 
     Raises OutOfReach or FailedBefore when the sandbox does not start.
     """
@@ -78,7 +78,7 @@ def _play(chapter: Chapter, scene: Scene, traffic: Traffic, progress: Progress) 
     served, count = scene.site.served(), traffic.since_last()
     problems = chapter.unmet(scene, ended, served)
     if count.failed:
-        problems.append(f"{count.failed} of the users' requests failed")
+        problems.append(f"{count.failed} user requests failed")
     progress.say(f"{ended.line} → exit {ended.code}, {ended.document.get('outcome')}, {ended.seconds:.1f} s", "command")
     progress.say(_steps(ended.document) or "none", "steps")
     for words in _causes(ended.document):
@@ -93,14 +93,14 @@ def _play(chapter: Chapter, scene: Scene, traffic: Traffic, progress: Progress) 
 
 
 def _steps(document: Mapping[str, Any]) -> str:
-    """deploykit's steps in their order, each with its seconds, and a word if it failed or was undone."""
+    """deploykit's steps in order, each with its seconds, and a word if it failed or was undone."""
     taken = [step for step in document.get("steps") or [] if step["status"] != "skipped"]
     words = {"done": "", "failed": " (failed)", "undone": " (undone)"}
     return ", ".join(f"{step['name']} {step['seconds']:.1f} s{words.get(step['status'], '')}" for step in taken)
 
 
 def _causes(document: Mapping[str, Any]) -> list[str]:
-    """Each finding in a line, with the last thing its evidence shows."""
+    """Each finding on one line, then the last line of its evidence."""
     lines = []
     for finding in document.get("findings") or []:
         lines.append(finding["summary"])
@@ -114,13 +114,13 @@ def _conclude(
     problems = [f"{part.chapter.name}: {problem}" for part in played for problem in part.problems]
     problems += [f"{chapter.name}: not run" for chapter in CHAPTERS[len(played) :]]
     if died:
-        problems.append("the users' process ended before the story did")
+        problems.append("the process that sends the users' requests ended before the story")
     if total.rate < LEAST_RATE:
-        problems.append(f"users sent {total.rate:.1f} requests a second, expected at least {LEAST_RATE:.0f}")
+        problems.append(f"users sent {total.rate:.1f} requests per second, expected at least {LEAST_RATE:.0f}")
     good = sum(not part.problems for part in played)
     ending = f"{good} of {len(CHAPTERS)} chapters ended as expected, in {seconds:.0f} s"
     progress.step("the end")
-    progress.say(f"{total.sent} requests, {total.rate:.0f} a second, {total.failed} failed", "users")
+    progress.say(f"{total.sent} requests, {total.rate:.0f} per second, {total.failed} failed", "users")
     for line in words:
         progress.say(line, "failed")
     for problem in problems:

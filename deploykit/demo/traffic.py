@@ -1,4 +1,4 @@
-"""The demo's side of the load: start the process, read its counts, stop it."""
+"""The demo's side of the load: start its process, read its counts, stop it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Count:
 
 @dataclass
 class Traffic:
-    """A running load. ``words``: what the first twenty failures said."""
+    """A running load. ``words``: the first twenty failures."""
 
     address: str
     words: list[str] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Traffic:
         self._child.stdin.flush()
 
     def since_last(self) -> Count:
-        """What was counted since the last call, up to the next report of the load."""
+        """The count since the last call, up to the load's next report."""
         with self._heard:
             seen = self._lines
             self._heard.wait_for(lambda: self._lines > seen or not self._listener.is_alive(), timeout=2.0)
@@ -70,7 +70,7 @@ class Traffic:
         return self._child.poll() is None
 
     def end(self) -> Count:
-        """Let requests in flight finish, stop the process, and return the count of its whole life."""
+        """Let requests in flight finish, stop the process, and return its whole count."""
         asked = time.monotonic() - self._began
         with contextlib.suppress(OSError):
             assert self._child.stdin is not None  # noqa: S101 (asked for with PIPE)

@@ -9,6 +9,8 @@ from deploykit.sandbox.platform import Distribution
 #: Header in which an origin names the cache tags of a response.
 TAG_HEADER = "Cache-Tag"
 
+ORIGIN = "load-balancer"
+HTTP_ONLY = {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only"}
 DAY = 86400
 YEAR = 31536000
 
@@ -25,7 +27,7 @@ def create(cloudfront: Any, distribution: Distribution, origin: str) -> None:
         "Comment": "deploykit sandbox",
         "Enabled": True,
         "Aliases": {"Quantity": len(distribution.names), "Items": list(distribution.names)},
-        "Origins": {"Quantity": 1, "Items": [_origin(origin)]},
+        "Origins": {"Quantity": 1, "Items": [{"Id": ORIGIN, "DomainName": origin, "CustomOriginConfig": HTTP_ONLY}]},
         "DefaultCacheBehavior": _behavior(default_ttl=DAY),
         "CacheBehaviors": {"Quantity": len(patterns), "Items": patterns},
     }
@@ -34,19 +36,11 @@ def create(cloudfront: Any, distribution: Distribution, origin: str) -> None:
     cloudfront.create_distribution(DistributionConfig=config)
 
 
-def _origin(domain: str) -> dict[str, Any]:
-    return {
-        "Id": "load-balancer",
-        "DomainName": domain,
-        "CustomOriginConfig": {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "http-only"},
-    }
-
-
 def _behavior(default_ttl: int, **more: str) -> dict[str, Any]:
     methods = ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"]
     cached = {"Quantity": 2, "Items": ["GET", "HEAD"]}
     return {
-        "TargetOriginId": "load-balancer",
+        "TargetOriginId": ORIGIN,
         "ViewerProtocolPolicy": "allow-all",
         "AllowedMethods": {"Quantity": len(methods), "Items": methods, "CachedMethods": cached},
         "ForwardedValues": {"QueryString": True, "Cookies": {"Forward": "all"}},

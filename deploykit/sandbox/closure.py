@@ -22,7 +22,7 @@ STANDARD = ("/lib", "/usr/lib", "/lib64", "/usr/lib64")
 class Closure:
     """The files that become an image.
 
-    Each keeps the path it has on this machine; with ``root``, files below that folder are placed as if it were /.
+    Each keeps its path on this machine; files below ``root``, if one is given, are placed as if it were /.
     """
 
     def __init__(self, root: Path | None = None) -> None:
@@ -45,7 +45,7 @@ class Closure:
         return str(path)
 
     def tree(self, folder: Path, wanted: Callable[[Path], bool]) -> None:
-        """Add the files below ``folder`` that ``wanted`` accepts, and the libraries compiled ones are linked to."""
+        """Add the files below ``folder`` that ``wanted`` accepts, and what the libraries among them are linked to."""
         for path in sorted(folder.rglob("*")):
             if not path.is_file() or not wanted(path):
                 continue
@@ -57,15 +57,16 @@ class Closure:
         self.texts[path] = (content, mode)
 
     def link(self, path: str, target: str) -> None:
-        if path != target:
-            self.links[path] = target
+        """Add a symbolic link, unless ``path`` turns out to be ``target`` itself."""
+        self.links[path] = target
 
     def basics(self) -> None:
-        """Add what programs expect of any Linux: a shell, DNS lookups, time zones, users."""
+        """Add what programs expect on any Linux: a shell, DNS lookups, time zones, users."""
         self.program(Path("/bin/sh").resolve())
         self.link("/bin/sh", str(Path("/bin/sh").resolve()))
         for name in ("libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2", "libgcc_s.so.1"):
-            for found in _standard_library(name):
+            standard = (p for s in STANDARD for p in (*Path(s).glob(name), *Path(s).glob(f"*/{name}")))
+            if found := next(standard, None):
                 self.program(found)
         zones = Path("/usr/share/zoneinfo")
         self.tree(zones, lambda path: not {"posix", "right"} & set(path.relative_to(zones).parts))
@@ -100,28 +101,21 @@ class Closure:
 
     def _libraries_of(self, path: Path) -> None:
         if not shutil.which("ldd"):
-            raise OutOfReach(
-                "ldd, which finds a program's libraries, is not installed", "install libc-bin or glibc-common"
-            )
+            problem = "ldd, which finds a program's libraries, is not installed"
+            raise OutOfReach(problem, "install libc-bin or glibc-common")
         environment = dict(os.environ)
         if self.root:
-            folders = sorted({str(p.parent) for p in self.root.rglob("*.so*")})
-            environment["LD_LIBRARY_PATH"] = ":".join(folders)
+            environment["LD_LIBRARY_PATH"] = ":".join(sorted({str(p.parent) for p in self.root.rglob("*.so*")}))
         command = ["ldd", str(path)]
         shown = subprocess.run(command, capture_output=True, text=True, check=False, env=environment).stdout
-        for found in _LIBRARY.findall(shown):
-            library = Path(found)
-            if library not in self._linked:
-                self._linked.add(library)
-                self.files[self.inside(library)] = library
+        for library in map(Path, _LIBRARY.findall(shown)):
+            self._linked.add(library)
+            self.files[self.inside(library)] = library
 
     def _write(self, archive: tarfile.TarFile) -> None:
-        made: set[str] = set()
         for link, target in _top_links():
-            made.add(link)
             archive.addfile(_entry(link, tarfile.SYMTYPE, target))
         for folder, mode in self.folders.items():
-            made.add(folder)
             archive.addfile(_entry(folder, tarfile.DIRTYPE, mode=mode))
         for path, source in sorted(self.files.items()):
             entry = archive.gettarinfo(str(source.resolve()), arcname=_placed(path).lstrip("/"))
@@ -130,10 +124,9 @@ class Closure:
             with source.open("rb") as content:
                 archive.addfile(entry, content)
         for path, (text, mode) in self.texts.items():
-            data = text.encode()
             entry = _entry(path, tarfile.REGTYPE, mode=mode)
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
+            entry.size = len(text.encode())
+            archive.addfile(entry, io.BytesIO(text.encode()))
         for path, target in self.links.items():
             if _placed(path) != _placed(target):
                 archive.addfile(_entry(_placed(path), tarfile.SYMTYPE, target))
@@ -145,7 +138,7 @@ def _top_links() -> list[tuple[str, str]]:
 
 
 def _placed(path: str) -> str:
-    """Where a file goes in the archive: past the links of a merged /usr, as docker extracts no file through a link."""
+    """Where a file goes in the archive: /usr/bin for a linked /bin, because docker extracts no file through a link."""
     for link, target in _top_links():
         if path.startswith(f"{link}/"):
             return f"/{target}{path[len(link) :]}"
@@ -156,8 +149,3 @@ def _entry(path: str, kind: bytes, target: str = "", mode: int = 0o777) -> tarfi
     entry = tarfile.TarInfo(path.lstrip("/"))
     entry.type, entry.linkname, entry.mode = kind, target, mode
     return entry
-
-
-def _standard_library(name: str) -> list[Path]:
-    found = (p for s in STANDARD for p in (*Path(s).glob(name), *Path(s).glob(f"*/{name}")))
-    return list(found)[:1]

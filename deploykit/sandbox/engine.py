@@ -15,6 +15,9 @@ from deploykit.sandbox.settings import INSTANCE_LABEL
 #: Label on the sandbox's images; its value changes with their sources, so that outdated images are built again.
 RECIPE_LABEL = "deploykit.sandbox.recipe"
 
+#: What docker says when the engine, not the command, failed.
+UNREACHABLE = ("Cannot connect to the Docker daemon", "permission denied", "error during connect", "dial unix")
+
 #: A sweep ends after this many empty listings in a row: the engine still completes requests of a killed client.
 QUIET = 3
 
@@ -30,16 +33,10 @@ def run(*arguments: str, text: str | None = None, check: bool = True, seconds: f
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=seconds)
     if done.returncode and check:
         problem = done.stderr.strip().splitlines() or ["docker gave no reason"]
-        if unreachable(done.stderr):
+        if any(sign in done.stderr for sign in UNREACHABLE):
             raise OutOfReach(f"cannot reach the Docker Engine: {problem[-1]}", "start it, then check: `docker info`")
         raise FailedBefore(f"docker {arguments[0]} failed: {problem[-1]}", f"try it: `{' '.join(command[:4])} …`")
     return done.stdout
-
-
-def unreachable(output: str) -> bool:
-    """Whether docker's error output says that the engine, not the command, failed."""
-    signs = ("Cannot connect to the Docker daemon", "permission denied", "error during connect", "dial unix")
-    return any(sign in output for sign in signs)
 
 
 def host() -> str:
@@ -66,20 +63,15 @@ def containers(instance: str) -> list[str]:
     return run("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={INSTANCE_LABEL}={instance}").split()
 
 
-def sweep(instance: str) -> int:
-    """Remove every container of one sandbox and its volumes; return how many there were."""
-    removed = quiet = 0
+def sweep(instance: str) -> None:
+    """Remove every container of one sandbox and its volumes."""
+    quiet = 0
     while quiet < QUIET:
-        found = containers(instance)
-        if not found:
-            quiet += 1
-            if quiet < QUIET:
-                time.sleep(0.1)
-            continue
-        quiet = 0
-        run("rm", "--force", "--volumes", *found, check=False)
-        removed += len(found)
-    return removed
+        if found := containers(instance):
+            run("rm", "--force", "--volumes", *found, check=False)
+            quiet = 0
+        elif (quiet := quiet + 1) < QUIET:
+            time.sleep(0.1)
 
 
 def remove_images(registry: str) -> None:

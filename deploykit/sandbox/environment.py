@@ -9,9 +9,9 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import venv
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from deploykit.errors import OutOfReach
@@ -27,45 +27,53 @@ OFFLINE = ("NewConnectionError", "Could not fetch URL", "Failed to establish", "
 def python(say: Callable[[str], None]) -> Path:
     """The Python interpreter of MiniStack's environment, which is installed first if it is missing.
 
-    Its folder is named for the lock file and this interpreter; once it exists, neither pip nor the network is used.
+    Its folder is named after the lock file and this interpreter; once it exists, neither pip nor the network is used.
     Raises OutOfReach when it cannot be installed.
     """
-    home = places.cache() / f"ministack-{_key()}"
-    interpreter = home / "bin" / "python"
-    if interpreter.exists():
-        return interpreter
-    with _alone(places.cache()):
-        if not interpreter.exists():
-            say("installing MiniStack (once, about 25 MB)")
-            _install(home)
-    return interpreter
 
+    def install(folder: Path) -> None:
+        say("installing MiniStack (once, about 25 MB)")
+        venv.EnvBuilder(symlinks=True).create(folder)
+        if problem := pip_install(folder / "bin" / "python", LOCK):
+            raise _cannot_install(problem)
 
-def _key() -> str:
     kind = f"{sys.implementation.cache_tag} {platform.system()} {platform.machine()} {sys.base_prefix}"
-    return hashlib.sha256(LOCK.read_bytes() + kind.encode()).hexdigest()[:16]
+    key = hashlib.sha256(LOCK.read_bytes() + kind.encode()).hexdigest()[:16]
+    return once(places.cache() / f"ministack-{key}", install) / "bin" / "python"
 
 
-def _install(home: Path) -> None:
-    """Install under a temporary name, then rename: a folder with the final name is complete."""
-    unfinished = home.with_name(f"{home.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    with_pip = importlib.util.find_spec("pip") is None
-    venv.EnvBuilder(with_pip=with_pip, symlinks=True).create(unfinished)
-    inside = str(unfinished / "bin" / "python")
-    pip = [inside, "-m", "pip"] if with_pip else [sys.executable, "-m", "pip", "--python", inside]
-    if problem := pip_install(pip, LOCK):
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise _cannot_install(problem)
-    unfinished.rename(home)
+def once(home: Path, install: Callable[[Path], None]) -> Path:
+    """Return ``home``, which ``install`` fills first if it does not exist; a second run meanwhile waits.
+
+    The folder that ``install`` fills is renamed at the end: a folder with the final name is complete.
+    """
+    if home.exists():
+        return home
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with (home.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.exists():
+            unfinished = home.with_name(f"{home.name}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            try:
+                install(unfinished)
+                unfinished.rename(home)
+            finally:
+                shutil.rmtree(unfinished, ignore_errors=True)
+    return home
 
 
-def pip_install(pip: list[str], requirements: Path, *more: str) -> str:
-    """Install what ``requirements`` pins by hash, from wheels only; what pip said where it failed, else empty."""
+def pip_install(python: Path, requirements: Path, *more: str) -> str:
+    """Install for ``python`` what ``requirements`` pins by hash, from wheels only; return why it failed, else empty."""
     quiet = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-compile")
     pinned = ("--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", str(requirements))
-    command = [*pip, "install", *quiet, *pinned, *more]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory(prefix="deploykit-") as folder:
+        runs = sys.executable
+        if importlib.util.find_spec("pip") is None:  # then pip comes from a throwaway environment
+            venv.EnvBuilder(with_pip=True, symlinks=True).create(folder)
+            runs = f"{folder}/bin/python"
+        command = [runs, "-m", "pip", "--python", str(python), "install", *quiet, *pinned, *more]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     return (done.stderr.strip() or "pip gave no reason") if done.returncode else ""
 
 
@@ -80,12 +88,3 @@ def _cannot_install(output: str) -> OutOfReach:
         f"MiniStack cannot be installed: {output.splitlines()[-1]}",
         f"see what pip says: `python3 -m pip download --require-hashes --no-deps -r {LOCK}`",
     )
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: of two runs at the same time, one installs and the other waits for it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -1,7 +1,7 @@
 """Images the sandbox needs: a base for applications, a placeholder, PostgreSQL.
 
-They come from a public registry if one can be reached, else from this machine's own files: all an application needs is
-an interpreter and the libraries it is linked to.
+They come from a public registry if it can be reached, else from this machine's own files: an application needs only
+an interpreter and the libraries that it is linked to.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import hashlib
 import http.client
 import platform
 import shutil
-import socket
 import sys
 import sysconfig
 import tempfile
@@ -33,7 +32,7 @@ Say = Callable[[str], None]
 
 
 def python_base(say: Say) -> str:
-    """The name of an image with ``python3`` on its PATH, pulled or built if the engine lacks it.
+    """The name of an image with ``python3`` on its PATH; pulls or builds it if the engine lacks it.
 
     For Dockerfiles that take their base as ``ARG BASE``. Raises OutOfReach when it can be neither pulled nor built.
     """
@@ -93,7 +92,7 @@ def _build(name: str, base: str, lines: list[str], folder: Path) -> None:
     (folder / "Dockerfile").write_text(text + "\n")
     before = engine.run("image", "ls", "--quiet", "--filter", f"reference={name}").split()
     engine.run("build", "--quiet", "--force-rm", "--tag", name, str(folder))
-    if before:  # from an older recipe, and now untagged; docker keeps it while a container or image uses it
+    if before:  # untagged now, from an older recipe; docker keeps it while a container or image uses it
         engine.run("image", "rm", *before, check=False)
 
 
@@ -102,7 +101,7 @@ def _registry_in_reach() -> bool:
         connection = http.client.HTTPSConnection(REGISTRY, timeout=REACH_SECONDS)
         connection.request("GET", "/v2/")
         return connection.getresponse().status in (200, 401)
-    except (OSError, http.client.HTTPException, socket.gaierror):
+    except (OSError, http.client.HTTPException):
         return False
 
 

@@ -42,7 +42,7 @@ class Running:
     registry: str
     services: tuple[str, ...]
     already: bool = False
-    """It was up before, and the command changed nothing."""
+    """It was up already, and the command changed nothing."""
 
     def lines(self) -> list[str]:
         """How to reach it, for people."""
@@ -56,30 +56,27 @@ class Running:
 
 
 def up(configuration: Configuration, say: Say = lambda _: None) -> Running:
-    """Start the configuration's sandbox unless it is up; ``say`` gets what is being waited for.
+    """Start the configuration's sandbox unless it is up; ``say`` gets what it waits for.
 
-    Removes first what a killed run left behind. Raises OutOfReach (no Docker; MiniStack not installed and no network)
-    or FailedBefore; in both cases nothing is left running.
+    Removes what a killed run left behind first. Raises OutOfReach (no Docker; MiniStack not installed and no network)
+    or FailedBefore; both leave nothing running.
     """
-    instance = platforms.instance(configuration)
-    with _held(instance) as folder:
-        if found := _running(folder):
-            return found
-        return _bring_up_anew(configuration, instance, folder, say)
+    with _held(configuration) as folder:
+        return _running(folder) or _bring_up_anew(configuration, folder, say)
 
 
 def down(configuration: Configuration, say: Say = lambda _: None) -> bool:
     """Remove the sandbox: processes, containers and their volumes, its images' tags, files.
 
-    That includes what a killed ``up`` or a killed server left. Returns whether there was anything to remove. Raises
+    Removes what a killed ``up`` or a killed server left, too. Returns whether there was anything to remove. Raises
     OutOfReach when the Docker Engine does not answer.
     """
-    instance = platforms.instance(configuration)
-    with _held(instance) as folder:
+    with _held(configuration) as folder:
+        instance = folder.name
         there = (folder / RECORD).exists() or bool(process.running(instance)) or bool(engine.containers(instance))
         if there:
             say("stopping the sandbox")
-        _clear(instance, folder)
+        _clear(folder)
         shutil.rmtree(folder, ignore_errors=True)
     for parent in (places.state(), places.state().parent):
         with contextlib.suppress(OSError):
@@ -89,17 +86,16 @@ def down(configuration: Configuration, say: Say = lambda _: None) -> bool:
 
 def reset(configuration: Configuration, say: Say = lambda _: None) -> Running:
     """Remove the sandbox and start it at the same addresses, with nothing released. Raises as ``up`` does."""
-    instance = platforms.instance(configuration)
-    with _held(instance) as folder:
-        return _bring_up_anew(configuration, instance, folder, say)
+    with _held(configuration) as folder:
+        return _bring_up_anew(configuration, folder, say)
 
 
 def status(configuration: Configuration) -> dict[str, Any]:
     """``running``, ``endpoint_url``, ``url``, ``connect_to``, ``load_balancer``, ``registry`` and ``services``.
 
-    Services by key: ``service``, ``desired``, ``running``, ``rollout``. Null and empty when it is not up.
+    Each service has ``service``, ``desired``, ``running`` and ``rollout``. Values are null or empty when it is not up.
     """
-    found = _running(places.state() / platforms.instance(configuration))
+    found = _running(_folder(configuration))
     names = ("endpoint_url", "url", "connect_to", "load_balancer", "registry")
     addresses = {name: getattr(found, name, None) for name in names}
     return {"running": bool(found), **addresses, "services": _services(configuration, found) if found else {}}
@@ -110,7 +106,7 @@ def env(configuration: Configuration) -> str:
 
     Raises FailedBefore when it is not up.
     """
-    found = _running(places.state() / platforms.instance(configuration))
+    found = _running(_folder(configuration))
     if found is None:
         raise FailedBefore("the sandbox is not up", Hint("start it: ", command("sandbox up")))
     lines = [f"unset {name}" for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")]
@@ -135,19 +131,20 @@ def variables(found: Running) -> dict[str, str]:
     }
 
 
-def _bring_up_anew(configuration: Configuration, instance: str, folder: Path, say: Say) -> Running:
+def _bring_up_anew(configuration: Configuration, folder: Path, say: Say) -> Running:
     """Remove what is there, then start at the same ports; a failure leaves nothing running."""
     engine.require()
     before = _ports(folder)
-    _clear(instance, folder)
+    _clear(folder)
     try:
-        return _bring_up(configuration, instance, folder, before, say)
+        return _bring_up(configuration, folder, before, say)
     except BaseException:
-        _clear(instance, folder)
+        _clear(folder)
         raise
 
 
-def _bring_up(configuration: Configuration, instance: str, folder: Path, ports: tuple[int, ...], say: Say) -> Running:
+def _bring_up(configuration: Configuration, folder: Path, ports: tuple[int, ...], say: Say) -> Running:
+    instance = folder.name
     python = environment.python(say)
     placeholder = images.placeholder(say)
     database_image = images.postgresql(say) if configuration.local.database else ""
@@ -220,11 +217,11 @@ def _ports(folder: Path) -> tuple[int, ...]:
         return process.PREFERRED
 
 
-def _clear(instance: str, folder: Path) -> None:
-    """Stop the server; remove the instance's containers, its images' tags and the content of ``folder``."""
+def _clear(folder: Path) -> None:
+    """Stop the server; remove the sandbox's containers, its images' tags and the content of its ``folder``."""
     ports = _ports(folder) if (folder / "ports.json").exists() else ()
-    process.stop(instance)
-    engine.sweep(instance)
+    process.stop(folder.name)
+    engine.sweep(folder.name)
     if ports:
         engine.remove_images(f"{LOOPBACK}:{ports[0]}")
     for entry in folder.iterdir():
@@ -240,8 +237,7 @@ def _services(configuration: Configuration, found: Running) -> dict[str, dict[st
     aws = provision.Account(found.endpoint_url, found.account, found.region)
     shown: dict[str, dict[str, Any]] = {}
     for plan in platforms.of(configuration, 0).services:
-        answer = aws["ecs"].describe_services(cluster=plan.cluster, services=[plan.name])["services"]
-        for service in answer:
+        for service in aws["ecs"].describe_services(cluster=plan.cluster, services=[plan.name])["services"]:
             shown[plan.key] = {
                 "service": plan.name,
                 "desired": service["desiredCount"],
@@ -251,10 +247,15 @@ def _services(configuration: Configuration, found: Running) -> dict[str, dict[st
     return shown
 
 
+def _folder(configuration: Configuration) -> Path:
+    """The sandbox's folder, which has the instance's name."""
+    return places.state() / platforms.instance(configuration)
+
+
 @contextmanager
-def _held(instance: str) -> Iterator[Path]:
+def _held(configuration: Configuration) -> Iterator[Path]:
     """The sandbox's folder, locked: one command at a time. The lock is on the folder itself, not on a file in it."""
-    folder = places.state() / instance
+    folder = _folder(configuration)
     while True:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(folder, os.O_RDONLY)

@@ -23,7 +23,7 @@ def state() -> Path:
 def instance(configuration: Path, environment: str) -> str:
     """The name of the sandbox of one configuration file and environment: twelve hexadecimal digits.
 
-    It is always the same, so that a later run finds what a killed one left behind.
+    It never changes, so that a later run finds what a killed one left behind.
     """
     key = f"{configuration.resolve()}\n{environment}"
     return hashlib.sha256(key.encode()).hexdigest()[:12]

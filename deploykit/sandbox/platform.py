@@ -43,8 +43,9 @@ class Platform:
     """Everything that the sandbox creates for one environment."""
 
     instance: str
-    project: str
     environment: str
+    prefix: str
+    """The prefix of resources that the configuration does not name."""
     account: str
     region: str
     url: str
@@ -58,11 +59,6 @@ class Platform:
     bucket: str
     database: str
 
-    @property
-    def prefix(self) -> str:
-        """The prefix of resources that the configuration does not name."""
-        return f"{self.environment}-{self.project}"
-
 
 def of(configuration: Configuration, edge_port: int) -> Platform:
     """The platform of ``configuration``; without a ``url``, its address is the edge's."""
@@ -73,12 +69,11 @@ def of(configuration: Configuration, edge_port: int) -> Platform:
     services = tuple(_service(configuration, key) for key, s in configuration.services.items() if s.service)
     repositories = [s.repository for s in configuration.services.values() if s.repository]
     cache = (configuration.build.cache or "").partition(":")[2]
-    state = urlsplit(configuration.state or "")
-    database = configuration.local.database
+    state, database = urlsplit(configuration.state or ""), configuration.local.database
     return Platform(
         instance=places.instance(configuration.path, configuration.environment),
-        project=configuration.project.name,
         environment=configuration.environment,
+        prefix=f"{configuration.environment}-{configuration.project.name}",
         account=configuration.account,
         region=configuration.region,
         url=url,

@@ -26,7 +26,7 @@ DATA = "/var/lib/postgresql/data"
 NEEDED = ("postgres", "initdb", "psql")
 TEMPLATES = (".bki", ".sql", ".sample", ".txt", ".stop", ".control", "")  # suffixes of what initdb reads
 
-#: Initialise the database cluster in the image: a start then takes half a second instead of two.
+#: The image contains an initialized database cluster: a start takes half a second instead of two.
 LINES = ["USER postgres", "RUN /deploykit/initdb", 'CMD ["/deploykit/start"]']
 
 _INITDB = f"""#!/bin/sh
@@ -50,7 +50,7 @@ def name(instance: str) -> str:
 
 
 def start(image: str, instance: str, database: str, password: str) -> None:
-    """Start the sandbox's database and return at once. The password is never on a command line."""
+    """Start the sandbox's database and return at once. No command line shows the password."""
     with tempfile.NamedTemporaryFile("w", prefix="deploykit-", suffix=".env") as variables:
         variables.write(f"POSTGRES_USER={USER}\nPOSTGRES_PASSWORD={password}\nPOSTGRES_DB={database}\n")
         variables.flush()

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -28,28 +27,11 @@ PREFERRED = (4566, 4567, 4568)
 def listeners(preferred: tuple[int, ...] = PREFERRED) -> list[socket.socket]:
     """Three listening sockets on loopback, for the gateway, the edge and the load balancer, in this order."""
     for ports in (preferred, (0, 0, 0)):
-        opened: list[socket.socket] = []
-        try:
-            for port in ports:
-                opened.append(_listen(port))
-        except OSError:
-            for one in opened:
-                one.close()
-            continue
-        return opened
+        with contextlib.suppress(OSError), contextlib.ExitStack() as opened:
+            found = [opened.enter_context(socket.create_server((LOOPBACK, port), backlog=1024)) for port in ports]
+            opened.pop_all()
+            return found
     raise FailedBefore("no free port on 127.0.0.1", "list the ports in use: `ss -ltn`")
-
-
-def _listen(port: int) -> socket.socket:
-    one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        one.bind((LOOPBACK, port))
-        one.listen(1024)
-    except OSError:
-        one.close()
-        raise
-    return one
 
 
 def start(python: Path, settings: Settings, folder: Path, sockets: list[socket.socket], docker_host: str) -> int:
@@ -72,7 +54,7 @@ def start(python: Path, settings: Settings, folder: Path, sockets: list[socket.s
 
 
 def await_ready(pid: int, settings: Settings, folder: Path) -> None:
-    """Return when the server answers. Raises FailedBefore, with its last log line, at its end or after 30 seconds."""
+    """Return when the server answers. Raises FailedBefore, with its last log line, if it ends or after 30 seconds."""
     end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end:
         if healthy(settings):
@@ -90,18 +72,17 @@ def await_ready(pid: int, settings: Settings, folder: Path) -> None:
 
 def healthy(settings: Settings) -> bool:
     """Whether this sandbox's own server answers on its port."""
-    address = f"http://{settings.registry}/_deploykit/health"
     try:
-        with urllib.request.urlopen(address, timeout=2) as answer:
+        with urllib.request.urlopen(f"http://{settings.registry}/_deploykit/health", timeout=2) as answer:
             return settings.instance in answer.read().decode()
-    except (OSError, urllib.error.URLError, ValueError):
+    except (OSError, ValueError):
         return False
 
 
 def running(instance: str) -> list[int]:
-    """Process ids of this sandbox's servers, by their command line, which finds unrecorded ones, too.
+    """Process ids of this sandbox's servers, by their command line, which also finds unrecorded ones.
 
-    Where deploykit was installed does not matter: it may have been upgraded or moved since the server started.
+    It ignores where deploykit is installed, because deploykit may have been upgraded or moved since the server started.
     """
     program = SERVER.parts[-3:]  # deploykit/sandbox/server
     return [pid for pid, line in _command_lines() if line[2:3] == [instance] and Path(line[1]).parts[-3:] == program]
@@ -110,7 +91,7 @@ def running(instance: str) -> list[int]:
 def stop(instance: str) -> int:
     """Stop this sandbox's servers, with SIGKILL if SIGTERM is not enough; return how many there were.
 
-    Kills first the docker clients of a killed run that are still creating one of its containers.
+    First kills docker clients that a killed run left, and that still create one of its containers.
     """
     kill_naming(f"{INSTANCE_LABEL}={instance}")
     found = running(instance)

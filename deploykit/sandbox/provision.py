@@ -21,7 +21,7 @@ from deploykit.sandbox.platform import Platform, ServicePlan
 STEADY_SECONDS = 60.0
 SECRET = "deploykit-sandbox"  # noqa: S105 (any secret key works: the sandbox does not check signatures)
 
-#: Waits as AWS configures them; the sandbox divides those of health checks by its pace (settings.py).
+#: Seconds as AWS takes them; the sandbox divides the interval and the grace period by its pace (settings.py).
 HEALTH = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 4}
 THRESHOLDS = {"HealthyThresholdCount": 2, "UnhealthyThresholdCount": 3}
 GRACE_SECONDS = 120
@@ -49,7 +49,7 @@ class Database:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What the tasks of all services have in common: ARNs of the execution and the task role, of secrets by name."""
+    """What all services' tasks share; ``roles``: ARNs of execution and task role; ``arns``: secret name → ARN."""
 
     image: str
     database: Database | None
@@ -83,11 +83,10 @@ def provision(platform: Platform, aws: Account, image: str, database: Database |
         aws["ecr"].create_repository(repositoryName=repository, imageTagMutability="MUTABLE")
     if platform.bucket:
         _bucket(platform, aws)
-    roles, arns = _roles(platform, aws), _secrets(platform, aws, database)
     for cluster in platform.clusters:
         aws["ecs"].create_cluster(clusterName=cluster)
     network = _network(aws)
-    shared = _Shared(image, database, roles, arns, network)
+    shared = _Shared(image, database, _roles(platform, aws), _secrets(platform, aws, database), network)
     groups, balancer = _load_balancer(platform, aws, network) if any(s.port for s in platform.services) else ({}, "")
     for distribution in platform.distributions:
         cdn.create(aws["cloudfront"], distribution, balancer or "no-origin.invalid")
@@ -100,8 +99,7 @@ def await_steady(platform: Platform, aws: Account, waiting: Callable[[str], None
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html
     """
-    end = time.monotonic() + STEADY_SECONDS
-    open_services = list(platform.services)
+    end, open_services = time.monotonic() + STEADY_SECONDS, list(platform.services)
     if open_services:
         waiting(f"waiting for {', '.join(s.name for s in open_services)}")
     while open_services:
@@ -112,16 +110,13 @@ def await_steady(platform: Platform, aws: Account, waiting: Callable[[str], None
                 Hint("start again: ", command("sandbox up")),
             )
         time.sleep(0.1)
-        open_services = [s for s in open_services if not _complete(_describe(aws, s))]
+        first = [_describe(aws, s)["deployments"][0] for s in open_services]
+        open_services = [s for s, d in zip(open_services, first, strict=True) if d["rolloutState"] != "COMPLETED"]
 
 
 def _describe(aws: Account, service: ServicePlan) -> dict[str, Any]:
     found: dict[str, Any] = aws["ecs"].describe_services(cluster=service.cluster, services=[service.name])
     return dict(found["services"][0])
-
-
-def _complete(service: dict[str, Any]) -> bool:
-    return bool(service["deployments"][0]["rolloutState"] == "COMPLETED")
 
 
 def _bucket(platform: Platform, aws: Account) -> None:
@@ -148,9 +143,8 @@ def _secrets(platform: Platform, aws: Account, database: Database | None) -> dic
         where = {"host": database.host, "port": database.port, "dbname": database.name}
         who = {"username": database.user, "password": database.password}
         texts[_database_secret(platform)] = json.dumps(who | where)
-    return {
-        name: aws["secretsmanager"].create_secret(Name=name, SecretString=text)["ARN"] for name, text in texts.items()
-    }
+    create = aws["secretsmanager"].create_secret
+    return {name: create(Name=name, SecretString=text)["ARN"] for name, text in texts.items()}
 
 
 def _database_secret(platform: Platform) -> str:
@@ -168,13 +162,10 @@ def _network(aws: Account) -> dict[str, Any]:
 def _load_balancer(platform: Platform, aws: Account, network: dict[str, Any]) -> tuple[dict[str, str], str]:
     """Create a load balancer with a rule for each service's routes; return target group ARNs and its DNS name."""
     elb = aws["elbv2"]
-    made = elb.create_load_balancer(
-        Name=_short(platform.prefix), Subnets=network["subnets"], SecurityGroups=network["groups"]
-    )["LoadBalancers"][0]
+    where = {"Subnets": network["subnets"], "SecurityGroups": network["groups"]}
+    made = elb.create_load_balancer(Name=_short(platform.prefix), **where)["LoadBalancers"][0]
     groups = {}
-    for service in platform.services:
-        if service.port is None:
-            continue
+    for service in (s for s in platform.services if s.port is not None):
         settings = {"Protocol": "HTTP", "TargetType": "ip", "Matcher": {"HttpCode": "200"}, **HEALTH, **THRESHOLDS}
         settings |= {"Port": service.port, "HealthCheckPath": service.health_check, "VpcId": network["vpc"]}
         group = elb.create_target_group(Name=_short(service.name), **settings)["TargetGroups"][0]
@@ -186,9 +177,8 @@ def _load_balancer(platform: Platform, aws: Account, network: dict[str, Any]) ->
     default = {"Type": "fixed-response", "FixedResponseConfig": nothing}
     if rest:
         default = {"Type": "forward", "TargetGroupArn": rest}
-    listener = elb.create_listener(
-        LoadBalancerArn=made["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=[default]
-    )["Listeners"][0]["ListenerArn"]
+    front = {"LoadBalancerArn": made["LoadBalancerArn"], "Protocol": "HTTP", "Port": 80}
+    listener = elb.create_listener(**front, DefaultActions=[default])["Listeners"][0]["ListenerArn"]
     for priority, service in enumerate((s for s in platform.services if s.port and s.routes), start=1):
         paths = [{"Field": "path-pattern", "Values": list(service.routes)}]
         forward = [{"Type": "forward", "TargetGroupArn": groups[service.key]}]

@@ -16,7 +16,7 @@ INSTANCE_LABEL = "deploykit.sandbox"
 class Settings:
     """One sandbox: its account, its ports, and how much faster than AWS it waits.
 
-    ``pace`` divides the interval of health checks and the grace period: 20 turns a check every 5 s into four a second.
+    ``pace`` divides the interval of health checks and the grace period: at 20, a check every 5 s runs every 0.25 s.
     """
 
     instance: str

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploykit.demo.driver import copy_driver
+from deploykit.demo.repository import copy_driver
 from tests.flow.e2e import Project, project
 from tests.unit import git_kit
 

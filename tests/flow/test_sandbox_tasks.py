@@ -196,3 +196,12 @@ def test_a_task_definition_comes_back_as_it_was_registered(sandbox: Sandbox) -> 
                                              requiresCompatibilities=["FARGATE"],
                                              containerDefinitions=[{"name": "a", "image": "b"}])  # fmt: skip
     assert _definition(sandbox, "kept", {}).endswith(":2")
+
+
+def test_an_image_that_cannot_be_pulled_is_named_whichever_container_has_it(sandbox: Sandbox) -> None:
+    good = {"name": "main", "image": sandbox.pushed("shop/worker", "1")}
+    absent = {"name": "extra", "image": "127.0.0.1:1/absent:1"}  # nothing listens there
+    definition = _definition(sandbox, "two-images", {}, containerDefinitions=[good, absent])
+    stopped = _until(sandbox, _run(sandbox, definition)["taskArn"], "STOPPED")
+    reason = "CannotPullContainerError: failed to pull image 127.0.0.1:1/absent:1: "
+    assert stopped["stoppedReason"].startswith(reason)

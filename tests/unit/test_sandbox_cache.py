@@ -6,7 +6,7 @@ import email.utils
 
 import pytest
 
-from deploykit.sandbox.server.data_plane.cache import Behavior, EdgeCache, Kept, lifetime, pattern_of
+from deploykit.sandbox.server.data_plane.cache import Behavior, CachedObject, EdgeCache, lifetime, pattern_of
 from deploykit.sandbox.server.data_plane.messages import Response
 
 NOW = 1_800_000_000.0
@@ -57,8 +57,8 @@ def test_a_behavior_bounds_what_the_origin_says() -> None:
     assert _lifetime(200, bounded, Cache_Control="no-store") == 1
 
 
-def _kept(path: str, asked: float = 10, tags: frozenset[str] = frozenset()) -> Kept:
-    return Kept(Response(200), path, asked, asked, asked + 100, tags)
+def _kept(path: str, asked: float = 10, tags: frozenset[str] = frozenset()) -> CachedObject:
+    return CachedObject(Response(200), path, asked, asked, asked + 100, tags)
 
 
 def test_an_invalidation_takes_away_what_its_paths_name_and_nothing_else() -> None:

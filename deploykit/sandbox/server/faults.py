@@ -1,9 +1,9 @@
 """Injected faults, and the log of calls: how tests and the demo control the sandbox.
 
 ``PUT /_deploykit/faults`` takes ``{"faults": [{"operation": "ecs:UpdateService", "code": "ThrottlingException",
-"times": 2, "status": 400, "delay": 0.5}], "edge": "keep"}`` and replaces what was set before; ``GET`` shows what is
-left of it. ``edge: keep`` makes the next invalidation complete without emptying the cache, as when a response of an old
-task arrives late. ``GET /_deploykit/calls`` lists the operations called; ``DELETE`` empties that list.
+"times": 2, "status": 400, "delay": 0.5}], "edge": "keep"}`` and replaces all faults set before; ``GET`` shows those
+still to come. ``edge: keep`` makes the next invalidation complete without emptying the cache, as when an old task's
+response arrives late. ``GET /_deploykit/calls`` lists the operations called; ``DELETE`` empties that list.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Faults:
         return None
 
     def set(self, body: bytes) -> None:
-        """Raises ValueError or TypeError when ``body`` is not what the module's docstring says."""
+        """Replace the faults with a PUT's ``body``. Raises ValueError or TypeError when it has another form."""
         wanted = json.loads(body or b"{}")
         unknown = set(wanted) - {"faults", "edge"}
         if unknown or wanted.get("edge") not in (None, "keep"):

@@ -20,7 +20,7 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-#: Answers for services that MiniStack lacks, where an empty list is true of the sandbox.
+#: Answers for services that MiniStack lacks, where the sandbox's list is really empty.
 EMPTY: dict[str, dict[str, list[Any]]] = {
     "application-autoscaling:DescribeScalableTargets": {"ScalableTargets": []},
     "application-autoscaling:DescribeScalingPolicies": {"ScalingPolicies": []},
@@ -72,7 +72,7 @@ class Gateway:
         return True
 
     async def _lacking(self, called: str, service: str, headers: dict[str, str], send: Send) -> bool:
-        """Answer for a service that MiniStack lacks: it would search for seconds, and block all other calls."""
+        """Answer for a service that MiniStack lacks, which would search for seconds and block all other calls."""
         if called in EMPTY:
             await _send(send, 200, "application/x-amz-json-1.1", json.dumps(EMPTY[called]).encode())
             return True

@@ -1,4 +1,4 @@
-"""The API: what the site shows, from PostgreSQL, and its own health."""
+"""The API: the projects in PostgreSQL, and its own health."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main() -> None:
     try:
         projects.prepare()
     except projects.OutOfReach as error:
-        sys.exit(f"api: PostgreSQL at {os.environ['DB_HOST']} cannot be used: {error}")
+        sys.exit(f"api: cannot use PostgreSQL at {os.environ['DB_HOST']}: {error}")
     serve(int(os.environ.get("PORT", "3001")), answer)
 
 

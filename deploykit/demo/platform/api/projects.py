@@ -13,12 +13,12 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 
 CONNECTIONS = 4
 TIMEOUT = 3  # seconds for a connection, and for an answer
-LOCK = 726153  # any number; held while a task creates the table, so that no other task does so too
+LOCK = 726153  # any number: the lock that lets one task at a time create the table
 
 FIRST = (
     ("release", "Release train", "Every commit on main reaches users in minutes, and says so itself."),
     ("edge", "Warm edge", "Pages from the cache next door, emptied when something new is out."),
-    ("ledger", "Paper trail", "What ran when, who brought it there, and what proved it good."),
+    ("ledger", "Paper trail", "What ran when, who released it, and what proved it good."),
 )
 
 
@@ -27,7 +27,7 @@ class OutOfReach(Exception):
 
 
 class _Connections:
-    """At most CONNECTIONS that wait for the next request; one that failed is closed and not used again."""
+    """At most CONNECTIONS idle ones, kept for the next request; one that failed is closed and not used again."""
 
     def __init__(self, connect: Callable[[], pg8000.native.Connection]) -> None:
         self._connect = connect
@@ -35,7 +35,7 @@ class _Connections:
 
     @contextmanager
     def one(self) -> Iterator[pg8000.native.Connection]:
-        """Raises OutOfReach, also for what fails while the connection is used."""
+        """Raises OutOfReach, also for what fails while the caller uses the connection."""
         try:
             connection = self._idle.get_nowait()
         except queue.Empty:

@@ -1,4 +1,4 @@
-"""Serve HTTP until SIGTERM, then drain: what was accepted is answered before the process ends."""
+"""Serve HTTP until SIGTERM, then drain: every accepted request is answered before the process ends."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-DRAIN_SECONDS = 0.5  # still accepting after SIGTERM: the load balancer may have sent a request a moment ago
+DRAIN_SECONDS = 0.5  # accepts for so long after SIGTERM: the load balancer may just have sent a request
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a path answers."""
+    """The response for one path."""
 
     status: int
     content_type: str
@@ -39,7 +39,7 @@ def serve(port: int, answer: Callable[[str], Answer]) -> None:
         do_HEAD = do_GET  # noqa: N815 (http.server's name)
 
         def log_message(self, *_: object) -> None:
-            """Log nothing: the load balancer checks every few moments."""
+            """Log nothing: the load balancer checks several times a second."""
 
     class Server(ThreadingHTTPServer):
         request_queue_size = 128

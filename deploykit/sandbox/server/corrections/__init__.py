@@ -1,8 +1,8 @@
 """Where MiniStack differs from AWS in a way that matters to a release: one file for each correction.
 
-Each file's docstring names the behaviour it restores and links AWS's page. ``REQUIRES`` lists MiniStack's
-internal names that it uses, with their signatures. The server compares them all when it starts, so that a MiniStack
-with other internals is refused at once and does not misbehave later.
+Each file's docstring names the behaviour it restores and links AWS's page. Its ``REQUIRES`` lists MiniStack's internal
+names that it alone uses, with their signatures. The server compares them all when it starts, so that it refuses a
+MiniStack with other internals at once and does not misbehave later.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import importlib.metadata
 import inspect
 import pkgutil
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
+from ministack.core.responses import error_response_json
 from ministack.services import ecs
 
 from deploykit.sandbox.server.corrections.parts import Parts
+from deploykit.sandbox.server.ecs.lookup import Refused
 
 #: The version of MiniStack that the corrections were written for.
 VERSION = "1.5.33"
@@ -24,7 +25,7 @@ VERSION = "1.5.33"
 #: ``(module below ministack, name, signature)``; a name that is not called has its type instead.
 Requirement = tuple[str, str, str]
 
-#: What the rest of the server uses.
+#: What the rest of the server uses, or several corrections.
 OWN: tuple[Requirement, ...] = (
     ("services.ecs", "_tasks", "AccountRegionScopedDict"),
     ("services.ecs", "_services", "AccountRegionScopedDict"),
@@ -63,55 +64,44 @@ class Moved(Exception):
     """MiniStack or its internals are not those that the corrections were written for."""
 
 
-def install(parts: Parts) -> list[str]:
-    """Check and install every correction; returns their names. Raises Moved before anything is changed."""
+def install(parts: Parts) -> None:
+    """Check and install every correction. Raises Moved before it changes anything."""
     if (version := importlib.metadata.version("ministack")) != VERSION:
         raise Moved(f"MiniStack is {version}, but the corrections are for {VERSION}")
-    modules = [
-        importlib.import_module(f"{__name__}.{found.name}")
-        for found in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name)
-        if found.name != "parts"
-    ]
-    complaints = check("the sandbox", OWN)
-    for module in modules:
-        complaints += check(_name(module), module.REQUIRES)
+    names = sorted(found.name for found in pkgutil.iter_modules(__path__) if found.name != "parts")
+    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
+    complaints = _check("the sandbox", OWN)
+    for name, module in modules.items():
+        complaints += _check(name, module.REQUIRES)
     if complaints:
         raise Moved(f"MiniStack's internals are not those of {VERSION}: " + "; ".join(complaints))
-    for module in modules:
-        setup: Callable[[Parts], None] = module.install
-        setup(parts)
+    for module in modules.values():
+        module.install(parts)
     for name, handler in list(ecs._ACTION_MAP.items()):
-        ecs._ACTION_MAP[name] = _one_at_a_time(parts, handler)
-    return [_name(m) for m in modules]
+        ecs._ACTION_MAP[name] = _answering(parts, handler)
 
 
-def _one_at_a_time(parts: Parts, handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """ECS's records change under the tasks' lock, so every operation reads them under it, too."""
+def _answering(parts: Parts, handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Run an ECS operation under the tasks' lock, under which its records change; Refused becomes AWS's error."""
 
     def answer(data: Any) -> Any:
         with parts.tasks.lock:
-            return handler(data)
+            try:
+                return handler(data)
+            except Refused as refusal:
+                return error_response_json(refusal.code, str(refusal), extra=refusal.more)
 
     return answer
 
 
-def check(name: str, requires: tuple[Requirement, ...]) -> list[str]:
+def _check(name: str, requires: tuple[Requirement, ...]) -> list[str]:
     """What of ``requires`` is missing or different, as sentences that name the correction."""
     complaints = []
     for module, attribute, expected in requires:
         owner = importlib.import_module(f"ministack.{module}")
         found: Any = getattr(owner, attribute, None)
-        actual = "missing" if found is None else _shape(found)
+        shape = str(inspect.signature(found)) if inspect.isroutine(found) else type(found).__name__
+        actual = "missing" if found is None else shape
         if actual != expected:
             complaints.append(f"{name} needs {module}.{attribute} as {expected}, found {actual}")
     return complaints
-
-
-def _shape(found: object) -> str:
-    if inspect.isroutine(found):
-        return str(inspect.signature(found))
-    return type(found).__name__
-
-
-def _name(module: ModuleType) -> str:
-    return module.__name__.rpartition(".")[2]

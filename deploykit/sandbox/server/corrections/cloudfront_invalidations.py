@@ -22,7 +22,6 @@ REQUIRES = (
     ("services.cloudfront", "_get_invalidation", "(dist_id, inv_id)"),
     ("services.cloudfront", "_list_invalidations", "(dist_id)"),
     ("services.cloudfront", "_invalidations", "AccountScopedDict"),
-    ("services.cloudfront", "_distributions", "AccountScopedDict"),
     ("services.cloudfront", "_parse_body", "(body: bytes)"),
     ("services.cloudfront", "_find", "(el, tag)"),
     ("services.cloudfront", "_text", "(el, tag, default='')"),
@@ -39,8 +38,8 @@ def install(parts: Parts) -> None:
 
     def created(distribution: str, body: bytes) -> Any:
         known = cloudfront._distributions.get(distribution)
-        paths = _paths(body)
-        if known is not None and (refusal := _refusal(distribution, known, body, paths)):
+        quantity, paths = _paths(body)
+        if known is not None and (refusal := _refusal(distribution, known, quantity, paths)):
             return refusal
         before = len(cloudfront._invalidations.get(distribution) or [])
         status, headers, text = create(distribution, body)
@@ -70,16 +69,16 @@ def install(parts: Parts) -> None:
     cloudfront._list_invalidations = listed
 
 
-def _paths(body: bytes) -> list[str]:
+def _paths(body: bytes) -> tuple[str, list[str]]:
+    """The quantity that the request gives, and its paths."""
     batch = cloudfront._parse_body(body)
     paths = cloudfront._find(batch, "Paths") if batch is not None else None
     items = cloudfront._find(paths, "Items") if paths is not None else None
-    return [item.text or "" for item in items] if items is not None else []
+    quantity = cloudfront._text(paths, "Quantity", "0") if paths is not None else "0"
+    return quantity, [item.text or "" for item in items] if items is not None else []
 
 
-def _refusal(distribution: str, known: dict[str, Any], body: bytes, paths: list[str]) -> Any:
-    batch = cloudfront._parse_body(body)
-    quantity = cloudfront._text(cloudfront._find(batch, "Paths"), "Quantity", "0") if batch is not None else "0"
+def _refusal(distribution: str, known: dict[str, Any], quantity: str, paths: list[str]) -> Any:
     if quantity != str(len(paths)):
         text = "The value of Quantity and the size of Items don't match."
         return cloudfront._error("InconsistentQuantities", text, 400)

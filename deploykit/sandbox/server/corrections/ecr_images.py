@@ -1,8 +1,8 @@
 """ECR returns the image that was requested, or an error when there is none.
 
 Restores: DescribeImages of a missing image is ImageNotFoundException; sizes are the layers'; ListImages has one entry
-for each tag; BatchGetImage names the tag asked for; PutImage of the same manifest under the same tag is
-ImageAlreadyExistsException, a wrong imageDigest ImageDigestDoesNotMatchException.
+for each tag; BatchGetImage names the requested tag; PutImage of the same manifest under the same tag is
+ImageAlreadyExistsException, and a wrong imageDigest is ImageDigestDoesNotMatchException.
 
 https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html
 https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html
@@ -23,7 +23,6 @@ REQUIRES = (
     ("services.ecr", "_list_images", "(data)"),
     ("services.ecr", "_batch_get_image", "(data)"),
     ("services.ecr", "_put_image", "(data)"),
-    ("services.ecr", "_find_image", "(repo_name, image_id)"),
     ("services.ecr", "_image_digest", "(manifest)"),
     ("services.ecr", "_images", "AccountRegionScopedDict"),
     ("services.ecr", "_repositories", "AccountRegionScopedDict"),
@@ -38,7 +37,7 @@ def install(parts: Parts) -> None:
         name = data.get("repositoryName") or ""
         for wanted in data.get("imageIds") or []:
             if name in ecr._repositories and not ecr._find_image(name, wanted):
-                return error_response_json("ImageNotFoundException", _not_found(parts, name, wanted), 400)
+                return error_response_json("ImageNotFoundException", _not_found(parts, name, wanted))
         status, headers, body = describe(data)
         if status != 200:
             return status, headers, body
@@ -80,22 +79,21 @@ def install(parts: Parts) -> None:
         name, tag = data.get("repositoryName") or "", data.get("imageTag")
         digest = ecr._image_digest(data.get("imageManifest") or "")
         if data.get("imageDigest") not in (None, digest):
-            return error_response_json(
-                "ImageDigestDoesNotMatchException", "The specified image digest does not match the manifest.", 400
-            )
+            message = "The specified image digest does not match the manifest."
+            return error_response_json("ImageDigestDoesNotMatchException", message)
         held = ecr._find_image(name, {"imageTag": tag}) if tag else None
         if held and held["imageDigest"] == digest:
             message = (
                 f"Image with digest '{digest}' and tag '{tag}' already exists in the repository with name '{name}' in "
                 f"registry with id '{parts.settings.account}'"
             )
-            return error_response_json("ImageAlreadyExistsException", message, 400)
+            return error_response_json("ImageAlreadyExistsException", message)
         if held and ecr._repositories[name].get("imageTagMutability") == "IMMUTABLE":
             message = (
                 f"The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten because "
                 "the repository is immutable."
             )
-            return error_response_json("ImageTagAlreadyExistsException", message, 400)
+            return error_response_json("ImageTagAlreadyExistsException", message)
         return put(data)
 
     # Looked up by name inside MiniStack's handle_request.

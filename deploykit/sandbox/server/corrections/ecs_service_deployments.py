@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ministack.core.responses import error_response_json, json_response
+from ministack.core.responses import json_response
 from ministack.services import ecs
 
 from deploykit.sandbox.server.corrections.parts import Parts
+from deploykit.sandbox.server.ecs.lookup import Refused
 from deploykit.sandbox.server.ecs.records import Record
 
 REQUIRES = (("services.ecs", "_ACTION_MAP", "dict"),)
@@ -20,26 +21,22 @@ STOPPING = ("STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
 
 
 def install(parts: Parts) -> None:
-    def list_deployments(data: Record) -> Any:
-        cluster = data.get("cluster") or "default"
-        statuses = list(data.get("status") or [])
-        found = parts.history.listing(data.get("service") or "", cluster, statuses)
+    def listed(data: Record) -> Any:
+        named = (data.get("service") or "", data.get("cluster") or "default")
+        found = parts.history.listing(*named, list(data.get("status") or []))
         return json_response({"serviceDeployments": found})
 
-    def describe(data: Record) -> Any:
-        arns = data.get("serviceDeploymentArns") or []
-        found = {arn: parts.history.find(arn) for arn in arns}
-        return _answer(
-            "serviceDeployments", {arn: parts.history.describe(e) if e else None for arn, e in found.items()}
-        )
+    def described(data: Record) -> Any:
+        found = {arn: parts.history.find(arn) for arn in data.get("serviceDeploymentArns") or []}
+        return _answer("serviceDeployments", {arn: e and parts.history.describe(e) for arn, e in found.items()})
 
     def revisions(data: Record) -> Any:
         found = {arn: parts.history.revision(arn) for arn in data.get("serviceRevisionArns") or []}
         return _answer("serviceRevisions", found)
 
     ecs._ACTION_MAP.update(
-        ListServiceDeployments=list_deployments,
-        DescribeServiceDeployments=describe,
+        ListServiceDeployments=listed,
+        DescribeServiceDeployments=described,
         DescribeServiceRevisions=revisions,
         StopServiceDeployment=lambda data: _stop(parts, data),
     )
@@ -54,21 +51,18 @@ def _answer(key: str, found: dict[str, Record | None]) -> Any:
 def _stop(parts: Parts, data: Record) -> Any:
     entry = parts.history.find(data.get("serviceDeploymentArn") or "")
     if entry is None:
-        return error_response_json("ServiceDeploymentNotFoundException", "Service deployment not found.", 400)
+        raise Refused("ServiceDeploymentNotFoundException", "Service deployment not found.")
     if (data.get("stopType") or "ROLLBACK") != "ROLLBACK":
-        return error_response_json("InvalidParameterException", "The only valid stopType is ROLLBACK.", 400)
+        raise Refused("InvalidParameterException", "The only valid stopType is ROLLBACK.")
     if entry["status"] in STOPPABLE:
         service = next(s for s in ecs._services.values() if s["serviceArn"] == entry["serviceArn"])
         primary = service["deployments"][0]
         if not service.get("_completed"):
-            return error_response_json(
-                "ConflictException", "There is no previous service revision to roll back to.", 400
-            )
+            raise Refused("ConflictException", "There is no previous service revision to roll back to.")
         entry["status"] = "ROLLBACK_REQUESTED"
         parts.scheduler.fail(service, primary, "Service deployment rolled back: stopped by the user.", roll_back=True)
         parts.scheduler.wake()
     elif entry["status"] not in STOPPING:
-        return error_response_json(
-            "ConflictException", f"The service deployment is in the {entry['status']} state and cannot be stopped.", 400
-        )
+        message = f"The service deployment is in the {entry['status']} state and cannot be stopped."
+        raise Refused("ConflictException", message)
     return json_response({"serviceDeploymentArn": entry["serviceDeploymentArn"]})

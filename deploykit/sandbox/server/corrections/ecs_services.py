@@ -1,8 +1,8 @@
 """Services run under a scheduler that waits for target health; what AWS refuses is refused.
 
-Restores: a first deployment that is IN_PROGRESS until its tasks are healthy; deployments that fail and then disappear;
-a count of failed tasks, with and without a circuit breaker; service events in AWS's words; UpdateService that refuses
-an unknown or INACTIVE revision; a rolling update within minimumHealthyPercent and maximumPercent.
+Restores: a first deployment is IN_PROGRESS until its tasks are healthy; deployments fail and then disappear; failed
+tasks are counted with and without a circuit breaker; service events have AWS's words; UpdateService refuses an unknown
+or INACTIVE revision; a rolling update stays within minimumHealthyPercent and maximumPercent.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
@@ -14,19 +14,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core.responses import error_response_json, json_response
+from ministack.core.responses import json_response
 from ministack.services import alb, ecs
 
 from deploykit.sandbox.server.corrections.parts import Parts
-from deploykit.sandbox.server.ecs.records import LIVE, Record, new_deployment, short
+from deploykit.sandbox.server.ecs.lookup import Refused, active_definition, cluster_of, definition_to_run, service_of
+from deploykit.sandbox.server.ecs.records import LIVE, Record, new_deployment
 
-REQUIRES = (
-    ("services.ecs", "_ACTION_MAP", "dict"),
-    ("services.ecs", "_describe_services", "(data)"),
-    ("services.alb", "_tgs", "AccountRegionScopedDict"),
-)
+REQUIRES = (("services.ecs", "_describe_services", "(data)"),)
 MOST_DESCRIBED = 10
-Answer = tuple[int, dict[str, str], bytes]
 
 #: Fields of UpdateService that change the service without a new deployment.
 SETTINGS = (
@@ -41,53 +37,34 @@ SETTINGS = (
 REVISED = ("networkConfiguration", "loadBalancers", "platformVersion", "capacityProviderStrategy")
 
 
-class Refused(Exception):
-    """The error that AWS would return."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 def install(parts: Parts) -> None:
     describe = ecs._describe_services
 
     def described(data: Record) -> Any:
         if len(data.get("services") or []) > MOST_DESCRIBED:
-            return error_response_json("InvalidParameterException", "Services cannot have more than 10 elements.", 400)
+            raise Refused("InvalidParameterException", "Services cannot have more than 10 elements.")
         return describe(data)
 
-    for name, change in (("CreateService", _create), ("UpdateService", _update), ("DeleteService", _delete)):
-        ecs._ACTION_MAP[name] = _answering(parts, change)
-    ecs._ACTION_MAP["DescribeServices"] = described
+    def changed(change: Callable[[Parts, Record], Record]) -> Callable[[Record], Any]:
+        return lambda data: json_response({"service": ecs._sanitize(change(parts, data))})
 
-
-def _answering(parts: Parts, change: Callable[[Parts, Record], Record]) -> Callable[[Record], Answer]:
-    def answer(data: Record) -> Answer:
-        try:
-            found: Answer = json_response({"service": ecs._sanitize(change(parts, data))})
-        except Refused as refusal:
-            found = error_response_json(refusal.code, str(refusal), 400)
-        return found
-
-    return answer
+    ecs._ACTION_MAP.update(
+        CreateService=changed(_create),
+        UpdateService=changed(_update),
+        DeleteService=changed(_delete),
+        DescribeServices=described,
+    )
 
 
 def _create(parts: Parts, data: Record) -> Record:
-    cluster = _cluster(data)
+    cluster = cluster_of(data)
     name = data.get("serviceName") or ""
     key = f"{cluster['clusterName']}/{name}"
     if not name:
         raise Refused("InvalidParameterException", "Service name cannot be empty.")
     if ecs._services.get(key, {}).get("status") in ("ACTIVE", "DRAINING"):
         raise Refused("InvalidParameterException", "Creation of service was not idempotent.")
-    definition = _definition(data.get("taskDefinition") or "")
-    network = data.get("networkConfiguration") or {}
-    if definition.get("networkMode") == "awsvpc" and not (network.get("awsvpcConfiguration") or {}).get("subnets"):
-        raise Refused(
-            "InvalidParameterException",
-            "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
-        )
+    definition = definition_to_run(data)
     for balancer in data.get("loadBalancers") or []:
         if balancer.get("targetGroupArn") not in alb._tgs:
             raise Refused("InvalidParameterException", f"Unable to find target group {balancer.get('targetGroupArn')}")
@@ -118,7 +95,7 @@ def _create(parts: Parts, data: Record) -> Record:
         "createdAt": time.time(),
         "placementConstraints": [],
         "placementStrategy": [],
-        "networkConfiguration": network,
+        "networkConfiguration": data.get("networkConfiguration") or {},
         "healthCheckGracePeriodSeconds": int(data.get("healthCheckGracePeriodSeconds") or 0),
         "schedulingStrategy": data.get("schedulingStrategy") or "REPLICA",
         "deploymentController": data.get("deploymentController") or {"type": "ECS"},
@@ -135,10 +112,10 @@ def _create(parts: Parts, data: Record) -> Record:
 
 
 def _update(parts: Parts, data: Record) -> Record:
-    service = _service(data)
+    service = service_of(data)
     if service["status"] != "ACTIVE":
         raise Refused("ServiceNotActiveException", "Service was not ACTIVE.")
-    definition = _definition(data["taskDefinition"]) if data.get("taskDefinition") else None
+    definition = active_definition(data["taskDefinition"]) if data.get("taskDefinition") else None
     for field in SETTINGS:
         if data.get(field) is not None:
             service[field] = data[field]
@@ -156,7 +133,7 @@ def _update(parts: Parts, data: Record) -> Record:
 
 
 def _deploy(parts: Parts, service: Record) -> None:
-    """Start a new deployment of the service as it now is; the one before stays ACTIVE until it is drained."""
+    """Start a new deployment of the service as it is now; the previous one stays ACTIVE until it is drained."""
     deployment = new_deployment(service, service["taskDefinition"], service["desiredCount"])
     for earlier in service["deployments"]:
         earlier.update(status="ACTIVE", updatedAt=time.time())
@@ -166,7 +143,7 @@ def _deploy(parts: Parts, service: Record) -> None:
 
 
 def _delete(parts: Parts, data: Record) -> Record:
-    service = _service(data)
+    service = service_of(data)
     if service["desiredCount"] and not data.get("force"):
         raise Refused("InvalidParameterException", "The service cannot be stopped while it is scaled above 0.")
     service.update(status="DRAINING", desiredCount=0)
@@ -175,27 +152,3 @@ def _delete(parts: Parts, data: Record) -> Record:
             parts.tasks.stop(task, "Service deleted", "ServiceSchedulerInitiated")
     parts.scheduler.wake()
     return service
-
-
-def _cluster(data: Record) -> Record:
-    found: Record | None = ecs._clusters.get(ecs._resolve_cluster_name(data.get("cluster") or "default"))
-    if not found:
-        raise Refused("ClusterNotFoundException", "Cluster not found.")
-    return found
-
-
-def _service(data: Record) -> Record:
-    cluster = _cluster(data)
-    found: Record | None = ecs._services.get(f"{cluster['clusterName']}/{short(data.get('service') or '')}")
-    if not found:
-        raise Refused("ServiceNotFoundException", "Service not found.")
-    return found
-
-
-def _definition(reference: str) -> Record:
-    found: Record | None = ecs._task_defs.get(ecs._resolve_td_key(reference))
-    if not found:
-        raise Refused("ClientException", "TaskDefinition not found.")
-    if found["status"] != "ACTIVE":
-        raise Refused("ClientException", "TaskDefinition is inactive")
-    return found

@@ -12,14 +12,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ministack.core.responses import error_response_json, json_response
+from ministack.core.responses import json_response
 from ministack.services import ecs
 
 from deploykit.sandbox.server.corrections.parts import Parts
+from deploykit.sandbox.server.ecs.lookup import Refused
 from deploykit.sandbox.server.ecs.records import Record
 
 REQUIRES = (
-    ("services.ecs", "_ACTION_MAP", "dict"),
     ("services.ecs", "_register_task_definition", "(data)"),
     ("services.ecs", "_describe_task_definition", "(data)"),
 )
@@ -42,7 +42,7 @@ def install(_parts: Parts) -> None:
 
     def registered(data: Record) -> Any:
         if problem := _fargate_problem(data):
-            return error_response_json("ClientException", problem, 400)
+            raise Refused("ClientException", problem)
         status, headers, body = register(data)
         if status != 200:
             return status, headers, body

@@ -20,7 +20,6 @@ REQUIRES = (
     ("services.alb", "_empty", "(action)"),
     ("services.alb", "_error", "(code, message, status=400)"),
     ("services.alb", "_parse_targets_param", "(params, prefix='Targets')"),
-    ("services.alb", "_tgs", "AccountRegionScopedDict"),
 )
 
 

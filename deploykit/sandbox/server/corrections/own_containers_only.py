@@ -1,7 +1,7 @@
-"""The engine is shared: MiniStack neither removes containers of others nor pulls images from other registries.
+"""The engine is shared: MiniStack neither removes others' containers nor pulls images from other registries.
 
-The sandbox removes its containers itself, by its own label. Without this correction, MiniStack would stop at its start
-the containers of any MiniStack on this engine, and would ask public mirrors for every image that it cannot find.
+The sandbox removes its containers itself, by its own label. Without this correction, a MiniStack that starts would stop
+the containers of every MiniStack on this engine, and would ask public mirrors for each image that it cannot find.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html (CannotPullContainerError)
 """

@@ -26,7 +26,7 @@ class Parts:
     history: History
     cache: EdgeCache
     registry_tokens: dict[str, float] = field(default_factory=dict)
-    """Password of a registry login → when it expires (seconds since the epoch)."""
+    """Password of a registry login, or signature of a layer's URL → when it expires (seconds since the epoch)."""
 
 
 def assemble(settings: Settings) -> Parts:

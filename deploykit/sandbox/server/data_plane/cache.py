@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 
 from deploykit.sandbox.server.data_plane.messages import Response
 
-#: How long an error is cached at least (seconds).
+#: The least time that an error is cached (seconds).
 ERROR_SECONDS = 10.0
 
-#: Errors that are always cached, and those that an origin can exclude with no-store, no-cache or private.
+#: Errors that are always cached, and those of them that an origin can exclude with no-store, no-cache or private.
 ALWAYS_KEPT = frozenset({404, 410, 414, 500, 501, 502, 503, 504})
 REFUSABLE = frozenset({404, 410, 414, 501})
 
 #: Statuses other than errors that may be cached.
 STORABLE = frozenset({200, 203, 204, 206, 300, 301, 302, 304, 307, 308})
 
-#: How long an invalidation also rejects responses to requests sent to the origin before it (seconds).
+#: For so long an invalidation rejects late responses, which the origin was asked for before it (seconds).
 REMEMBERED = 60.0
 
 
@@ -77,7 +77,7 @@ def _directives(value: str) -> dict[str, str]:
 
 
 @dataclass
-class Kept:
+class CachedObject:
     """One object in the cache: when it was requested from the origin, when it was stored, when it expires."""
 
     answer: Response
@@ -97,17 +97,17 @@ class EdgeCache:
     """The objects of every distribution. ``keep_next`` makes that many invalidations complete without effect."""
 
     keep_next: int = 0
-    _objects: dict[tuple[str, ...], Kept] = field(default_factory=dict)
+    _objects: dict[tuple[str, ...], CachedObject] = field(default_factory=dict)
     _emptied: list[tuple[float, str, re.Pattern[str]]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, key: tuple[str, ...], now: float) -> Kept | None:
+    def find(self, key: tuple[str, ...], now: float) -> CachedObject | None:
         """The object under ``key`` if it is still fresh at ``now``."""
         with self._lock:
             found = self._objects.get(key)
             return found if found and found.ends > now else None
 
-    def store(self, key: tuple[str, ...], kept: Kept) -> None:
+    def store(self, key: tuple[str, ...], kept: CachedObject) -> None:
         """Cache an object of the distribution ``key[0]``, unless its path was invalidated after it was requested."""
         with self._lock:
             late = any(

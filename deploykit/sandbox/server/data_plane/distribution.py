@@ -14,7 +14,7 @@ from deploykit.sandbox.server.data_plane.cache import Behavior
 
 @dataclass(frozen=True)
 class Distribution:
-    """One distribution: its names, and per path pattern the origin and the cache settings; the default is last."""
+    """One distribution; ``behaviors``: path pattern, origin and cache settings, the default last."""
 
     id: str
     names: tuple[str, ...]
@@ -34,7 +34,7 @@ _parsed: dict[str, tuple[str, Distribution]] = {}
 
 
 def load(record: dict[str, Any]) -> Distribution:
-    """Parse MiniStack's record of a distribution, once for each version of it."""
+    """Parse MiniStack's record of a distribution, once for each of its versions."""
     known = _parsed.get(record["Id"])
     if known and known[0] == record["ETag"]:
         return known[1]

@@ -14,7 +14,7 @@ from ministack.services import alb, cloudfront
 
 from deploykit.sandbox.server.data_plane import distribution as distributions
 from deploykit.sandbox.server.data_plane.balancer import Balancer
-from deploykit.sandbox.server.data_plane.cache import EdgeCache, Kept, lifetime
+from deploykit.sandbox.server.data_plane.cache import CachedObject, EdgeCache, lifetime
 from deploykit.sandbox.server.data_plane.distribution import Distribution
 from deploykit.sandbox.server.data_plane.messages import Request, Response
 from deploykit.sandbox.server.data_plane.wire import fetch
@@ -34,13 +34,11 @@ class Edge:
 
     async def answer(self, request: Request) -> Response:
         host = request.header("Host").partition(":")[0].lower()
-        if host and host == self.settings.origin_host:
-            return await self.balancer.answer(request)
         with request_scope(self.settings.account, self.settings.region):
             known = [distributions.load(d) for d in list(cloudfront._distributions.values())]
-        found = next((d for d in known if host in (n.lower() for n in d.names)), None)
-        if found is None and not known:
+        if not known or (host and host == self.settings.origin_host):
             return await self.balancer.answer(request)
+        found = next((d for d in known if host in (n.lower() for n in d.names)), None)
         if found is None:
             return _marked(_refusal(), "Error from cloudfront")
         return await self._cached(found, request)
@@ -61,7 +59,7 @@ class Edge:
         if seconds > 0:
             stored = time.time()
             tags = frozenset(t.strip() for t in answer.header(distribution.tag_header or "-").split(",") if t.strip())
-            self.cache.store((*key, request.method), Kept(answer, target, now, stored, stored + seconds, tags))
+            self.cache.store((*key, request.method), CachedObject(answer, target, now, stored, stored + seconds, tags))
         return _marked(answer, f"{'Miss' if answer.status < 400 else 'Error'} from cloudfront")
 
     async def _from_origin(self, origin: tuple[str, str], request: Request) -> Response:
@@ -89,6 +87,6 @@ def _marked(answer: Response, word: str, *more: tuple[str, str]) -> Response:
 
 def _refusal(status: int = 403) -> Response:
     """The edge's own error page: no distribution has this host name, or the origin cannot be reached."""
-    title = {403: "403 ERROR", 502: "502 ERROR"}[status]
-    body = f"<html><head><title>ERROR: The request could not be satisfied</title></head><body><h1>{title}</h1></body>"
+    title = "ERROR: The request could not be satisfied"
+    body = f"<html><head><title>{title}</title></head><body><h1>{status} ERROR</h1></body>"
     return Response(status, [("Server", "CloudFront"), ("Content-Type", "text/html")], f"{body}</html>".encode())

@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import h11
@@ -31,7 +31,7 @@ TICK = 0.05
 
 @dataclass
 class Target:
-    """One registered address; ``since`` is when it was registered, on the monotonic clock."""
+    """One registered address; ``due``: when its next check is, on the monotonic clock."""
 
     group: str
     address: str
@@ -41,7 +41,6 @@ class Target:
     passed: int = 0
     failed: int = 0
     in_flight: int = 0
-    since: float = field(default_factory=time.monotonic)
     due: float = 0.0
 
 
@@ -86,19 +85,10 @@ class Targets:
         with self._lock:
             return [t for t in self._known.values() if t.group == group]
 
-    def state(self, group: str, address: str, port: int) -> str:
-        """``initial``, ``healthy``, ``unhealthy``, ``draining``, or ``unused`` when it is not registered."""
+    def health(self, group: str, address: str, port: int) -> tuple[str, str]:
+        """State and reason; ``initial``, ``healthy``, ``unhealthy``, ``draining``, or ``unused`` if not registered."""
         found = self._known.get((group, address, port))
-        return found.state if found else "unused"
-
-    def reason(self, group: str, address: str, port: int) -> str:
-        found = self._known.get((group, address, port))
-        return found.reason[1] if found else ""
-
-    def group(self, arn: str) -> dict[str, Any]:
-        """The target group's record, empty when it does not exist."""
-        found: dict[str, Any] = alb._tgs.get_scoped(self.settings.account, self.settings.region, arn) or {}
-        return found
+        return (found.state, found.reason[1]) if found else ("unused", "")
 
     def _deregistration_delay(self, group: str) -> float:
         attributes = alb._tg_attrs.get_scoped(self.settings.account, self.settings.region, group) or []
@@ -113,7 +103,7 @@ class Targets:
             with self._lock:
                 due = [t for t in self._known.values() if t.due <= now and t.state != "draining"]
             for target in due:
-                group = self.group(target.group)
+                group = alb._tgs.get_scoped(self.settings.account, self.settings.region, target.group) or {}
                 target.due = now + float(group.get("HealthCheckIntervalSeconds", 30)) / self.settings.pace
                 probe = asyncio.create_task(self._check(target, group))
                 under_way.add(probe)

@@ -1,7 +1,6 @@
 """HTTP/1.1 for the load balancer and the edge: small, one message at a time, bodies in memory.
 
-MiniStack's gateway is not used, because every request of every user comes through here: a connection costs well below
-a millisecond.
+Every user request passes here, so a connection must cost well below a millisecond: MiniStack's gateway costs more.
 """
 
 from __future__ import annotations

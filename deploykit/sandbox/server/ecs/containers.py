@@ -11,6 +11,7 @@ from collections.abc import Callable
 import docker
 from docker.errors import DockerException, ImageNotFound
 
+from deploykit.sandbox.server.ecs import wording
 from deploykit.sandbox.server.ecs.records import Record
 from deploykit.sandbox.settings import INSTANCE_LABEL, Settings
 
@@ -18,12 +19,8 @@ Strings = dict[str, str]
 DEFAULT_STOP_SECONDS = 30
 
 
-class CannotPull(Exception):
-    """The engine could not pull an image; the message says why."""
-
-
 class CannotStart(Exception):
-    """The engine could not create or start a container; the message says why."""
+    """A task cannot start; the message is its stopped reason in ECS's words."""
 
 
 class Containers:
@@ -36,19 +33,19 @@ class Containers:
         self.starting = 0
         self._gate = threading.Lock()
 
-    def ensure_image(self, reference: str, login: Strings | None) -> None:
-        """Pull ``reference`` unless the engine has it. Raises CannotPull."""
+    def ensure_image(self, reference: str, login: Strings | None, named: str) -> None:
+        """Pull ``reference``, ``named`` so in the task definition, unless the engine has it. Raises CannotStart."""
+        problem = ""
         try:
-            self.client.inspect_image(reference)
-        except ImageNotFound:
-            try:
-                for line in self.client.pull(reference, auth_config=login, stream=True, decode=True):
-                    if "error" in line:
-                        raise CannotPull(line["error"]) from None
-            except (DockerException, OSError) as error:
-                raise CannotPull(_explanation(error)) from error
+            with contextlib.suppress(ImageNotFound):
+                self.client.inspect_image(reference)
+                return
+            lines = self.client.pull(reference, auth_config=login, stream=True, decode=True)
+            problem = next((line["error"] for line in lines if "error" in line), "")
         except (DockerException, OSError) as error:
-            raise CannotPull(_explanation(error)) from error
+            problem = _explanation(error)
+        if problem:
+            raise CannotStart(wording.CANNOT_PULL.format(image=named, detail=problem))
 
     def start(
         self,
@@ -64,18 +61,20 @@ class Containers:
         ``share_network_of`` is the id of the task's first container: all containers of an awsvpc task share one
         network interface and reach each other on 127.0.0.1.
         """
+        linux = definition.get("linuxParameters") or {}
+        capabilities = linux.get("capabilities") or {}
         host = self.client.create_host_config(
             network_mode=f"container:{share_network_of}" if share_network_of else "bridge",
             mem_limit=f"{definition['memory']}m" if definition.get("memory") else None,
             read_only=bool(definition.get("readonlyRootFilesystem")),
             privileged=False,
-            init=bool((definition.get("linuxParameters") or {}).get("initProcessEnabled")) or None,
-            cap_add=((definition.get("linuxParameters") or {}).get("capabilities") or {}).get("add") or None,
-            cap_drop=((definition.get("linuxParameters") or {}).get("capabilities") or {}).get("drop") or None,
+            init=bool(linux.get("initProcessEnabled")) or None,
+            cap_add=capabilities.get("add") or None,
+            cap_drop=capabilities.get("drop") or None,
         )
         with self._gate:
             if self.closing:
-                raise CannotStart("the sandbox is stopping")
+                raise _cannot_start("the sandbox is stopping")
             self.starting += 1
         created = ""
         try:
@@ -96,7 +95,7 @@ class Containers:
         except (DockerException, OSError) as error:
             if created:
                 self.remove(created)
-            raise CannotStart(_explanation(error)) from error
+            raise _cannot_start(_explanation(error)) from error
         finally:
             with self._gate:
                 self.starting -= 1
@@ -107,7 +106,7 @@ class Containers:
         try:
             settings = self.client.inspect_container(container)["NetworkSettings"]
         except (DockerException, OSError) as error:
-            raise CannotStart(_explanation(error)) from error
+            raise _cannot_start(_explanation(error)) from error
         networks = settings.get("Networks") or {}
         return str(settings.get("IPAddress") or next((n["IPAddress"] for n in networks.values()), ""))
 
@@ -145,5 +144,9 @@ class Containers:
             self.client.remove_container(container, force=True, v=True)
 
 
+def _cannot_start(detail: str) -> CannotStart:
+    return CannotStart(wording.CANNOT_START.format(detail=detail))
+
+
 def _explanation(error: Exception) -> str:
-    return str(getattr(error, "explanation", None) or error)
+    return str(getattr(error, "explanation", None) or error) or type(error).__name__

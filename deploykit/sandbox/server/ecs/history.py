@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import Any
 
 from ministack.services import ecs
 
@@ -31,14 +30,12 @@ class History:
 
     def begin(self, service: Record, deployment: Record) -> None:
         """Record a new deployment; one in progress ends as STOPPED."""
-        for entry in self._of(service):
-            if entry["status"] in OPEN:
-                self._end(entry, "STOPPED", f"Stopped by a newer deployment {deployment['id']}.")
+        for entry in self._open(service):
+            self._end(entry, "STOPPED", f"Stopped by a newer deployment {deployment['id']}.")
         key = f"{short(service['clusterArn'])}/{service['serviceName']}"
         prefix = f"arn:aws:ecs:{self.settings.region}:{self.settings.account}"
         now = time.time()
         revision = f"{prefix}:service-revision/{key}/{secrets.randbelow(10**19):019d}"
-        completed = service.get("_completed") or {}
         entry = {
             "serviceDeploymentArn": f"{prefix}:service-deployment/{key}/{secrets.token_urlsafe(16)}",
             "serviceArn": service["serviceArn"],
@@ -51,7 +48,7 @@ class History:
             "deploymentConfiguration": service.get("deploymentConfiguration") or {},
             "_deployment": deployment["id"],
             "_revision": revision,
-            "_source": completed.get("_revision"),
+            "_source": (service.get("_completed") or {}).get("_revision"),
             "_definition": deployment["taskDefinition"],
             "_service": {k: service.get(k) for k in ("loadBalancers", "networkConfiguration", "launchType")},
         }
@@ -60,22 +57,22 @@ class History:
 
     def completed(self, service: Record, deployment: str) -> None:
         """Record that a deployment completed: its own, or the one it was rolled back to."""
-        for entry in self._of(service):
+        for entry in self._open(service):
             if entry["status"] == "ROLLBACK_IN_PROGRESS":
                 self._end(entry, "ROLLBACK_SUCCESSFUL", entry["statusReason"])
-            elif entry["_deployment"] == deployment and entry["status"] in OPEN:
+            elif entry["_deployment"] == deployment:
                 self._end(entry, "SUCCESSFUL", None)
 
     def failed(self, service: Record, deployment: str) -> None:
         """Record that a deployment failed and is not rolled back."""
-        for entry in self._of(service):
-            if entry["_deployment"] == deployment and entry["status"] in OPEN:
+        for entry in self._open(service):
+            if entry["_deployment"] == deployment:
                 status = "STOPPED" if entry["status"] == "ROLLBACK_REQUESTED" else "FAILED"
                 self._end(entry, status, entry["statusReason"])
 
     def rolling_back(self, service: Record, deployment: str, target: str) -> None:
-        for entry in self._of(service):
-            if entry["_deployment"] == deployment and entry["status"] in OPEN:
+        for entry in self._open(service):
+            if entry["_deployment"] == deployment:
                 back = next((e["_revision"] for e in self._entries if e["_deployment"] == target), None)
                 reason, now = f"Rolling back to {target}.", time.time()
                 entry.update(status="ROLLBACK_IN_PROGRESS", statusReason=reason, updatedAt=now)
@@ -88,7 +85,7 @@ class History:
         """Brief records of one service (name or ARN), newest first, only those in ``statuses`` if any are given."""
         wanted = (short(service), short(cluster))
         found = [e for e in self._entries if (short(e["serviceArn"]), short(e["clusterArn"])) == wanted]
-        return [self._brief(e) for e in found if not statuses or e["status"] in statuses]
+        return [_brief(e) for e in found if not statuses or e["status"] in statuses]
 
     def describe(self, entry: Record) -> Record:
         """The full record of one service deployment."""
@@ -96,18 +93,16 @@ class History:
         now = running.get(entry["_deployment"], {})
         shown = {"requested": "desired", "running": "running", "pending": "pending"}
         counts = {f"{name}TaskCount": now.get(f"{field}Count", 0) for name, field in shown.items()}
-        target = {"arn": entry["_revision"], **counts}
-        source = [{"arn": entry["_source"]}] if entry["_source"] else []
         failures = {"status": "DISABLED", "failureCount": now.get("failedTasks", 0), "threshold": 3}
         return {
             **ecs._sanitize(entry),
-            "targetServiceRevision": target,
-            "sourceServiceRevisions": source,
+            "targetServiceRevision": {"arn": entry["_revision"], **counts},
+            "sourceServiceRevisions": [{"arn": entry["_source"]}] if entry["_source"] else [],
             "deploymentCircuitBreaker": failures,
         }
 
     def revision(self, arn: str) -> Record | None:
-        """The service revision of this ARN, as DescribeServiceRevisions shows it."""
+        """The service revision with this ARN, as DescribeServiceRevisions shows it."""
         entry = next((e for e in self._entries if e["_revision"] == arn), None)
         if entry is None:
             return None
@@ -118,13 +113,14 @@ class History:
             **{k: v for k, v in entry["_service"].items() if v},
         }
 
-    def _of(self, service: Record) -> list[Record]:
-        return [e for e in self._entries if e["serviceArn"] == service["serviceArn"]]
+    def _open(self, service: Record) -> list[Record]:
+        return [e for e in self._entries if e["serviceArn"] == service["serviceArn"] and e["status"] in OPEN]
 
     def _end(self, entry: Record, status: str, reason: str | None) -> None:
         now = time.time()
         entry.update(status=status, statusReason=reason, updatedAt=now, finishedAt=now)
 
-    def _brief(self, entry: Record) -> dict[str, Any]:
-        brief = {k: entry[k] for k in (*BRIEF, *TIMES) if entry.get(k) is not None}
-        return {**brief, "targetServiceRevisionArn": entry["_revision"]}
+
+def _brief(entry: Record) -> Record:
+    brief = {k: entry[k] for k in (*BRIEF, *TIMES) if entry.get(k) is not None}
+    return {**brief, "targetServiceRevisionArn": entry["_revision"]}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ministack.services import ecr
 
 from deploykit.sandbox.server.ecs import wording
-from deploykit.sandbox.server.ecs.containers import CannotPull
+from deploykit.sandbox.server.ecs.containers import CannotStart
 from deploykit.sandbox.settings import Settings
 
 
@@ -24,27 +24,20 @@ class Resolved:
 _REFERENCE = re.compile(r"^(?P<name>.+?)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$")
 
 
-def parse(image: str) -> tuple[str, str, str]:
-    """``(name, tag, digest)`` of an image reference; tag and digest may be empty."""
-    found = _REFERENCE.match(image)
-    if not found:
-        return image, "", ""
-    return found["name"], found["tag"] or "", found["digest"] or ""
-
-
 def resolve(image: str, settings: Settings) -> Resolved:
     """Find ``image`` in the sandbox's registry if its name has that host, or ECR's for this account.
 
-    Raises CannotPull with AWS's wording when the registry has no such image. Fargate resolves a tag to a digest
-    before a task starts: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+    Raises CannotStart when the registry has no such image. Fargate resolves a tag to a digest before a task starts:
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
     """
-    name, tag, digest = parse(image)
+    parts = _REFERENCE.match(image)
+    name, tag, digest = parts.group("name", "tag", "digest") if parts else (image, "", "")
     host, _, repository = name.partition("/")
     own = f"{settings.account}.dkr.ecr.{settings.region}.amazonaws.com"
     if host not in (settings.registry, f"localhost:{settings.gateway_port}", own):
-        return Resolved(image, digest)
+        return Resolved(image, digest or "")
     wanted = {"imageDigest": digest} if digest else {"imageTag": tag or "latest"}
     found = ecr._find_image(repository, wanted)
     if not found:
-        raise CannotPull(wording.cannot_pull(image))
+        raise CannotStart(wording.NOT_FOUND.format(image=image))
     return Resolved(f"{settings.registry}/{repository}@{found['imageDigest']}", found["imageDigest"], ours=True)

@@ -7,6 +7,8 @@ import time
 import uuid
 from typing import Any
 
+from deploykit.sandbox.server.ecs import wording
+
 Record = dict[str, Any]
 
 #: How many events DescribeServices shows at most.
@@ -38,7 +40,7 @@ def new_deployment(service: Record, definition: str, desired: int) -> Record:
         "platformFamily": "Linux",
         "networkConfiguration": service.get("networkConfiguration") or {},
         "rolloutState": "IN_PROGRESS",
-        "rolloutStateReason": f"ECS deployment {name} in progress.",
+        "rolloutStateReason": wording.IN_PROGRESS.format(deployment=name),
         "_retry_at": 0.0,
         "_healthy_once": False,
     }
@@ -90,6 +92,7 @@ def new_task(definition: Record, cluster: Record, account: str, region: str, req
         "healthStatus": "UNKNOWN",
         "ephemeralStorage": definition.get("ephemeralStorage") or {"sizeInGiB": 20},
         "tags": list(request.get("tags") or []),
+        "_definition": definition,
         "_subnet": (configuration.get("subnets") or [""])[0],
         "_containers": [],
         "_targets": [],
@@ -100,11 +103,10 @@ def new_task(definition: Record, cluster: Record, account: str, region: str, req
     }
 
 
-def event(service: Record, text: str) -> None:
-    """Write one service event, newest first."""
-    service["events"].insert(
-        0, {"id": str(uuid.uuid4()), "createdAt": time.time(), "message": f"(service {service['serviceName']}) {text}"}
-    )
+def event(service: Record, sentence: str, **fields: object) -> None:
+    """Write one service event, one of wording.py's with its ``fields``; the newest is first."""
+    message = f"(service {service['serviceName']}) {sentence.format(**fields)}"
+    service["events"].insert(0, {"id": str(uuid.uuid4()), "createdAt": time.time(), "message": message})
     del service["events"][EVENTS:]
 
 

@@ -24,7 +24,7 @@ TICK = 0.15
 #: A task without a load balancer counts as healthy after running this long (seconds).
 STEADY = 1.0
 
-#: How long a rollback takes at least, and how long a FAILED deployment is shown (seconds; on AWS, minutes).
+#: The least time that a rollback takes, and how long a FAILED deployment is shown (seconds; on AWS, minutes).
 ROLLBACK_SECONDS = 1.0
 FAILED_SECONDS = 3.0
 
@@ -82,7 +82,7 @@ class Scheduler:
         group, cluster = f"service:{service['serviceName']}", service["clusterArn"]
         return [t for t in list(ecs._tasks.values()) if t["group"] == group and t["clusterArn"] == cluster]
 
-    # what happened
+    # What happened.
 
     def _note_ends(self, service: Record, mine: list[Record]) -> None:
         primary = service["deployments"][0]
@@ -107,7 +107,7 @@ class Scheduler:
         if primary["failedTasks"] % UNABLE_AFTER == 0:
             event(service, wording.UNABLE_TO_START)
         if breaker(service).get("enable") and primary["failedTasks"] >= breaker_threshold(service):
-            event(service, f"(deployment {primary['id']}) deployment failed: tasks failed to start.")
+            event(service, wording.DEPLOYMENT_FAILED, deployment=primary["id"])
             self.fail(service, primary, wording.BREAKER_FAILED, roll_back=bool(breaker(service).get("rollback")))
 
     def fail(self, service: Record, primary: Record, reason: str, roll_back: bool) -> None:
@@ -132,7 +132,7 @@ class Scheduler:
         service["taskDefinition"] = previous["taskDefinition"]
         service["deployments"] = [previous] + [d for d in service["deployments"] if d is not previous]
         self.history.rolling_back(service, primary["id"], previous["id"])
-        event(service, f"rolling back to deployment {previous['id']}.")
+        event(service, wording.ROLLING_BACK, deployment=previous["id"])
 
     def _note_health(self, service: Record, mine: list[Record]) -> None:
         now = time.monotonic()
@@ -141,24 +141,29 @@ class Scheduler:
             if not live(task) or task["lastStatus"] != "RUNNING":
                 continue
             task.setdefault("_running_at", now)
-            states = [self.tasks.targets.state(*target) for target in task["_targets"]]
+            states = self._states(task)
             if "unhealthy" in states and now - task["_running_at"] >= grace:
                 group, _, port = target = task["_targets"][states.index("unhealthy")]
-                event(service, wording.unhealthy(port, group, self.tasks.targets.reason(*target)))
-                self.tasks.stop(task, wording.failed_elb(group), "ServiceSchedulerInitiated")
-                event(service, wording.stopped([short(task["taskArn"])]))
-            elif task["_healthy_at"] is None and self._is_healthy(task, states, now):
+                reason = self.tasks.targets.health(*target)[1]
+                event(service, wording.UNHEALTHY, port=port, group=group, reason=reason)
+                self._stop(service, [task], wording.FAILED_ELB.format(group=group))
+            elif task["_healthy_at"] is None and self._is_healthy(task, now):
                 task["_healthy_at"] = now
                 primary = service["deployments"][0]
                 if task["_deployment"] == primary["id"] and breaker(service).get("resetOnHealthyTask", True):
                     primary["failedTasks"] = primary["_failures"] = 0
 
-    def _is_healthy(self, task: Record, states: list[str], now: float) -> bool:
-        if states:
+    def _states(self, task: Record) -> list[str]:
+        return [self.tasks.targets.health(*target)[0] for target in task["_targets"]]
+
+    def _is_healthy(self, task: Record, now: float) -> bool:
+        if task["lastStatus"] != "RUNNING":
+            return False
+        if states := self._states(task):
             return all(state == "healthy" for state in states)
         return bool(now - task["_running_at"] >= STEADY)
 
-    # what to do about it
+    # What to do about it.
 
     def _advance(self, service: Record, mine: list[Record]) -> None:
         primary = service["deployments"][0]
@@ -168,9 +173,9 @@ class Scheduler:
         counts = Counts(
             service["desiredCount"],
             len(new),
-            sum(self._now_healthy(t, now) for t in new),
+            sum(self._is_healthy(t, now) for t in new),
             len(old),
-            sum(self._now_healthy(t, now) for t in old),
+            sum(self._is_healthy(t, now) for t in old),
             sum(t["desiredStatus"] == "STOPPED" and t["lastStatus"] != "STOPPED" for t in mine),
         )
         configuration = service.get("deploymentConfiguration") or {}
@@ -180,16 +185,11 @@ class Scheduler:
             return
         if step.start and now >= primary["_retry_at"]:
             self._start(service, primary, step.start)
-        self._stop(service, sorted(old, key=lambda t: self._now_healthy(t, now))[: step.stop_old], primary)
-        self._stop(service, sorted(new, key=lambda t: -t["createdAt"])[: step.stop_new], primary)
+        self._scale_in(service, sorted(old, key=lambda t: self._is_healthy(t, now))[: step.stop_old], primary)
+        self._scale_in(service, sorted(new, key=lambda t: -t["createdAt"])[: step.stop_new], primary)
         ripe = time.time() >= primary.get("_complete_after", 0.0)
         if step.complete and ripe and primary["rolloutState"] == "IN_PROGRESS":
             self._complete(service, primary)
-
-    def _now_healthy(self, task: Record, now: float) -> bool:
-        if task["lastStatus"] != "RUNNING":
-            return False
-        return self._is_healthy(task, [self.tasks.targets.state(*t) for t in task["_targets"]], now)
 
     def _start(self, service: Record, primary: Record, count: int) -> None:
         definition = ecs._task_defs.get(ecs._resolve_td_key(primary["taskDefinition"]))
@@ -205,30 +205,32 @@ class Scheduler:
             "_deployment": primary["id"],
             "_load_balancers": service.get("loadBalancers"),
         }
-        started = [short(self.tasks.launch(definition, cluster, request)["taskArn"]) for _ in range(count)]
-        event(service, wording.started(started))
+        started = [self.tasks.launch(definition, cluster, request) for _ in range(count)]
+        event(service, wording.STARTED, count=count, tasks=_ids(started))
         for balancer in service.get("loadBalancers") or []:
-            event(service, wording.registered(count, balancer["targetGroupArn"]))
+            event(service, wording.REGISTERED, count=count, group=balancer["targetGroupArn"])
 
-    def _stop(self, service: Record, tasks: list[Record], primary: Record) -> None:
-        if not tasks:
-            return
-        for balancer in service.get("loadBalancers") or []:
-            event(service, wording.draining(len(tasks)))
-            event(service, wording.deregistered(len(tasks), balancer["targetGroupArn"]))
+    def _scale_in(self, service: Record, tasks: list[Record], primary: Record) -> None:
+        for balancer in (service.get("loadBalancers") or []) if tasks else ():
+            event(service, wording.DRAINING, count=len(tasks))
+            event(service, wording.DEREGISTERED, count=len(tasks), group=balancer["targetGroupArn"])
+        self._stop(service, tasks, wording.SCALING.format(deployment=primary["id"]))
+
+    def _stop(self, service: Record, tasks: list[Record], reason: str) -> None:
         for task in tasks:
-            self.tasks.stop(task, wording.scaling(primary["id"]), "ServiceSchedulerInitiated")
-        event(service, wording.stopped([short(t["taskArn"]) for t in tasks]))
+            self.tasks.stop(task, reason, "ServiceSchedulerInitiated")
+        if tasks:
+            event(service, wording.STOPPED, count=len(tasks), tasks=_ids(tasks))
 
     def _complete(self, service: Record, primary: Record) -> None:
-        reason = wording.completed(primary["id"])
+        reason = wording.COMPLETED.format(deployment=primary["id"])
         primary.update(rolloutState="COMPLETED", rolloutStateReason=reason, updatedAt=time.time(), failedTasks=0)
         service["_completed"] = primary
         self.history.completed(service, primary["id"])
-        event(service, f"(deployment {primary['id']}) deployment completed.")
-        event(service, "has reached a steady state.")
+        event(service, wording.DEPLOYMENT_COMPLETED, deployment=primary["id"])
+        event(service, wording.STEADY)
 
-    # what DescribeServices shows
+    # What DescribeServices shows.
 
     def _count(self, service: Record, mine: list[Record]) -> None:
         """Recount tasks, and drop deployments without any; a failed one stays for a moment."""
@@ -239,6 +241,11 @@ class Scheduler:
         service.update(_counts(mine))
         if service["status"] == "DRAINING" and all(t["lastStatus"] == "STOPPED" for t in mine):
             service.update(status="INACTIVE", deployments=[])
+
+
+def _ids(tasks: list[Record]) -> str:
+    """The tasks as an event lists them."""
+    return " ".join(f"(task {short(task['taskArn'])})" for task in tasks)
 
 
 def _counts(tasks: list[Record]) -> Record:

@@ -17,13 +17,9 @@ from ministack.services import ecs, iam
 
 from deploykit.sandbox.server.data_plane.targets import Targets
 from deploykit.sandbox.server.ecs import images, wording
-from deploykit.sandbox.server.ecs.containers import DEFAULT_STOP_SECONDS, CannotPull, CannotStart, Containers
+from deploykit.sandbox.server.ecs.containers import DEFAULT_STOP_SECONDS, CannotStart, Containers
 from deploykit.sandbox.server.ecs.records import Record, live, new_task, short
 from deploykit.sandbox.settings import Settings
-
-
-class CannotInitialize(Exception):
-    """A task's secrets, roles or logs are missing; the message is its stopped reason."""
 
 
 class Tasks:
@@ -44,7 +40,7 @@ class Tasks:
             ecs._tasks[task["taskArn"]] = task
             if task["tags"]:
                 ecs._tags[task["taskArn"]] = list(task["tags"])
-        self._spawn(self._live, task, definition)
+        self._spawn(task, self._live)
         return task
 
     def stop(self, task: Record, reason: str, code: str) -> None:
@@ -57,42 +53,39 @@ class Tasks:
             if task["lastStatus"] == "RUNNING":
                 task["lastStatus"] = "DEACTIVATING"
         self.changed()
-        self._spawn(self._wind_down, task, task["_definition"])
+        self._spawn(task, self._wind_down)
 
-    def _spawn(self, work: Callable[[Record, Record], None], task: Record, definition: Record) -> None:
+    def _spawn(self, task: Record, work: Callable[..., None], *more: Any) -> None:
         def scoped() -> None:
             with request_scope(self.settings.account, self.settings.region):
-                work(task, definition)
+                work(task, *more)
 
-        task["_definition"] = definition
         threading.Thread(target=scoped, daemon=True, name=f"task-{short(task['taskArn'])[:8]}").start()
 
-    def _live(self, task: Record, definition: Record) -> None:
+    def _live(self, task: Record) -> None:
         try:
-            self._start(task, definition)
-        except CannotInitialize as error:
-            self._ended(task, str(error), "TaskFailedToStart")
-        except CannotPull as error:
-            reason = str(error)
-            if not reason.startswith("CannotPull"):
-                reason = wording.cannot_pull_because(definition["containerDefinitions"][0]["image"], reason)
-            self._ended(task, reason, "TaskFailedToStart")
+            self._start(task, task["_definition"])
         except CannotStart as error:
-            self._ended(task, wording.cannot_start(str(error)), "TaskFailedToStart")
+            self._ended(task, str(error), "TaskFailedToStart")
         except Exception as error:  # noqa: BLE001 (nobody waits for this thread: a task must not stay PENDING forever)
             traceback.print_exception(error)
-            self._ended(task, wording.internal(str(error)), "TaskFailedToStart")
+            self._ended(task, wording.INTERNAL.format(detail=error), "TaskFailedToStart")
 
     def _start(self, task: Record, definition: Record) -> None:
-        self._move(task, "PENDING")
-        self._check_role(definition)
+        with self.lock:
+            if live(task):
+                task["lastStatus"] = "PENDING"
+                task["version"] += 1
+        for role in filter(None, (definition.get("executionRoleArn"), definition.get("taskRoleArn"))):
+            if short(role) not in iam._roles:
+                raise CannotStart(wording.NO_ROLE.format(role=role))
         resolved = [images.resolve(c["image"], self.settings) for c in definition["containerDefinitions"]]
         environments = [self._environment(task, c) for c in definition["containerDefinitions"]]
         for container in definition["containerDefinitions"]:
             _check_logs(container)
         task["pullStartedAt"] = time.time()
         for shown, image in zip(task["containers"], resolved, strict=True):
-            self.containers.ensure_image(image.reference, self._login if image.ours else None)
+            self.containers.ensure_image(image.reference, self._login if image.ours else None, shown["image"])
             if image.digest:
                 shown["imageDigest"] = image.digest
         task["pullStoppedAt"] = time.time()
@@ -130,7 +123,7 @@ class Tasks:
                 self._attach_network(task, started)
             network = {"attachmentId": task["attachments"][0]["id"], "privateIpv4Address": task["_address"]}
             shown["networkInterfaces"] = [network]
-        self._spawn(lambda t, d: self._watch(t, d, container, index, started), task, task["_definition"])
+        self._spawn(task, self._watch, container, index, started)
 
     def _attach_network(self, task: Record, container: str) -> None:
         task["_address"] = self.containers.address(container)
@@ -140,9 +133,8 @@ class Tasks:
         attachment = {"id": f"eni-{short(task['taskArn'])[:17]}", "type": "ElasticNetworkInterface"}
         task["attachments"] = [{**attachment, "status": "ATTACHED", "details": details}]
 
-    def _watch(self, task: Record, _definition: Record, container: Record, index: int, started: str) -> None:
-        stream = _log_stream(task, container)
-        follower = threading.Thread(target=self._follow, args=(started, stream), daemon=True)
+    def _watch(self, task: Record, container: Record, index: int, started: str) -> None:
+        follower = threading.Thread(target=self._follow, args=(started, _log_stream(task, container)), daemon=True)
         follower.start()
         code = self.containers.wait(started)
         follower.join(timeout=2)
@@ -165,7 +157,7 @@ class Tasks:
             self.containers.follow(container, line)
 
     def _exited(self, task: Record) -> None:
-        """An essential container ended: the task ends with it, and its targets get no more requests."""
+        """End a task whose essential container ended, and send its targets no more requests."""
         with self.lock:
             if task["desiredStatus"] == "STOPPED":
                 return
@@ -173,32 +165,28 @@ class Tasks:
             task.update(desiredStatus="STOPPED", lastStatus="STOPPING", stoppingAt=time.time())
             for target in task["_targets"]:
                 self.targets.remove(*target)
-        self._stop_containers(task, task["_definition"])
+        self._stop_containers(task)
         self._ended(task, wording.ESSENTIAL_EXITED, "EssentialContainerExited")
 
-    def _wind_down(self, task: Record, definition: Record) -> None:
+    def _wind_down(self, task: Record) -> None:
         for target in task["_targets"]:
             self.targets.deregister(*target)
         for target in task["_targets"]:
             self.targets.await_drained(*target)
         task["lastStatus"] = "STOPPING"
-        self._stop_containers(task, definition)
+        self._stop_containers(task)
         self._ended(task, task["stoppedReason"], task["stopCode"])
 
-    def _stop_containers(self, task: Record, definition: Record) -> None:
-        described = definition["containerDefinitions"]
-        patience = {c["name"]: int(c.get("stopTimeout") or DEFAULT_STOP_SECONDS) for c in described}
-        stoppers = [
-            threading.Thread(target=self.containers.stop, args=(container, patience[shown["name"]]))
-            for shown, container in zip(task["containers"], list(task["_containers"]), strict=False)
-        ]
+    def _stop_containers(self, task: Record) -> None:
+        described = task["_definition"]["containerDefinitions"]
+        patience = [int(container.get("stopTimeout") or DEFAULT_STOP_SECONDS) for container in described]
+        running = list(zip(task["_containers"], patience, strict=False))  # fewer, if it was stopped while it started
+        stoppers = [threading.Thread(target=self.containers.stop, args=each) for each in running]
         for stopper in stoppers:
             stopper.start()
         for stopper in stoppers:
             stopper.join()
-        self._await_exit_codes(task)
-
-    def _await_exit_codes(self, task: Record) -> None:
+        # Each container's _watch records its exit code.
         end = time.monotonic() + 3
         while time.monotonic() < end:
             with self.lock:
@@ -219,21 +207,15 @@ class Tasks:
         for container in gone:
             self.containers.remove(container)
 
-    def _move(self, task: Record, state: str) -> None:
-        with self.lock:
-            if live(task):
-                task["lastStatus"] = state
-                task["version"] += 1
-
     def _environment(self, task: Record, container: Record) -> dict[str, str]:
         """The container's variables: its own, its secrets, the override's, and those Fargate adds.
 
-        Raises CannotInitialize when a secret is missing.
+        Raises CannotStart when a secret is missing.
         """
         try:
             secrets = ecs._resolve_container_secrets(container)
         except ecs._SecretResolutionError as error:
-            raise CannotInitialize(wording.no_secret(str(error))) from error
+            raise CannotStart(wording.NOT_RETRIEVED.format(detail=error)) from error
         return {
             "AWS_REGION": self.settings.region,
             "AWS_DEFAULT_REGION": self.settings.region,
@@ -242,12 +224,6 @@ class Tasks:
             **secrets,
             **{e["name"]: e["value"] for e in _override(task, container["name"]).get("environment") or []},
         }
-
-    def _check_role(self, definition: Record) -> None:
-        for field in ("executionRoleArn", "taskRoleArn"):
-            role = definition.get(field)
-            if role and short(role) not in iam._roles:
-                raise CannotInitialize(wording.no_role(role))
 
 
 def _override(task: Record, container: str) -> Record:
@@ -265,7 +241,7 @@ def _check_logs(container: Record) -> None:
     if not group or group in logs._log_groups:
         return
     if str(_options(container).get("awslogs-create-group", "")).lower() != "true":
-        raise CannotInitialize(wording.no_log_group(group))
+        raise CannotStart(wording.NO_LOG_GROUP.format(group=group))
     logs._create_log_group({"logGroupName": group})
 
 
