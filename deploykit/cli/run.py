@@ -127,12 +127,13 @@ class Run:
                 verify_account(configuration, self._aws)
         return World(self.clock, self._aws, self.screen, self.environ)
 
-    def aws(self, region: str) -> Aws:
-        """AWS for a command that comes before any configuration; its calls count as this run's."""
+    def world_in(self, region: str) -> World:
+        """The world for a command that comes before any configuration."""
         from deploykit.edges.aws.session import Aws
+        from deploykit.edges.world import World
 
         self._aws = Aws(region)
-        return self._aws
+        return World(self.clock, self._aws, self.screen, self.environ)
 
     def emit(self, part: Mapping[str, Any], exit_code: int = 0) -> None:
         """One document of a stream (``--watch``, ``--follow``), on a line of its own."""

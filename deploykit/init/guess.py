@@ -47,7 +47,7 @@ def draft(
     if not adopted:
         raise FailedBefore(
             f"no service of cluster {seen.name} can be put into a configuration: "
-            + "; ".join(f"{one.name}: {one.why}" for one in left_out),
+            + "; ".join(f"{one.service}: {one.reason}" for one in left_out),
             Hint(command("init"), " writes a configuration to fill in by hand"),
         )
     name, why = _environment(seen, environment)
@@ -125,7 +125,7 @@ def _place(seen: SeenCluster, name: str, why: str, main: Address | None, bucket:
 
 
 def _left_out(left_out: Sequence[LeftOut]) -> Block:
-    return Block("", tuple(remark(f"left out: {one.name}, because {one.why}") for one in left_out))
+    return Block("", tuple(remark(f"left out: {one.service}, because {one.reason}") for one in left_out))
 
 
 def _distributions(adopted: Sequence[Adopted], seen: SeenCluster) -> list[Block]:

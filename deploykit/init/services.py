@@ -34,10 +34,10 @@ class Adopted:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A service that does not, and why."""
+    """A service that does not go into the file, and why."""
 
-    name: str
-    why: str
+    service: str
+    reason: str
 
 
 def adopt(

@@ -269,7 +269,7 @@ def test_an_image_from_nowhere_is_taken_for_ours_where_ecr_has_a_repository_of_i
     assert [(a.key, a.repository, a.doubt.split(";")[0]) for a in adopted] == [
         ("api", "shop/api", "guessed: nginx runs now")
     ]
-    assert [one.name for one in left_out] == ["db"]
+    assert [one.service for one in left_out] == ["db"]
 
 
 def test_long_comments_stand_above_their_line_and_all_of_it_is_toml() -> None:
