@@ -16,7 +16,7 @@ def add_to(app: typer.Typer) -> None:
     def plan(run: Run, **asked: Any) -> Result:
         """What deploy would do now: images, changed fields, migrations, invalidations, the way back. Changes nothing.
 
-        With the same options as deploy, what deploy with them would do.
+        Takes the options of deploy, and shows what deploy would do with them.
         """
         from deploykit.commands.plan import plan as made
         from deploykit.report import views

@@ -25,12 +25,12 @@ def add_to(app: typer.Typer) -> None:
             str, typer.Option("--deadline", metavar="TIME", help="The longest the whole run may take.")
         ] = "30m",
     ) -> Result:
-        """Go back to the last verified release.
+        """Roll back to the last verified release.
 
-        The newest verified one before that which runs, or --to SHA. Needs no git, no Docker and no registry login.
+        That is the newest one before the release that runs; --to names another. Needs no git, Docker or registry login.
         """
         if to is not None and not to.strip():
-            raise UsageError("--to names no release", "leave it out to go to the last verified one")
+            raise UsageError("--to names no release", "leave it out to roll back to the last verified one")
         seconds = duration("--deadline", deadline)
         configuration = run.configuration()
         from deploykit.commands.rollback import rollback as verb
