@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from deploykit.config.locate import locate
 from deploykit.config.nearest import nearest
 from deploykit.config.scalars import Address, HostPort, RegistryHost
-from deploykit.config.schema import Cdn, Checks, Configuration, Local, Service, Tables
+from deploykit.config.schema import Cdn, Checks, Configuration, Service, Tables
 from deploykit.config.syntax import syntax_error
 from deploykit.config.validate import judge
 from deploykit.config.wording import shown
@@ -143,26 +143,19 @@ def _resolve(path: Path, name: str, tables: dict[str, Tables], outside: dict[str
     environment = own.environment.model_copy(update=outside)
     services = {key: _service(key, service, own.services) for key, service in own.services.items()}
     return Configuration(
+        **dict(environment) | {"region": environment.region or own.project.region},
         path=path,
         environment=name,
         project=own.project,
-        region=environment.region or own.project.region,
-        account=environment.account,
-        cluster=environment.cluster,
-        url=environment.url,
-        origin=environment.origin,
-        state=environment.state,
-        roles={str(verb): role for verb, role in environment.roles.items()},
-        history=environment.history,
-        registry=environment.registry,
-        connect_to=environment.connect_to,
         services=services,
         cdn={key: _cdn(cdn, services) for key, cdn in own.cdn.items()},
         build=own.build,
         rollout=own.rollout,
         notify=own.notify,
         checks=_checks(own.checks, services),
-        local=_local(own.local, services),
+        local=own.local.model_copy(
+            update={"services": {key: one for key, one in own.local.services.items() if key in services}}
+        ),
         other_distributions={
             cdn.distribution: other for other in tables if other != name for cdn in tables[other].cdn.values()
         },
@@ -181,9 +174,8 @@ def _service(key: str, service: Service, services: dict[str, Service]) -> Servic
 
 
 def _cdn(cdn: Cdn, services: dict[str, Service]) -> Cdn:
-    if cdn.after is None:
-        return cdn
-    return cdn.model_copy(update={"after": tuple(other for other in cdn.after if other in services)})
+    after = None if cdn.after is None else tuple(other for other in cdn.after if other in services)
+    return cdn.model_copy(update={"after": after})
 
 
 def _checks(checks: Checks, services: dict[str, Service]) -> Checks:
@@ -195,7 +187,3 @@ def _checks(checks: Checks, services: dict[str, Service]) -> Checks:
         for endpoint in checks.endpoints
     )
     return checks.model_copy(update={"endpoints": endpoints})
-
-
-def _local(local: Local, services: dict[str, Service]) -> Local:
-    return local.model_copy(update={"services": {key: one for key, one in local.services.items() if key in services}})
