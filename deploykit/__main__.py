@@ -45,6 +45,7 @@ def main(
     if isinstance(parsed, int):
         return parsed
     from deploykit.cli.run import Run
+    from deploykit.report import json as documents
 
     if clock is None:
         from deploykit.edges.clock import SystemClock
@@ -56,7 +57,9 @@ def main(
     for line in result.lines:
         run.people.line(shown(line, run.options.named))
     if run.options.json and result.document is not None:
-        _write_document(run, result)
+        document = documents.envelope(run.command, run.environment, result.exit_code, run.seconds, run.calls)
+        document |= result.document
+        _write(run.stdout, documents.write(document, run.options.named, line=run.invocation.stream))
     return int(result.exit_code)
 
 
@@ -88,14 +91,6 @@ def _result(run: Run) -> Result:
         run.close()
         run.stderr.write(traceback.format_exc())
         return failed(ExitCode.BUG, f"{type(error).__name__}: {error}", "this is a bug in deploykit: please report it")
-
-
-def _write_document(run: Run, result: Result) -> None:
-    from deploykit.report import json as documents
-
-    document = documents.envelope(run.command, run.environment, result.exit_code, run.seconds, run.calls)
-    document |= result.document or {}
-    _write(run.stdout, documents.write(document, run.options.named, line=run.invocation.stream))
 
 
 def _left(run: Run) -> str:

@@ -19,8 +19,8 @@ def _flag(name: str, text: str) -> tuple[Any, Any]:
     return Annotated[bool, typer.Option(name, help=text)], False
 
 
-def _value(*names: str, metavar: str, text: str) -> tuple[Any, Any]:
-    return Annotated[str | None, typer.Option(*names, metavar=metavar, help=text)], None
+def _value(*names: str, metavar: str, text: str, default: str | None = None) -> tuple[Any, Any]:
+    return Annotated[str | None, typer.Option(*names, metavar=metavar, help=text)], default
 
 
 _SHARED: dict[str, tuple[Any, Any]] = {
@@ -41,11 +41,8 @@ _RELEASE: dict[str, tuple[Any, Any]] = {
     "allow_older": _flag("--allow-older", "Take a commit that does not contain the running one."),
     "allow_withdrawn": _flag("--allow-withdrawn", "Take a commit that a rollback has left."),
     "no_rollback": _flag("--no-rollback", "Leave a failed release as it is (exit 11)."),
-    "deadline": (
-        Annotated[
-            str, typer.Option("--deadline", metavar="TIME", help="The longest everything after the push may take.")
-        ],
-        "30m",
+    "deadline": _value(
+        "--deadline", metavar="TIME", text="The longest everything after the push may take.", default="30m"
     ),
 }
 """What the commands of a release choose from with ``takes``; they share its words and its defaults."""

@@ -86,22 +86,14 @@ def _twice(place: _Place) -> str:
     return f"[{header[1]}] is already in line {first}: add these keys there"
 
 
-def _too_much(place: _Place) -> str:
-    return f"unexpected {place.line[place.column - 1 :].strip()}: a line ends after its value"
-
-
 def _no_statement(place: _Place) -> str:
     if place.line.strip().startswith(("//", "--", ";", "/*")):
         return "a comment begins with #"
     return 'neither key = value, nor [table], nor "# comment"'
 
 
-def _no_end(place: _Place) -> str:
-    return f"the string after {place.key} = is not closed: add its quotation mark"
-
-
 _SAID: dict[str, str | Callable[[_Place], str]] = {
-    r"Illegal character '\\n'": _no_end,
+    r"Illegal character '\\n'": lambda at: f"the string after {at.key} = is not closed: add its quotation mark",
     r"Unterminated string": "a string is not closed: add its quotation mark",
     r"Expected '=' after a key": _no_equals,
     r"Invalid value": _no_value,
@@ -109,7 +101,9 @@ _SAID: dict[str, str | Callable[[_Place], str]] = {
     r"Cannot declare .* twice": _twice,
     r"Unclosed array": "a list above is not closed: add its ]",
     r"Unclosed inline table": "a table in braces is not closed: add its } (in the same line)",
-    r"Expected newline or end of document": _too_much,
+    r"Expected newline or end of document": lambda at: (
+        f"unexpected {at.line[at.column - 1 :].strip()}: a line ends after its value"
+    ),
     r"Invalid statement": _no_statement,
     r"Cannot mutate immutable namespace": "a table in braces cannot be extended: write the key inside its braces",
 }

@@ -16,15 +16,7 @@ from deploykit.config.rule_view import RuleView, faults
 from deploykit.config.scalars import FromFile
 from deploykit.config.schema import Tables
 from deploykit.config.service_rules import ANYWHERE, SERVICE_RULES
-from deploykit.config.wording import (
-    clean_path,
-    description,
-    expectation,
-    key_text,
-    shown,
-    suggestion,
-    unknown_key,
-)
+from deploykit.config.wording import clean_path, description, expectation, key_text, shown, suggestion, unknown_key
 from deploykit.errors import Problem
 
 TOP = ("project", "environments", "services", "cdn", "build", "rollout", "notify", "checks", "local")

@@ -10,6 +10,7 @@ from pathlib import Path
 from deploykit.config.example import example_text
 from deploykit.config.load import FILE_NAME
 from deploykit.errors import UsageError
+from deploykit.init.text import COLUMN
 
 _EXAMPLE_NAME = "davidshaevel"
 _EXAMPLE_ACCOUNT = "108581769167"
@@ -18,7 +19,6 @@ CATCH_ALL = frozenset({"frontend", "web", "www", "site", "app", "ui"})  # often 
 _SKIPPED = {"node_modules", "vendor", "target", "dist", "build"}
 _DEPTH = 2
 _KEPT_AS_COMMENTS = ("contact", "backend-health", "api-projects")  # endpoints that show most of the keys
-_COMMENT_COLUMN = 45
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _commented(part: str) -> str:
 def _aligned(line: str) -> str:
     """``line`` with its comment in the same column as the others."""
     parts = re.fullmatch(r"(.*?\S)  +(# .*)", line)
-    return f"{parts[1].ljust(_COMMENT_COLUMN - 2)}  {parts[2]}" if parts else line
+    return f"{parts[1].ljust(COLUMN - 2)}  {parts[2]}" if parts else line
 
 
 def _port(dockerfile: Path) -> int | None:
