@@ -6,17 +6,16 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from deploykit.errors import DeploykitError, ExitCode
-from deploykit.model.hint import Command, Hint, shown
+from deploykit.model.hint import Hint, shown
 
 if TYPE_CHECKING:
     from deploykit.cli.run import Result, Run
     from deploykit.edges.clock import Clock
 
-_LOCAL = {"sandbox", "demo"}  # their commands change nothing that `status` could show
-_TOUCHES = {"ecs:UpdateService", "ecs:StopServiceDeployment", "ecs:RunTask", "cloudfront:CreateInvalidation"}
+_LOCAL = {"sandbox", "demo"}  # they change only this machine
 
 
 def main(
@@ -29,8 +28,8 @@ def main(
 ) -> int:
     """Run one command line (without the program's name) and return its exit code; never raises.
 
-    ``clock`` is the time of the whole run, so that a simulator can own it. ``environ`` is what deploykit itself reads;
-    boto3, git and Docker read the process's own environment.
+    ``clock`` times the whole run, so that a simulator can own it. Only deploykit itself reads ``environ``; boto3, git
+    and Docker read the process's own environment.
     """
     from deploykit.cli import app
 
@@ -46,6 +45,7 @@ def main(
     if isinstance(parsed, int):
         return parsed
     from deploykit.cli.run import Run
+    from deploykit.report import json as documents
 
     if clock is None:
         from deploykit.edges.clock import SystemClock
@@ -57,12 +57,14 @@ def main(
     for line in result.lines:
         run.people.line(shown(line, run.options.named))
     if run.options.json and result.document is not None:
-        _write_document(run, result)
+        document = documents.envelope(run.command, run.environment, result.exit_code, run.seconds, run.calls)
+        document |= result.document
+        _write(run.stdout, documents.write(document, run.options.named, line=run.invocation.stream))
     return int(result.exit_code)
 
 
 def _result(run: Run) -> Result:
-    """The command's own result, or the one that its error stands for; says the error to people."""
+    """The command's own result, or that of its error, which is shown to people."""
     from deploykit.cli.run import Result
     from deploykit.report import json as documents
 
@@ -76,11 +78,12 @@ def _result(run: Run) -> Result:
 
     try:
         result: Result = run.invocation.act(run)
+        return result
     except DeploykitError as error:
         return failed(error.code, error.message, error.hint, error)
     except KeyboardInterrupt:
         return failed(ExitCode.INTERRUPTED, Hint("interrupted: ", _left(run)), "")
-    except BrokenPipeError:  # who read our stdout has seen enough
+    except BrokenPipeError:  # the reader of our stdout has left
         return Result(ExitCode.OK, None)
     except Exception as error:  # noqa: BLE001 (the last place that can still say something)
         import traceback
@@ -88,43 +91,29 @@ def _result(run: Run) -> Result:
         run.close()
         run.stderr.write(traceback.format_exc())
         return failed(ExitCode.BUG, f"{type(error).__name__}: {error}", "this is a bug in deploykit: please report it")
-    return result
-
-
-def _write_document(run: Run, result: Result) -> None:
-    from deploykit.report import json as documents
-
-    document = documents.envelope(run.command, run.environment, result.exit_code, run.seconds, run.calls)
-    document |= result.document or {}
-    _write(run.stdout, documents.write(document, run.options.named, line=run.invocation.stream))
 
 
 def _left(run: Run) -> str:
-    """What an interruption left that no flow could tell of, and which command continues."""
+    """What was left, and which command continues. A run that has begun says so itself (deploy/run.py)."""
     continues = run.invocation.continues
     if continues is None:
         return "nothing was changed"
-    if run.invocation.command.split()[0] in _LOCAL:
-        return Hint(continues, " continues")
-    if _TOUCHES.isdisjoint(run.calls):
-        return Hint("nothing that runs was changed; ", continues, " continues")
-    return Hint(Command("status"), " shows what was left; ", continues, " continues")
+    unchanged = "" if run.command.split()[0] in _LOCAL else "nothing that runs was changed; "
+    return Hint(unchanged, continues, " continues")
 
 
 def _refuse_to_parse(
     error: DeploykitError, argv: Sequence[str], environ: Mapping[str, str], stdout: TextIO, stderr: TextIO
 ) -> int:
-    """A command line that cannot be parsed may still ask for a document."""
+    """Show the error; a command line that cannot be parsed may still ask for a document."""
     from deploykit.cli import app
 
     _say_error(stderr, environ, error.message, error.hint, error)
     if "--json" in app.before_dashes(argv):
         from deploykit.report import json as documents
 
-        command = app.name_in(argv)
-        document: dict[str, Any] = documents.envelope(
-            command, environ.get("DEPLOYKIT_ENV") or None, error.code, 0.0, {}
-        )
+        command, environment = app.name_in(argv), environ.get("DEPLOYKIT_ENV") or None
+        document = documents.envelope(command, environment, error.code, 0.0, {})
         document |= documents.empty_part(command, error.code)
         document["error"] = documents.error_part(error.message, error.hint, error)
         _write(stdout, documents.write(document, line=not {"--follow", "--watch"}.isdisjoint(argv)))
@@ -160,7 +149,7 @@ def _terminated(_signal: int, _frame: object) -> None:
 
 
 def run() -> None:
-    """The console script: SIGTERM ends a run as Ctrl-C does; a reader that left early is no error."""
+    """The console script. SIGTERM ends a run as Ctrl-C does; a reader that leaves early is not an error."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
         code = main(sys.argv[1:])
@@ -170,7 +159,7 @@ def run() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
     except (BrokenPipeError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
     sys.exit(code)
 
 

@@ -1,4 +1,4 @@
-"""Every way a command can end, and the exit code of each: by what the human does next."""
+"""Every way a command can end, and its exit code, which tells people what to do next."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The process exit codes; once something that runs was touched, never 3, 4 or 5."""
+    """The process's exit codes. After something that runs was touched, a command never ends with 3, 4 or 5."""
 
     OK = 0
     BUG = 1
@@ -25,7 +25,7 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a file: where it stands and what would mend it."""
+    """One thing wrong in a file: where it is and how to fix it."""
 
     message: str
     file: str | None = None
@@ -38,7 +38,7 @@ class Problem:
 
 
 class DeploykitError(Exception):
-    """A command cannot go on, for a reason its user can act on. ``hint`` is what to type or change next."""
+    """A command cannot continue, for a reason that its user can act on: ``hint`` says what to type or change."""
 
     code = ExitCode.BUG
 
@@ -50,13 +50,13 @@ class DeploykitError(Exception):
 
 
 class UsageError(DeploykitError):
-    """The command line asks for something that cannot be meant."""
+    """The command line makes no sense."""
 
     code = ExitCode.USAGE
 
 
 class ConfigError(DeploykitError):
-    """The configuration file is missing or wrong; ``problems`` lists everything wrong with it at once."""
+    """The configuration file is missing or wrong; ``problems`` lists everything that is."""
 
     code = ExitCode.USAGE
 
@@ -80,10 +80,10 @@ class FailedBefore(DeploykitError):
 
 
 class Interrupted(DeploykitError):
-    """Stopped by a signal, or another run took over; the message says what was left and what continues."""
+    """Stopped by a signal or taken over by another run; the message says what was left, the hint what continues."""
 
     code = ExitCode.INTERRUPTED
 
     def __init__(self, message: str, hint: str = "", report: object | None = None) -> None:
         super().__init__(message, hint)
-        self.report = report  # what is known of the run (model.report.RunReport), where it had begun
+        self.report = report  # the model.report.RunReport of a run that had begun

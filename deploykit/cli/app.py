@@ -33,7 +33,7 @@ from deploykit.cli.options import Invocation, callback
 from deploykit.errors import ExitCode, UsageError
 from deploykit.model.hint import PROGRAM, Command, Hint
 
-_COMPLETING = "_DEPLOYKIT_COMPLETE"  # Typer's: the shell asks for words, with no arguments of its own
+_COMPLETING = "_DEPLOYKIT_COMPLETE"  # Typer's: a shell that completes a word sets it, and passes no arguments
 
 app = typer.Typer(
     name=PROGRAM,
@@ -55,10 +55,10 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Takes the commit you are on to what users see, proves it, and puts the last good release back when it is not.
+    """Takes the commit you are on to what users see, proves it, and rolls back to the last good release if it fails.
 
     Exit codes: 0 done; 2 fix the command or the file; 3 out of reach; 4 refused; 5 failed before anything that runs
-    was touched; 6 migration failed; 10 failed and put back; 11 not healthy; 12 inconclusive; 130 interrupted.
+    was touched; 6 migration failed; 10 failed and rolled back; 11 not healthy; 12 inconclusive; 130 interrupted.
     """
 
 
@@ -70,7 +70,7 @@ for _verb in (demo, schema):
 
 
 def parse(argv: Sequence[str], stdout: TextIO, stderr: TextIO) -> Invocation | int:
-    """What ``argv`` asks for; an exit code where it was answered at once (``--help``, ``--version``, completion).
+    """What ``argv`` asks for; an exit code where that was answered already (``--help``, ``--version``, completion).
 
     Raises: UsageError.
     """
@@ -79,12 +79,12 @@ def parse(argv: Sequence[str], stdout: TextIO, stderr: TextIO) -> Invocation | i
         return int(ExitCode.USAGE)
     path = _path_in(argv)
     if path and not {"-h", "--help"}.isdisjoint(before_dashes(argv)):
-        stdout.write(_help(path))  # not left to Typer, which would load pydantic first, for the options before it
+        stdout.write(_help(path))  # Typer would first load pydantic, for the options before --help
         return int(ExitCode.OK)
     try:
         with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
             answer = _commands()(args=list(argv), prog_name=PROGRAM, standalone_mode=False)
-    except SystemExit as end:  # completion ends so
+    except SystemExit as end:  # how completion ends
         return end.code if isinstance(end.code, int) else 0
     except typer.TyperException as error:
         raise _usage(error, argv) from None
@@ -92,18 +92,18 @@ def parse(argv: Sequence[str], stdout: TextIO, stderr: TextIO) -> Invocation | i
 
 
 def before_dashes(argv: Sequence[str]) -> Sequence[str]:
-    """The part of a command line in which words with a dash are options."""
+    """The part of a command line before ``--``, where words with a dash are options."""
     return argv[: argv.index("--")] if "--" in argv else argv
 
 
 def name_in(argv: Sequence[str]) -> str:
-    """The command that a command line names which could not be parsed; empty where it names none."""
+    """The command that ``argv`` names, although it could not be parsed; empty where it names none."""
     return " ".join(_path_in(argv))
 
 
 @functools.cache
 def _commands() -> Any:
-    """The commands as Typer makes them of the functions: once, as it reads every signature for that."""
+    """The commands as Typer makes them; once, because it reads every function's signature."""
     return typer.main.get_command(app)
 
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
-from deploykit.cli.options import AllowDirty, Rebuild, Services, Sha, command
+from deploykit.cli.options import command
 from deploykit.cli.run import Result, Run
+from deploykit.cli.steps import released
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "build", continues=True)
-    def build(
-        run: Run,
-        services: Services = None,
-        sha: Sha = None,
-        allow_dirty: AllowDirty = False,
-        rebuild: Rebuild = False,
-    ) -> Result:
+    @command(app, "build", takes=("services", "sha", "allow_dirty", "rebuild"), continues=True)
+    def build(run: Run, **asked: Any) -> Result:
         """Build the images that the registry lacks."""
-        from deploykit.cli.steps import deploy_request, shown
-        from deploykit.commands import build as verb
+        from deploykit.commands.build import build as verb
 
-        request = deploy_request(run, services, revision=sha, allow_dirty=allow_dirty, rebuild=rebuild)
-        return shown(run, verb.build(request, run.world()))
+        return released(run, verb, asked)

@@ -24,11 +24,11 @@ def add_to(app: typer.Typer) -> None:
         rounds: Annotated[
             int | None, typer.Option("--rounds", metavar="N", help="The sequential test over N rounds.")
         ] = None,
-        watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+        watch: Annotated[bool, typer.Option("--watch", help="Repeat until Ctrl-C.")] = False,
     ) -> Result:
         """Is it healthy now?
 
-        Asks every endpoint once, and one that fails twice more. Exit 0: healthy; 11: down; 12: could not be judged.
+        Asks every endpoint once, and twice more if it fails. Exit 0: healthy; 11: down; 12: could not be judged.
         """
         if rounds is not None and rounds < 1:
             raise UsageError(f"--rounds {rounds} must be 1 or more", "leave it out to ask once")
@@ -52,12 +52,12 @@ def add_to(app: typer.Typer) -> None:
             if run.options.json:
                 run.emit(document, result.exit_code)
             elif run.people.gone:
-                raise BrokenPipeError  # nobody reads any more
+                raise BrokenPipeError  # the reader has left
             run.clock.sleep(configuration.checks.interval)
 
 
 def _world(run: Run) -> World:
-    """The world; without credentials too, since then versions are only reported, not compared."""
+    """The world, even without credentials: then versions are reported, but not compared."""
     from deploykit.preflight.account import verify_account
 
     world = run.world(account=False)

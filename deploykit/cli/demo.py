@@ -1,4 +1,4 @@
-"""``deploykit demo``: the whole story on a small platform."""
+"""``deploykit demo``: releases, failures and a rollback on a small platform."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
         from deploykit.report.picture import Recorder
 
         if svg is not None and not Path(svg).resolve().parent.is_dir():
-            raise UsageError(f"--svg {svg}: there is no such folder", f"make it first: mkdir -p {Path(svg).parent}")
+            raise UsageError(f"--svg {svg}: the folder does not exist", f"make it first: mkdir -p {Path(svg).parent}")
         recorder = Recorder(run.screen)
         told = story.tell(recorder, keep=keep)
         if svg is not None:

@@ -32,13 +32,13 @@ def add_to(app: typer.Typer) -> None:
     ) -> Result:
         """The releases, newest first, with verdicts.
 
-        --stats: deployment frequency, change lead time, change fail rate and failed deployment recovery time, from the
-        ledger alone.
+        --stats: deployment frequency, change lead time, change fail rate and failed deployment recovery time, all
+        computed from the ledger.
         """
         if limit is not None and limit < 1:
             raise UsageError(f"--limit {limit} must be 1 or more")
         if stats and limit is not None:
-            raise UsageError("--limit and --stats do not go together", "--since TIME says what --stats looks at")
+            raise UsageError("--limit cannot be used with --stats", "--since TIME says how far --stats looks back")
         asked = _STATS_SINCE if stats and since is None else since
         seconds = None if asked is None else lookback("--since", asked)
         configuration = run.configuration()

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
-from deploykit.cli.options import Services, command
+from deploykit.cli.options import command
 from deploykit.cli.run import Result, Run
+from deploykit.cli.steps import released
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "invalidate", continues=True)
-    def invalidate(
-        run: Run,
-        services: Services = None,
-    ) -> Result:
+    @command(app, "invalidate", takes=("services",), continues=True)
+    def invalidate(run: Run, **asked: Any) -> Result:
         """Empty the CDN's caches in front of the services."""
-        from deploykit.cli.steps import deploy_request, shown
-        from deploykit.commands import invalidate as verb
+        from deploykit.commands.invalidate import invalidate as verb
 
-        request = deploy_request(run, services)
-        return shown(run, verb.invalidate(request, run.world()))
+        return released(run, verb, asked)

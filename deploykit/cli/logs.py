@@ -12,7 +12,7 @@ from deploykit.cli.run import Result, Run
 if TYPE_CHECKING:
     from deploykit.commands.logs import ServiceLine
 
-_TASK = 8  # digits of a task's id that tell it from the others
+_TASK = 8  # digits of a task's id, enough to tell tasks apart
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
     def logs(
         run: Run,
         service: Annotated[str, typer.Argument(metavar="SERVICE")],
-        follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")] = False,
+        follow: Annotated[bool, typer.Option("--follow", "-f", help="Continue with new lines until Ctrl-C.")] = False,
         since: Annotated[
             str, typer.Option("--since", metavar="TIME", help="How far to look back: 30s, 2h, 1d.")
         ] = "10m",
@@ -50,7 +50,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 class _Shown:
-    """Lines as people read them, counted; a reader that leaves ends it."""
+    """Shows lines to people, and counts them. Raises: BrokenPipeError when the reader leaves."""
 
     def __init__(self, run: Run) -> None:
         from deploykit.report.stream import PeopleStream

@@ -1,4 +1,4 @@
-"""What commands share on the command line: the options of all of them, durations, names with the nearest known one."""
+"""What commands share on the command line: their options, durations, and names checked against the known ones."""
 
 from __future__ import annotations
 
@@ -14,34 +14,40 @@ from deploykit.config.nearest import nearest
 from deploykit.errors import UsageError
 from deploykit.model.hint import Command
 
-EnvOption = Annotated[str | None, typer.Option("--env", "-e", metavar="NAME", help="The environment to act on.")]
-ConfigOption = Annotated[str | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-YesOption = Annotated[bool, typer.Option("--yes", help="Answer every question with yes.")]
-Services = Annotated[list[str] | None, typer.Argument(metavar="SERVICE", help="By default all.", show_default=False)]
 
-# What the commands that take a commit share.
-Sha = Annotated[str | None, typer.Option("--sha", metavar="COMMIT", help="Instead of HEAD.")]
-AllowDirty = Annotated[
-    bool, typer.Option("--allow-dirty", help="Take the work tree as it is, uncommitted changes included.")
-]
-AllowOlder = Annotated[bool, typer.Option("--allow-older", help="Take a commit that does not contain the running one.")]
-AllowWithdrawn = Annotated[bool, typer.Option("--allow-withdrawn", help="Take a commit that a rollback has left.")]
-Rebuild = Annotated[
-    bool, typer.Option("--rebuild", help="Build afresh, with newly pulled base images, what is there already.")
-]
-ReleaseDeadline = Annotated[
-    str, typer.Option("--deadline", metavar="TIME", help="The longest everything after the push may take.")
-]
+def _flag(name: str, text: str) -> tuple[Any, Any]:
+    return Annotated[bool, typer.Option(name, help=text)], False
 
-_LONGEST = 100 * 365 * 86400.0  # seconds that anybody may look back
+
+def _value(*names: str, metavar: str, text: str, default: str | None = None) -> tuple[Any, Any]:
+    return Annotated[str | None, typer.Option(*names, metavar=metavar, help=text)], default
+
 
 _SHARED: dict[str, tuple[Any, Any]] = {
-    "env": (EnvOption, None),
-    "config": (ConfigOption, None),
-    "json": (JsonOption, False),
-    "yes": (YesOption, False),
+    "env": _value("--env", "-e", metavar="NAME", text="The environment to act on."),
+    "config": _value("--config", "-c", metavar="FILE", text="The configuration file."),
+    "json": _flag("--json", "Print one JSON document on stdout."),
+    "yes": _flag("--yes", "Answer every question with yes."),
 }
+"""The options of every command, by the name of the parameter: its annotation and its default."""
+_RELEASE: dict[str, tuple[Any, Any]] = {
+    "services": (
+        Annotated[list[str] | None, typer.Argument(metavar="SERVICE", help="By default all.", show_default=False)],
+        None,
+    ),
+    "sha": _value("--sha", metavar="COMMIT", text="Instead of HEAD."),
+    "rebuild": _flag("--rebuild", "Build afresh, with newly pulled base images, what is there already."),
+    "allow_dirty": _flag("--allow-dirty", "Take the work tree as it is, uncommitted changes included."),
+    "allow_older": _flag("--allow-older", "Take a commit that does not contain the running one."),
+    "allow_withdrawn": _flag("--allow-withdrawn", "Take a commit that a rollback has left."),
+    "no_rollback": _flag("--no-rollback", "Leave a failed release as it is (exit 11)."),
+    "deadline": _value(
+        "--deadline", metavar="TIME", text="The longest everything after the push may take.", default="30m"
+    ),
+}
+"""What the commands of a release choose from with ``takes``; they share its words and its defaults."""
+RELEASE = tuple(_RELEASE)
+_LONGEST = 100 * 365 * 86400.0  # seconds: the longest that --since may look back
 
 
 @dataclass(frozen=True)
@@ -54,38 +60,44 @@ class GlobalOptions:
     yes: bool = False
 
     def under(self, outer: GlobalOptions) -> GlobalOptions:
-        """These, with what only ``outer`` (the options before the command) says."""
+        """These options; where one is not set, that of ``outer``, the options before the command."""
         return GlobalOptions(
             self.env or outer.env, self.config or outer.config, self.json or outer.json, self.yes or outer.yes
         )
 
     @property
     def named(self) -> tuple[str, ...]:
-        """``--env`` and ``--config`` as far as they were given: a command to type next must act in the same place."""
+        """``--env`` and ``--config`` where they were given, for the commands to type next."""
         given = (("--env", self.env), ("--config", self.config))
         return tuple(word for option, value in given if value is not None for word in (option, value))
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """A parsed command line: which command, the options of all commands, and the command bound to its own options."""
+    """A parsed command line: the command's name, the options of every command, and the command with its own options."""
 
     command: str  # "deploy", "sandbox up"
     options: GlobalOptions
     act: Callable[..., Any]  # takes the Run
     own_format: bool  # stdout carries something other than text for people: that goes to stderr
     stream: bool  # --json prints one document a line (--follow, --watch)
-    continues: Command | None  # what to type after an interruption; None: nothing can have been left half done
+    continues: Command | None  # what to type after an interruption; None: the command leaves nothing unfinished
 
 
 def command(
-    app: typer.Typer, name: str, *, group: str = "", own_format: bool = False, continues: bool = False
+    app: typer.Typer,
+    name: str,
+    *,
+    group: str = "",
+    takes: Sequence[str] = (),
+    own_format: bool = False,
+    continues: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Put a function on the command line as ``name``, with the shared options.
+    """Put a function on the command line as ``name``, with the options of every command.
 
-    Its first parameter is the `Run`; the others are its own arguments and options. Parsing only makes an `Invocation`:
-    running it is the caller's, so that errors, signals and the document are handled in one place. ``continues``: typed
-    once more after an interruption, it continues what was left half done.
+    Its first parameter is the `Run`; then come the release options that it ``takes``, by name, and its own arguments
+    and options. Parsing only makes an `Invocation`: the caller runs it, so that errors, signals and the document are
+    handled in one place. ``continues``: typed again after an interruption, the command finishes what was left undone.
     """
     full_name = f"{group} {name}".strip()
 
@@ -96,7 +108,7 @@ def command(
             again = _typed_again(full_name, ctx, values) if continues else None
             return Invocation(full_name, options, functools.partial(function, **values), own_format, stream, again)
 
-        _share_options(parsed, function, skip=1)
+        _set_signature(parsed, function, takes, skip=1)
         app.command(name)(parsed)
         return function
 
@@ -111,7 +123,7 @@ def callback(app: typer.Typer) -> Callable[[Callable[..., Any]], Callable[..., A
             ctx.obj = _taken_from(values).under(ctx.obj or GlobalOptions())
             function(**values)
 
-        _share_options(parsed, function, skip=0)
+        _set_signature(parsed, function, (), skip=0)
         app.callback()(parsed)
         return function
 
@@ -119,7 +131,7 @@ def callback(app: typer.Typer) -> Callable[[Callable[..., Any]], Callable[..., A
 
 
 def _typed_again(verb: str, ctx: typer.Context, values: Mapping[str, Any]) -> Command:
-    """The command with its own arguments and options as they were given: what continues with the same."""
+    """The command with its own arguments and options as they were given, to type again after an interruption."""
     words: list[str] = []
     for parameter in ctx.command.params:
         value = values.get(parameter.name or "")
@@ -135,17 +147,20 @@ def _taken_from(values: dict[str, Any]) -> GlobalOptions:
     return GlobalOptions(**{name: values.pop(name) for name in _SHARED})
 
 
-def _share_options(parsed: Callable[..., Any], function: Callable[..., Any], skip: int) -> None:
-    """Give ``parsed`` the signature that Typer reads: the context, ``function``'s own parameters, the shared ones."""
+def _set_signature(parsed: Callable[..., Any], function: Callable[..., Any], takes: Sequence[str], skip: int) -> None:
+    """Give ``parsed`` what Typer reads: the context, the release options, ``function``'s own, those of every command.
+
+    ``skip``: how many parameters ``function`` has before its own; a ``**`` parameter is passed over.
+    """
     hints = get_type_hints(function, include_extras=True)
-    own = list(inspect.signature(function).parameters.values())[skip:]
     kind = inspect.Parameter.KEYWORD_ONLY
+    own = list(inspect.signature(function).parameters.values())[skip:]
+    listed = {name: _RELEASE[name] for name in takes} | {
+        p.name: (hints[p.name], p.default) for p in own if p.name not in takes and p.kind is not p.VAR_KEYWORD
+    }
+    listed |= _SHARED
     parameters = [inspect.Parameter("ctx", kind, annotation=typer.Context)]
-    parameters += [p.replace(kind=kind, annotation=hints[p.name]) for p in own]
-    parameters += [
-        inspect.Parameter(name, kind, annotation=annotation, default=default)
-        for name, (annotation, default) in _SHARED.items()
-    ]
+    parameters += [inspect.Parameter(n, kind, annotation=a, default=default) for n, (a, default) in listed.items()]
     parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # PEP 362
     parsed.__annotations__ = {p.name: p.annotation for p in parameters}
     parsed.__doc__ = function.__doc__
@@ -154,42 +169,38 @@ def _share_options(parsed: Callable[..., Any], function: Callable[..., Any], ski
 
 
 def duration(option: str, text: str) -> float:
-    """Seconds that the value of ``option`` stands for. Raises UsageError, with what was expected."""
+    """The value of ``option`` in seconds. Raises: UsageError, with an example of what to write."""
     from deploykit.config.durations import parse_duration
 
-    try:
-        seconds = parse_duration(text)
-    except ValueError as error:
-        raise UsageError(f"{option} {text!r} {error}", f"write for example {option} 10m") from None
-    if seconds <= 0:
-        raise UsageError(f"{option} {text!r} must be more than nothing", f"write for example {option} 10m")
-    return seconds
+    return _seconds(option, text, parse_duration, f"write for example {option} 10m")
 
 
 def lookback(option: str, text: str) -> float:
-    """Seconds back that the value of ``option`` stands for; days are understood too. Raises UsageError."""
+    """The value of ``option`` in seconds; it may be in days, too. Raises: UsageError, with an example."""
     from deploykit.config.durations import parse_lookback
 
-    example = f"write for example {option} 10m, or {option} 30d"
+    return _seconds(option, text, parse_lookback, f"write for example {option} 10m, or {option} 30d")
+
+
+def _seconds(option: str, text: str, parse: Callable[[str], float], example: str) -> float:
     try:
-        seconds = parse_lookback(text)
+        seconds = parse(text)
     except ValueError as error:
         raise UsageError(f"{option} {text!r} {error}", example) from None
     if not 0 < seconds <= _LONGEST:
-        word = "must be more than nothing" if seconds <= 0 else "is further back than anything here"
-        raise UsageError(f"{option} {text!r} {word}", example)
+        said = "must be more than 0" if seconds <= 0 else "must be at most 100 years"
+        raise UsageError(f"{option} {text!r} {said}", example)
     return seconds
 
 
 def known(kind: str, names: Sequence[str], among: Iterable[str]) -> tuple[str, ...]:
-    """``names``, each once, all of them known. Raises UsageError naming every unknown one and the nearest known."""
+    """``names``, each once. Raises: UsageError that lists the names not ``among`` those known, with the nearest one."""
     there = list(among)
     unknown = [name for name in dict.fromkeys(names) if name not in there]
     if unknown:
         near = {name: nearest(name, there) for name in unknown}
-        said = "; ".join(
+        said = [
             f"no {kind} {name!r}" + (f" (did you mean {meant!r}?)" if meant else "") for name, meant in near.items()
-        )
-        listed = ", ".join(there) or "none"
-        raise UsageError(said, f"this environment's {kind}s: {listed}")
+        ]
+        raise UsageError("; ".join(said), f"this environment's {kind}s: {', '.join(there) or 'none'}")
     return tuple(dict.fromkeys(names))

@@ -6,16 +6,17 @@ from typing import Annotated
 
 import typer
 
-from deploykit.cli.options import Services, command, duration, known
+from deploykit.cli.options import command, duration, known
 from deploykit.cli.run import Result, Run
+from deploykit.cli.steps import shown
 from deploykit.errors import UsageError
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "rollback", continues=True)
+    @command(app, "rollback", takes=["services"], continues=True)
     def rollback(
         run: Run,
-        services: Services = None,
+        services: list[str] | None,
         to: Annotated[
             str | None, typer.Option("--to", metavar="SHA", help="A release's commit, or the beginning of it.")
         ] = None,
@@ -24,25 +25,23 @@ def add_to(app: typer.Typer) -> None:
             str, typer.Option("--deadline", metavar="TIME", help="The longest the whole run may take.")
         ] = "30m",
     ) -> Result:
-        """Go back to the last verified release.
+        """Roll back to the last verified release.
 
-        The newest verified one before that which runs, or --to SHA. Needs no git, no Docker and no registry login.
+        That is the newest one before the release that runs; --to names another. Needs no git, Docker or registry login.
         """
         if to is not None and not to.strip():
-            raise UsageError("--to names no release", "leave it out to go to the last verified one")
+            raise UsageError("--to names no release", "leave it out to roll back to the last verified one")
         seconds = duration("--deadline", deadline)
         configuration = run.configuration()
-        names = known("service", services or (), configuration.services)
-        from deploykit.cli.steps import shown
-        from deploykit.commands import rollback as verb
+        from deploykit.commands.rollback import rollback as verb
         from deploykit.deploy.request import RollbackRequest
 
         request = RollbackRequest(
             configuration=configuration,
-            services=names,
+            services=known("service", services or (), configuration.services),
             to=to,
             reason=reason,
             deadline=seconds,
             confirm=run.confirm if run.asks else None,
         )
-        return shown(run, verb.rollback(request, run.world()))
+        return shown(run, verb(request, run.world()))

@@ -1,6 +1,6 @@
-"""One run of one command: what was asked, the world it acts in, and the way its result is shown.
+"""One run of one command: what was asked, the world it acts in, and how its result is shown.
 
-Every command's file imports this one, and ``--help`` imports every command's file: so nothing heavy at the top.
+Every command's file imports this one, and ``--help`` imports them all, so nothing heavy is imported at the top.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """How a command ended: its exit code, its own keys of the document, and the closing lines for people.
+    """How a command ended: its exit code, its own keys of the JSON document, and the last lines for people.
 
-    ``document`` None: the command has written its own format to stdout.
+    ``document`` is None where the command has written its own format to stdout.
     """
 
     exit_code: int = 0
@@ -34,7 +34,7 @@ class Result:
 
 
 class Run:
-    """What a command function gets. Nothing is loaded, drawn or called before it is asked for."""
+    """What a command function gets. Nothing is loaded, drawn or called before it is needed."""
 
     def __init__(
         self, invocation: Invocation, clock: Clock, environ: Mapping[str, str], stdout: TextIO, stderr: TextIO
@@ -60,7 +60,7 @@ class Run:
 
     @property
     def environment(self) -> str | None:
-        """The environment's name as far as it is known."""
+        """The environment's name, where it is known already."""
         if self._configuration is not None:
             return self._configuration.environment
         return self.options.env or self.environ.get("DEPLOYKIT_ENV") or None
@@ -94,14 +94,14 @@ class Run:
         def answer() -> str:
             try:
                 return sys.stdin.readline()
-            except KeyboardInterrupt:  # nothing has begun: Ctrl-C is a no
+            except KeyboardInterrupt:  # nothing has begun, so Ctrl-C means no
                 self.people.line()
                 return "no"
 
         return self.screen.ask(f"{question} [y/N]", answer)
 
     def configuration(self) -> Configuration:
-        """The configuration of this command's environment, read once; says where the command acts."""
+        """The configuration of this command's environment. Reading it, once, says where the command acts."""
         if self._configuration is None:
             from deploykit.config import load
 
@@ -112,7 +112,7 @@ class Run:
         return self._configuration
 
     def world(self, *, account: bool = True) -> World:
-        """The world for the flow. ``account``: refuse to go on with the credentials of another account.
+        """The world that the command acts in. ``account``: refuse the credentials of any account but the environment's.
 
         Raises: Refused (wrong account), OutOfReach (no credentials, no network).
         """
@@ -127,12 +127,13 @@ class Run:
                 verify_account(configuration, self._aws)
         return World(self.clock, self._aws, self.screen, self.environ)
 
-    def aws(self, region: str) -> Aws:
-        """AWS for a command that comes before any configuration; its calls count as this run's."""
+    def world_in(self, region: str) -> World:
+        """The world for a command that comes before any configuration."""
         from deploykit.edges.aws.session import Aws
+        from deploykit.edges.world import World
 
         self._aws = Aws(region)
-        return self._aws
+        return World(self.clock, self._aws, self.screen, self.environ)
 
     def emit(self, part: Mapping[str, Any], exit_code: int = 0) -> None:
         """One document of a stream (``--watch``, ``--follow``), on a line of its own."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import typer
@@ -25,10 +24,9 @@ def _sandbox() -> None:
 @command(app, "up", group="sandbox", continues=True)
 def up(run: Run) -> Result:
     """Start it and provision the configuration."""
-    configuration = run.configuration()
     from deploykit.sandbox import lifecycle
 
-    return _reached(run, lifecycle.up(configuration, _say(run)))
+    return _reached(run, lifecycle.up(run.configuration(), lambda text: run.screen.live("sandbox", text)))
 
 
 @command(app, "down", group="sandbox", continues=True)
@@ -37,17 +35,16 @@ def down(run: Run) -> Result:
     configuration = run.configuration()
     from deploykit.sandbox import lifecycle
 
-    there = lifecycle.down(configuration, _say(run))
+    there = lifecycle.down(configuration, lambda text: run.screen.live("sandbox", text))
     return Result(0, lifecycle.status(configuration), ["the sandbox was removed" if there else "there was no sandbox"])
 
 
 @command(app, "status", group="sandbox")
 def status(run: Run) -> Result:
     """Is it running, and where?"""
-    configuration = run.configuration()
     from deploykit.sandbox import lifecycle
 
-    document = lifecycle.status(configuration)
+    document = lifecycle.status(run.configuration())
     if not document["running"]:
         return Result(0, document, ["the sandbox is not up", Hint("  → ", Command("sandbox up", ticks=False))])
     lines = [f"{key.replace('_', ' ').ljust(13)}  {value}" for key, value in document.items() if key != "services"]
@@ -59,10 +56,9 @@ def status(run: Run) -> Result:
 @command(app, "reset", group="sandbox", continues=True)
 def reset(run: Run) -> Result:
     """Remove it and start it again, with nothing released."""
-    configuration = run.configuration()
     from deploykit.sandbox import lifecycle
 
-    return _reached(run, lifecycle.reset(configuration, _say(run)))
+    return _reached(run, lifecycle.reset(run.configuration(), lambda text: run.screen.live("sandbox", text)))
 
 
 @command(app, "env", group="sandbox", own_format=True)
@@ -71,15 +67,10 @@ def env(run: Run) -> Result:
 
     eval "$(deploykit sandbox env)" makes every other command act on the sandbox.
     """
-    configuration = run.configuration()
     from deploykit.sandbox import lifecycle
 
-    run.stdout.write(lifecycle.env(configuration))
+    run.stdout.write(lifecycle.env(run.configuration()))
     return Result(document=None)
-
-
-def _say(run: Run) -> Callable[[str], None]:
-    return lambda text: run.screen.live("sandbox", text)
 
 
 def _reached(run: Run, found: Running) -> Result:

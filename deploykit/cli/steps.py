@@ -1,35 +1,59 @@
-"""What the single runbook steps and the whole run share: the request and the result."""
+"""What the commands of a release share: the request made from their options, and the result made of the report."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from deploykit.cli.options import known
+from deploykit.cli.options import duration, known
 from deploykit.cli.run import Result, Run
 from deploykit.errors import UsageError
 from deploykit.model.hint import Command
-from deploykit.model.report import RunReport
-from deploykit.report import json as documents
-from deploykit.report import summary
 
 if TYPE_CHECKING:
     from deploykit.deploy.request import DeployRequest
+    from deploykit.edges.world import World
+    from deploykit.model.report import RunReport
 
 
-def deploy_request(run: Run, services: Sequence[str] | None, **insisted: Any) -> DeployRequest:
-    """What is asked for. Raises UsageError for a service that this environment does not have."""
+def released(run: Run, verb: Callable[[DeployRequest, World], RunReport], asked: dict[str, Any]) -> Result:
+    """Run ``verb`` with what the command line ``asked`` for: the values of its release options, by name."""
+    return shown(run, verb(deploy_request(run, **asked), run.world()))
+
+
+def deploy_request(
+    run: Run,
+    *,
+    services: Sequence[str] | None,
+    sha: str | None = None,
+    no_rollback: bool = False,
+    deadline: str = "30m",
+    **insisted: bool,
+) -> DeployRequest:
+    """The request; ``insisted``: its other fields, by name. Raises: UsageError for a value that makes no sense."""
+    seconds = duration("--deadline", deadline)
     configuration = run.configuration()
     from deploykit.deploy.request import DeployRequest
 
     names = known("service", services or (), configuration.services)
-    if insisted.get("revision") is not None and not insisted["revision"].strip():
+    if sha is not None and not sha.strip():
         raise UsageError("--sha names no commit", "leave it out to take HEAD")
-    again = run.invocation.continues or Command(run.command)
-    return DeployRequest(configuration=configuration, services=names, command=run.command, again=again, **insisted)
+    return DeployRequest(
+        configuration=configuration,
+        services=names,
+        revision=sha,
+        undo=not no_rollback,
+        deadline=seconds,
+        command=run.command,
+        again=run.invocation.continues or Command(run.command),
+        **insisted,
+    )
 
 
 def shown(run: Run, report: RunReport) -> Result:
     """A run's report as a command's result."""
+    from deploykit.report import json as documents
+    from deploykit.report import summary
+
     lines = summary.of_run(report, run.command, run.style, run.seconds)
     return Result(report.exit_code, documents.run_part(report), lines)

@@ -28,7 +28,7 @@ JsonLiteral = str | int | float | bool | list[Any]
 
 
 class Matchers(Table):
-    """What a value must be, where a literal is too narrow; all that are given must hold."""
+    """What a value must be, where a literal is too narrow; every matcher that is set must hold."""
 
     matches: Regex | None = None
     """A regular expression found somewhere in the value."""

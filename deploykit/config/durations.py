@@ -10,14 +10,14 @@ EXPECTED = 'a duration such as "30s", "10m" or "1h"'
 
 
 def parse_duration(text: str) -> float:
-    """Seconds that ``text`` stands for. Raises ValueError, with what was expected, for anything else."""
+    """``text`` in seconds. Raises: ValueError, with what was expected."""
     if not re.fullmatch(PATTERN, text, re.ASCII) or text.endswith("\n"):
         raise ValueError(f"must be {EXPECTED}")
     return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([\d.]+)(ms|h|m|s)", text))
 
 
 def parse_lookback(text: str) -> float:
-    """Seconds back that ``text`` stands for: a duration, or days (``30d``, ``1d12h``). Raises ValueError as above."""
+    """``text`` in seconds: a duration, or days (``30d``, ``1d12h``). Raises: ValueError as `parse_duration` does."""
     days = re.match(r"(\d{1,5})d", text, re.ASCII)
     if days is None:
         return parse_duration(text)

@@ -6,5 +6,5 @@ from importlib.resources import files
 
 
 def example_text() -> str:
-    """The text of the example configuration: every key, the optional ones commented out."""
+    """The example configuration: every key, with the optional ones commented out."""
     return files(__package__).joinpath("example.toml").read_text(encoding="utf-8")

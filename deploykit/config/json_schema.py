@@ -1,4 +1,4 @@
-"""JSON Schema of deploykit.toml, for editors; made of the same types that read it."""
+"""JSON Schema of deploykit.toml, for editors, made from the types that read it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from deploykit.config.durations import PATTERN, format_duration
 from deploykit.config.overlay import OVERLAYS
 from deploykit.config.schema import Tables
 
-_BY_ENVIRONMENT = ("Cdn", "Migrate")  # tables whose needed keys may stand in the file's table or in an overlay
+_BY_ENVIRONMENT = ("Cdn", "Migrate")  # their required keys may be in the file's table or in an overlay
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema of the whole file, its environments with what they overlay included (draft 2020-12).
+    """The schema of the whole file, with what environments overlay (draft 2020-12).
 
-    It takes every file that `load` takes; what one table demands of another only `load` knows.
+    It accepts every file that `load` accepts; only `load` knows what one table requires of another.
     """
     tables = Tables.model_json_schema(by_alias=True)
     definitions = {name: _plain(definition) for name, definition in tables["$defs"].items()}
@@ -41,7 +41,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _plain(node: Any) -> Any:
-    """``node`` as a writer of TOML sees it: no null, no empty defaults, durations as text, no titles of types."""
+    """``node`` for TOML: without null, empty defaults and titles of types; with durations as text."""
     if isinstance(node, list):
         return [_plain(item) for item in node]
     if not isinstance(node, dict):

@@ -13,9 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 from deploykit.config.locate import locate
 from deploykit.config.nearest import nearest
 from deploykit.config.scalars import Address, HostPort, RegistryHost
-from deploykit.config.schema import Cdn, Checks, Configuration, Local, Service, Tables
+from deploykit.config.schema import Cdn, Checks, Configuration, Service, Tables
 from deploykit.config.syntax import syntax_error
-from deploykit.config.validate import judge
+from deploykit.config.validate import validate
 from deploykit.config.wording import shown
 from deploykit.errors import ConfigError, Problem
 from deploykit.model.hint import Hint, command
@@ -37,8 +37,8 @@ def find(explicit: Path | None, env: Mapping[str, str], cwd: Path) -> Path:
     if named is not None:
         path = cwd / named.expanduser()
         source = "--config" if explicit else "DEPLOYKIT_CONFIG"
-        mend = "name an existing file" if explicit else "set DEPLOYKIT_CONFIG to an existing file, or unset it"
-        return _readable(path, f"{named} (from {source})", mend)
+        fix = "name an existing file" if explicit else "set DEPLOYKIT_CONFIG to an existing file, or unset it"
+        return _readable(path, f"{named} (from {source})", fix)
     for folder in (cwd, *cwd.parents):
         if os.path.lexists(folder / FILE_NAME):
             return _readable(folder / FILE_NAME, str(folder / FILE_NAME))
@@ -48,21 +48,21 @@ def find(explicit: Path | None, env: Mapping[str, str], cwd: Path) -> Path:
     )
 
 
-def _readable(path: Path, named: str, mend: str = "") -> Path:
+def _readable(path: Path, named: str, fix: str = "") -> Path:
     if path.is_dir():
         raise ConfigError(f"{named} is a folder, not a configuration file", f"name a file, such as {path / FILE_NAME}")
     if path.is_symlink() and not path.exists():
-        raise ConfigError(f"{named} is a link to {path.readlink()}, which does not exist", "mend or remove the link")
+        raise ConfigError(f"{named} is a link to {path.readlink()}, which does not exist", "fix or remove the link")
     if not path.exists():
-        raise ConfigError(f"there is no configuration file {named}", mend)
+        raise ConfigError(f"there is no configuration file {named}", fix)
     return path
 
 
 def load(path: Path, environment: str | None, env: Mapping[str, str]) -> Configuration:
     """The file at ``path``, resolved for ``environment`` (else $DEPLOYKIT_ENV, the file's default, its only one).
 
-    Raises ConfigError: with every problem of the file at once, whichever environment it is in; or because the file
-    cannot be read, or the environment is not in it or not named.
+    Raises: ConfigError with every problem of the file, in any environment; or because the file cannot be read, or the
+    environment is not in it or not named.
     """
     path = path.absolute()
     shown_path = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
@@ -72,23 +72,23 @@ def load(path: Path, environment: str | None, env: Mapping[str, str]) -> Configu
     except tomllib.TOMLDecodeError as error:
         raise syntax_error(error, text, shown_path) from None
     outside, wrong = _from_outside(env)
-    judgement = judge(file, locate(text), shown_path, url_given="url" in outside)
-    if judgement.problems or wrong:
-        raise _refusal(judgement.problems, wrong, shown_path)
-    name = _choose(judgement.tables, environment, env, shown_path)
-    return _resolve(path, name, judgement.tables, outside)
+    report = validate(file, locate(text), shown_path, url_given="url" in outside)
+    if report.problems or wrong:
+        raise _refusal(report.problems, wrong, shown_path)
+    name = _choose(report.tables, environment, env, shown_path)
+    return _resolve(path, name, report.tables, outside)
 
 
 def _refusal(in_file: Sequence[Problem], outside: Sequence[Problem], shown_path: str) -> ConfigError:
-    """Everything that is wrong, and where it is to be mended: in the file, in the environment, or in both."""
+    """Everything that is wrong, and where to fix it: in the file, in the environment, or in both."""
     variables = ", ".join(str(problem.key) for problem in outside)
     if not in_file:
         message = f"{variables} in the environment {'is' if len(outside) == 1 else 'are'} wrong"
-        return ConfigError(message, f"nothing was done; set {variables} right, or unset it", outside)
+        return ConfigError(message, f"nothing was done; fix {variables}, or unset it", outside)
     count = "one problem" if len(in_file) == 1 else f"{len(in_file)} problems"
     also = f", and {variables} in the environment is wrong" if outside else ""
     what = f"the file and {variables}" if outside else "the file"
-    hint = f"nothing was done; mend {what} and repeat the command"
+    hint = f"nothing was done; fix {what} and repeat the command"
     return ConfigError(f"{shown_path} has {count}{also}", hint, [*in_file, *outside])
 
 
@@ -104,7 +104,7 @@ def _read(path: Path, shown_path: str) -> str:
 
 
 def _from_outside(env: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]]:
-    """The keys that environment variables win over, and what is wrong with them."""
+    """The keys that environment variables override, and what is wrong with those variables."""
     values: dict[str, str] = {}
     problems: list[Problem] = []
     for variable, (key, kind) in _FROM_OUTSIDE.items():
@@ -143,26 +143,19 @@ def _resolve(path: Path, name: str, tables: dict[str, Tables], outside: dict[str
     environment = own.environment.model_copy(update=outside)
     services = {key: _service(key, service, own.services) for key, service in own.services.items()}
     return Configuration(
+        **dict(environment) | {"region": environment.region or own.project.region},
         path=path,
         environment=name,
         project=own.project,
-        region=environment.region or own.project.region,
-        account=environment.account,
-        cluster=environment.cluster,
-        url=environment.url,
-        origin=environment.origin,
-        state=environment.state,
-        roles={str(verb): role for verb, role in environment.roles.items()},
-        history=environment.history,
-        registry=environment.registry,
-        connect_to=environment.connect_to,
         services=services,
         cdn={key: _cdn(cdn, services) for key, cdn in own.cdn.items()},
         build=own.build,
         rollout=own.rollout,
         notify=own.notify,
         checks=_checks(own.checks, services),
-        local=_local(own.local, services),
+        local=own.local.model_copy(
+            update={"services": {key: one for key, one in own.local.services.items() if key in services}}
+        ),
         other_distributions={
             cdn.distribution: other for other in tables if other != name for cdn in tables[other].cdn.values()
         },
@@ -170,7 +163,7 @@ def _resolve(path: Path, name: str, tables: dict[str, Tables], outside: dict[str
 
 
 def _service(key: str, service: Service, services: dict[str, Service]) -> Service:
-    """With its defaults filled in, and without dependencies on what this environment does not have."""
+    """With its defaults filled in, and without dependencies on services that this environment does not have."""
     return service.model_copy(
         update={
             "container": service.container or key,
@@ -181,13 +174,12 @@ def _service(key: str, service: Service, services: dict[str, Service]) -> Servic
 
 
 def _cdn(cdn: Cdn, services: dict[str, Service]) -> Cdn:
-    if cdn.after is None:
-        return cdn
-    return cdn.model_copy(update={"after": tuple(other for other in cdn.after if other in services)})
+    after = None if cdn.after is None else tuple(other for other in cdn.after if other in services)
+    return cdn.model_copy(update={"after": after})
 
 
 def _checks(checks: Checks, services: dict[str, Service]) -> Checks:
-    """With the only service named where an endpoint has a version and says no service."""
+    """With the first service filled in where an endpoint has a version and names none (there is only one then)."""
     endpoints = tuple(
         endpoint.model_copy(update={"service": next(iter(services))})
         if endpoint.version and endpoint.service is None and services
@@ -195,7 +187,3 @@ def _checks(checks: Checks, services: dict[str, Service]) -> Checks:
         for endpoint in checks.endpoints
     )
     return checks.model_copy(update={"endpoints": endpoints})
-
-
-def _local(local: Local, services: dict[str, Service]) -> Local:
-    return local.model_copy(update={"services": {key: one for key, one in local.services.items() if key in services}})

@@ -1,4 +1,4 @@
-"""Where every key of a TOML text stands: tomllib says what a file holds, but not on which line."""
+"""The line of every key in a TOML text: tomllib says what a file holds, but not on which line."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _SCALAR = re.compile(r"[^,\]}#\n]*")
 def locate(text: str) -> dict[KeyPath, int]:
     """Line (from 1) of every table, key and list item of ``text``, which must be valid TOML.
 
-    A key's path is made of keys and, for list items and arrays of tables, numbers. A table that has a header is where
-    the header is; one that only longer paths imply is where it is first named.
+    A path is made of keys and, for list items and arrays of tables, numbers. A table's line is that of its header, else
+    of the first path that names it.
     """
     scanner = _Scanner(text)
     scanner.document()
@@ -32,7 +32,7 @@ def locate(text: str) -> dict[KeyPath, int]:
 
 
 class _Scanner:
-    """Walks a TOML text once. It trusts that tomllib took the text, so every branch may assume what must follow."""
+    """Walks a TOML text once. tomllib has accepted the text, so every branch may assume what must follow."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -79,7 +79,7 @@ class _Scanner:
         self._value(path)
 
     def _below(self, table: KeyPath, keys: list[str], line: int) -> KeyPath:
-        """The path of ``keys`` under ``table``, through the latest item of arrays of tables; notes what is new."""
+        """The path of ``keys`` under ``table``, in the latest item of arrays of tables; notes the lines of new ones."""
         path = table
         for key in keys:
             if path in self._sizes:
@@ -134,7 +134,7 @@ class _Scanner:
         self.at += 1
 
     def _skip(self, pattern: re.Pattern[str]) -> int:
-        """Step over ``pattern``; where that leads to."""
+        """Step over ``pattern``, and return where that ends."""
         match = pattern.match(self.text, self.at)
         self.at = match.end() if match else self.at
         return self.at

@@ -1,4 +1,4 @@
-"""An environment's tables laid over the file's, and the way back: from a merged key to where it stands in the file."""
+"""An environment's tables merged over the file's, and the reverse: where a merged key stands in the file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ OVERLAYS = ("services", "cdn", "checks", "rollout", "local")
 _ENDPOINTS = ("checks", "endpoints")
 _LIMITED = ("services", "cdn")  # with the endpoints, what `only` may stand on
 
-Places = tuple[tuple[int | None, int | None], ...]  # of each endpoint: its number among the file's, and the overlay's
+Places = tuple[tuple[int | None, int | None], ...]  # each endpoint's number in the file, and in the overlay
 
 
 def merge(base: Any, over: Any, path: KeyPath = ()) -> Any:
-    """``over`` laid over ``base``: tables merge key by key at every depth, lists replace lists.
-
-    Endpoints, the list at ``checks.endpoints``, are merged by their id.
-    """
+    """``over`` over ``base``: tables merge key by key at every depth, lists replace lists; endpoints merge by id."""
     if isinstance(base, dict) and isinstance(over, dict):
         merged = dict(base)
         for key, value in over.items():
@@ -36,7 +33,7 @@ def _laid(base: list[Any], over: list[Any], below: int | None, above: int | None
 
 
 def pair_endpoints(base: list[Any], over: list[Any]) -> Places:
-    """Which of ``over`` lies on which of ``base``: those of the same id; the others follow in their own order."""
+    """Which of ``over`` overlays which of ``base``: that of the same id; the others follow in their own order."""
     free = {item["id"]: number for number, item in reversed([*enumerate(over)]) if _has_id(item)}
     pairs: list[tuple[int | None, int | None]] = [
         (number, free.pop(item["id"], None) if _has_id(item) else None) for number, item in enumerate(base)
@@ -78,8 +75,7 @@ class Layered:
     def source(self, path: KeyPath) -> tuple[KeyPath, KeyPath]:
         """Where the merged ``path`` stands in the file, and what of it is missing there.
 
-        A key that is there is the overlay's if it has it, else the file's; for one that is not, the table that lacks it
-        is the file's if there is one.
+        A key that both have is the overlay's. Where neither has it, the table that lacks it is the file's, if there.
         """
         for length in range(len(path), -1, -1):
             below, above = self._candidates(path[:length])
@@ -102,7 +98,7 @@ class Layered:
 
 
 def layer(file: dict[str, Any], name: str | None) -> Layered:
-    """The tables of ``file`` with those of the environment ``name`` laid over them; its own keys as ``environment``."""
+    """The tables of ``file`` with those of the environment ``name`` over them, and its own keys as ``environment``."""
     base = {key: value for key, value in file.items() if key != "environments"}
     if name is None:
         return Layered(file, None, base, tuple((number, None) for number in range(len(endpoints_of(base)))))

@@ -1,9 +1,8 @@
-"""The kinds of text and numbers a configuration holds: what each admits, and what its error says is expected."""
+"""The kinds of text and numbers in a configuration: what each accepts, and what its error says is expected."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -23,14 +22,14 @@ class Table(BaseModel):
 
 @dataclass(frozen=True)
 class FromFile:
-    """The validation context of values out of the file: what its placeholders are filled with."""
+    """The validation context of values from the file: what fills its placeholders."""
 
     env: str
     project: str
 
 
 def expected(text: str) -> PydanticCustomError:
-    """The error of a value that is not what its key takes; ``text`` goes on after ``key = value``."""
+    """The error of a value that its key does not accept; ``text`` follows ``key = value``."""
     return PydanticCustomError("expected", "{text}", {"text": text})
 
 
@@ -43,8 +42,8 @@ def _fill(value: str, info: ValidationInfo) -> str:
     return value
 
 
-def _not_empty(value: str) -> str:
-    if not value.strip():
+def _not_empty(value: Any) -> Any:
+    if not (value.strip() if isinstance(value, str) else value):
         raise expected("must not be empty")
     return value
 
@@ -92,21 +91,15 @@ def _duration(value: Any, info: ValidationInfo) -> Any:
     return value
 
 
-def _positive(value: float) -> float:
-    if value <= 0:
-        raise expected("must be more than nothing")
-    return value
-
-
-def between(low: float, high: float | None, text: str) -> Callable[[float], float]:
-    """A validator of numbers from ``low`` to ``high`` (both included)."""
+def _between(low: float, high: float | None, text: str) -> AfterValidator:
+    """Numbers from ``low`` to ``high``, both included."""
 
     def check(value: float) -> float:
         if value < low or (high is not None and value > high):
             raise expected(text)
         return value
 
-    return check
+    return AfterValidator(check)
 
 
 def _alone(value: str) -> str:
@@ -122,12 +115,6 @@ def _distribution(value: str) -> str:
     return value
 
 
-def _any(value: tuple[object, ...]) -> tuple[object, ...]:
-    if not value:
-        raise expected("must not be empty")
-    return value
-
-
 def _one_or_many(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value,)
 
@@ -137,21 +124,21 @@ Name = Annotated[str, AfterValidator(_not_empty), AfterValidator(_fill)]
 ServiceName = Annotated[Name, AfterValidator(_alone)]
 DistributionId = Annotated[Name, AfterValidator(_distribution)]
 Strings = Annotated[tuple[Text, ...], Field(strict=False)]
-SomeStrings = Annotated[tuple[Text, ...], Field(strict=False), AfterValidator(_any)]
-SomeNames = Annotated[tuple[Name, ...], Field(strict=False), AfterValidator(_any)]
+SomeStrings = Annotated[tuple[Text, ...], Field(strict=False), AfterValidator(_not_empty)]
+SomeNames = Annotated[tuple[Name, ...], Field(strict=False), AfterValidator(_not_empty)]
 Regex = Annotated[str, AfterValidator(_regex), WithJsonSchema({"type": "string", "format": "regex"})]
 
 _SECONDS = WithJsonSchema({"type": "string", "pattern": PATTERN})
 Pause = Annotated[float, BeforeValidator(_duration), _SECONDS]
-Duration = Annotated[float, BeforeValidator(_duration), AfterValidator(_positive), _SECONDS]
-Count = Annotated[int, AfterValidator(between(1, None, "must be 1 or more"))]
-Share = Annotated[float, AfterValidator(between(1e-9, 1 - 1e-9, "must be a share between 0 and 1, such as 0.05"))]
-Port = Annotated[int, AfterValidator(between(1, 65535, "must be a port from 1 to 65535"))]
-Status = Annotated[int, AfterValidator(between(100, 599, "must be an HTTP status from 100 to 599"))]
+Duration = Annotated[float, BeforeValidator(_duration), _between(1e-9, None, "must be more than 0"), _SECONDS]
+Count = Annotated[int, _between(1, None, "must be 1 or more")]
+Share = Annotated[float, _between(1e-9, 1 - 1e-9, "must be a share between 0 and 1, such as 0.05")]
+Port = Annotated[int, _between(1, 65535, "must be a port from 1 to 65535")]
+Status = Annotated[int, _between(100, 599, "must be an HTTP status from 100 to 599")]
 Statuses = Annotated[
     tuple[Status, ...],
     Field(strict=False),
-    AfterValidator(_any),
+    AfterValidator(_not_empty),
     BeforeValidator(_one_or_many),
     WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}, "minItems": 1}]}),
 ]

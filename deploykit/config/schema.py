@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from deploykit.config.checks import Checks, Endpoint, Expect, Maintenance, Matchers, VersionCheck
-from deploykit.config.local import Local, LocalDatabase, LocalService
+from deploykit.config.checks import Checks, Endpoint, Expect, Matchers
 from deploykit.config.scalars import (
     Account,
     Address,
@@ -30,30 +29,9 @@ from deploykit.config.scalars import (
     Text,
     Webhook,
 )
-from deploykit.config.service import Migrate, Service
+from deploykit.config.service import Local, Service
 
-__all__ = [
-    "Build",
-    "Cdn",
-    "Checks",
-    "Configuration",
-    "Endpoint",
-    "Environment",
-    "Expect",
-    "FromEnvironment",
-    "Local",
-    "LocalDatabase",
-    "LocalService",
-    "Maintenance",
-    "Matchers",
-    "Migrate",
-    "Notify",
-    "Project",
-    "Rollout",
-    "Service",
-    "Tables",
-    "VersionCheck",
-]
+__all__ = ["Checks", "Endpoint", "Expect", "Local", "Matchers", "Service"]  # tables of other files, part of these
 
 
 class Project(Table):
@@ -169,26 +147,17 @@ class Tables(Table):
     """What only a local platform has to be told; ignored on AWS."""
 
 
-class Configuration(Table):
-    """The file resolved for one environment: what everything else works from.
+class Configuration(Environment):
+    """The file resolved for one environment: its own keys, and all else that a command works from.
 
     ``services``, ``cdn`` and the endpoints are those that this environment has; placeholders are filled in; a service
-    with ``image`` carries the repository of the service it names. Durations are seconds.
+    with ``image`` has the repository of the service it names. Durations are seconds.
     """
 
     path: Path
     environment: str
     project: Project
-    region: str
-    account: str
-    cluster: str
-    url: str | None = None
-    origin: str | None = None
-    state: str | None = None
-    roles: dict[str, str] = Field(default_factory=dict)
-    history: Literal["forward", "any"] = "forward"
-    registry: str | None = None
-    connect_to: str | None = None
+    region: Region  # its own or the project's
     services: dict[str, Service] = Field(default_factory=dict)
     cdn: dict[str, Cdn] = Field(default_factory=dict)
     build: Build = Build()
@@ -201,5 +170,5 @@ class Configuration(Table):
 
     @property
     def root(self) -> Path:
-        """The folder of the file, to which contexts are relative."""
+        """The folder of the file; contexts are relative to it."""
         return self.path.parent

@@ -8,7 +8,7 @@ from deploykit.config.schema import Configuration
 
 
 def sequence_of(configuration: Configuration, changed: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Each changed service with the changed ones that must be rolled out before it, through unchanged ones too."""
+    """Each changed service to the changed ones before it, also where an unchanged service is between them."""
 
     def before(key: str) -> set[str]:
         direct = set(configuration.services[key].depends_on)
@@ -18,7 +18,7 @@ def sequence_of(configuration: Configuration, changed: Collection[str]) -> dict[
 
 
 def first_to_last(sequence: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The services of ``sequence`` as their rollouts begin: side by side where none waits for another."""
+    """The services of ``sequence`` in the sequence in which their rollouts begin."""
     begun: list[str] = []
     while len(begun) < len(sequence):
         begun += [key for key, before in sequence.items() if key not in begun and set(before) <= set(begun)]

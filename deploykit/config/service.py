@@ -1,4 +1,4 @@
-"""The table of a service: its image, where it runs, and the migration before it."""
+"""The tables of a service: its image, where it runs, its migration; and how a local platform runs it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Literal
 from pydantic import Field
 
 from deploykit.config.scalars import (
+    Count,
     Duration,
     EnvironmentVariable,
     Name,
     Platform,
+    Port,
     RelativePath,
     Repository,
     ServiceName,
@@ -18,6 +20,7 @@ from deploykit.config.scalars import (
     Strings,
     Table,
     Text,
+    UrlPath,
 )
 
 
@@ -67,3 +70,36 @@ class Service(Table):
     """Another service whose image it runs, instead of a context."""
     only: Strings | None = None
     """The environments that have it; by default all."""
+
+
+class LocalService(Table):
+    """How a service runs on a local platform."""
+
+    port: Port | None = None
+    """The port it listens on; without it, it is a worker behind no load balancer."""
+    routes: Strings = ()
+    """Load balancer path patterns; the one service with a port and none takes the rest."""
+    health_check: UrlPath = "/"
+    """Path that the load balancer asks."""
+    count: Count = 1
+    """Desired tasks."""
+    environment: dict[EnvironmentVariable, str] = Field(default_factory=dict)
+    """Environment variables of the container."""
+    secrets: dict[EnvironmentVariable, Name] = Field(default_factory=dict)
+    """Environment variable to Secrets Manager name and JSON key ("NAME:KEY"); the values are made up at random."""
+
+
+class LocalDatabase(Table):
+    """A real PostgreSQL for a local platform."""
+
+    name: Name = "app"
+    """The database's name."""
+
+
+class Local(Table):
+    """Everything that only a local platform has to be told."""
+
+    services: dict[str, LocalService] = Field(default_factory=dict)
+    """By the service's key."""
+    database: LocalDatabase | None = None
+    """Given, every service and migration gets DB_HOST, DB_PORT, DB_NAME, DB_USERNAME and, as a secret, DB_PASSWORD."""

@@ -1,4 +1,4 @@
-"""What services, distributions and local services demand of each other."""
+"""What services, distributions and local services require of each other."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from deploykit.config.locate import KeyPath
-from deploykit.config.scene import Fault, Rule, Scene
+from deploykit.config.rule_view import Fault, Rule, RuleView, numbered
 from deploykit.config.wording import shown, suggestion
 
 
-def _image_or_context(scene: Scene) -> Iterator[Fault]:
-    for name, service in scene.services.items():
+def _image_or_context(view: RuleView) -> Iterator[Fault]:
+    for name, service in view.services.items():
         if "context" in service and "image" in service:
-            yield ("services", name, "image"), "excludes context: a service builds its own image or runs another's"
+            yield (
+                ("services", name, "image"),
+                "cannot be set with context: a service builds its own image or runs another's",
+            )
         elif "context" not in service and "image" not in service:
             yield (
                 ("services", name, "context"),
@@ -25,56 +28,55 @@ def _image_or_context(scene: Scene) -> Iterator[Fault]:
         if not isinstance(image, str) or "context" in service:
             continue
         path = ("services", name, "image")
-        other = scene.services.get(image)
+        other = view.services.get(image)
         if image == name:
-            yield path, f'= "{image}": names itself; it must name another service, or give a context'
-        elif fault := scene.no_service(image):
+            yield path, f'= "{image}": names the service itself; name another one, or set a context'
+        elif fault := view.no_service(image):
             yield path, f'= "{image}": {fault}'
         elif other is not None and "image" in other:
             yield path, f'= "{image}": runs another service\'s image itself; name {shown(other["image"])} directly'
         elif other is not None and service.get("repository", other.get("repository")) != other.get("repository"):
-            yield ("services", name, "repository"), f"is the one of services.{image}, whose image it runs: leave it out"
+            yield ("services", name, "repository"), f"is that of services.{image}, whose image it runs: leave it out"
 
 
-def _own_repository(scene: Scene) -> Iterator[Fault]:
+def _own_repository(view: RuleView) -> Iterator[Fault]:
     first: dict[str, str] = {}
-    for name, service in scene.services.items():
+    for name, service in view.services.items():
         repository = service.get("repository")
         if isinstance(repository, str) and "image" not in service:
             owner = first.setdefault(repository, name)
             if owner != name:
                 yield (
                     ("services", name, "repository"),
-                    f'= "{repository}": services.{owner} is pushed there already; tags are commits, so each image '
+                    f'= "{repository}": services.{owner} is already pushed there; tags are commits, so each image '
                     f'needs a repository of its own (to run the same image: image = "{owner}")',
                 )
 
 
-def _own_ecs_service(scene: Scene) -> Iterator[Fault]:
+def _own_ecs_service(view: RuleView) -> Iterator[Fault]:
     first: dict[tuple[str, str], str] = {}
-    for name, service in scene.services.items():
+    for name, service in view.services.items():
         if isinstance(service.get("service"), str):
             owner = first.setdefault((str(service.get("cluster")), service["service"]), name)
             if owner != name:
-                yield ("services", name, "service"), f'= "{service["service"]}": is the one of services.{owner} already'
+                yield ("services", name, "service"), f'= "{service["service"]}": is already used by services.{owner}'
 
 
-def _order(scene: Scene) -> Iterator[Fault]:
+def _sequence(view: RuleView) -> Iterator[Fault]:
     after: dict[str, list[str]] = {}
-    for name, service in scene.services.items():
-        listed = service.get("depends_on")
+    for name, service in view.services.items():
         after[name] = []
-        for number, other in enumerate(listed if isinstance(listed, list) else []):
-            if isinstance(other, str) and other in scene.services:
+        for number, other in numbered(service, "depends_on"):
+            if other in view.services:
                 after[name].append(other)
-            elif isinstance(other, str) and other not in scene.all_services:
-                yield ("services", name, "depends_on", number), f'= "{other}": {scene.no_service(other)}'
+            elif other not in view.all_services:
+                yield ("services", name, "depends_on", number), f'= "{other}": {view.no_service(other)}'
     for cycle in _cycles(after):
-        yield ("services", cycle[0], "depends_on"), f"goes in a circle: {' → '.join((*cycle, cycle[0]))}"
+        yield ("services", cycle[0], "depends_on"), f"is circular: {' → '.join((*cycle, cycle[0]))}"
 
 
 def _cycles(after: dict[str, list[str]]) -> Iterator[tuple[str, ...]]:
-    """Each circle once, beginning at its first service in the file's order."""
+    """Each circle once, from its first service in the file's order."""
     seen: set[frozenset[str]] = set()
     finished: set[str] = set()
 
@@ -94,28 +96,27 @@ def _cycles(after: dict[str, list[str]]) -> Iterator[tuple[str, ...]]:
         yield from walk(name, ())
 
 
-def _migration_has_a_place(scene: Scene) -> Iterator[Fault]:
-    for name, service in scene.services.items():
+def _migration_has_a_place(view: RuleView) -> Iterator[Fault]:
+    for name, service in view.services.items():
         if "migrate" in service and "service" not in service:
-            yield ("services", name, "migrate"), "needs service: the ECS service whose network and roles its task takes"
+            yield ("services", name, "migrate"), "needs service: the ECS service whose network and roles its task uses"
 
 
-def _behind_cdn(scene: Scene) -> Iterator[Fault]:
-    for name, cdn in scene.of("cdn").items():
-        listed = cdn.get("after")
-        for number, other in enumerate(listed if isinstance(listed, list) else []):
-            if isinstance(other, str) and other not in scene.all_services:
-                yield ("cdn", name, "after", number), f'= "{other}": {scene.no_service(other)}'
+def _behind_cdn(view: RuleView) -> Iterator[Fault]:
+    for name, cdn in view.of("cdn").items():
+        for number, other in numbered(cdn, "after"):
+            if other not in view.all_services:
+                yield ("cdn", name, "after", number), f'= "{other}": {view.no_service(other)}'
 
 
-def _local_services(scene: Scene) -> Iterator[Fault]:
-    local = scene.tables.get("local")
-    services = scene.of("services", local) if isinstance(local, dict) else {}
+def _local_services(view: RuleView) -> Iterator[Fault]:
+    local = view.tables.get("local")
+    services = view.of("services", local) if isinstance(local, dict) else {}
     rest: list[str] = []
     for name, service in services.items():
         path: KeyPath = ("local", "services", name)
-        if name not in scene.all_services:
-            yield path, scene.no_service(name) or ""
+        if name not in view.all_services:
+            yield path, view.no_service(name) or ""
         if "port" in service and not service.get("routes"):
             rest.append(name)
         for key in ("routes", "health_check"):
@@ -124,30 +125,27 @@ def _local_services(scene: Scene) -> Iterator[Fault]:
     for name in rest[1:]:
         yield (
             ("local", "services", name, "routes"),
-            f"is missing: only one service with a port may take the rest, and local.services.{rest[0]} does",
+            f"is missing: only one service with a port may take all other requests, and local.services.{rest[0]} does",
         )
 
 
-def _only(scene: Scene) -> Iterator[Fault]:
-    places: list[tuple[KeyPath, dict[str, Any]]] = [(("services", name), item) for name, item in scene.services.items()]
-    places += [(("cdn", name), item) for name, item in scene.of("cdn").items()]
-    places += [(("checks", "endpoints", number), item) for number, item in scene.endpoints]
+def _only(view: RuleView) -> Iterator[Fault]:
+    places: list[tuple[KeyPath, dict[str, Any]]] = [(("services", name), item) for name, item in view.services.items()]
+    places += [(("cdn", name), item) for name, item in view.of("cdn").items()]
+    places += [(("checks", "endpoints", number), item) for number, item in view.endpoints]
     for path, item in places:
-        listed = item.get("only")
-        for number, name in enumerate(listed if isinstance(listed, list) else []):
-            if isinstance(name, str) and name not in scene.environments:
-                yield (
-                    (*path, "only", number),
-                    f'= "{name}": names no environment; {suggestion(name, scene.environments)}',
-                )
+        for number, name in numbered(item, "only"):
+            if name not in view.environments:
+                text = f'= "{name}": no such environment; {suggestion(name, view.environments)}'
+                yield (*path, "only", number), text
 
 
-ANYWHERE: tuple[Rule, ...] = (_only,)  # also of what the environment does not have
+ANYWHERE: tuple[Rule, ...] = (_only,)  # checked on services that the environment does not have, too
 SERVICE_RULES: tuple[Rule, ...] = (
     _image_or_context,
     _own_repository,
     _own_ecs_service,
-    _order,
+    _sequence,
     _migration_has_a_place,
     _behind_cdn,
     _local_services,

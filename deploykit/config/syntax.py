@@ -1,4 +1,4 @@
-"""What is wrong with a file that is not TOML, and what to write instead: tomllib says where, seldom what to do."""
+"""What is wrong with a file that is not TOML, and what to write instead: tomllib says where, but seldom what to do."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ class _Place:
 
     @property
     def value(self) -> str:
-        """What stands after the = of the line, without a comment."""
+        """What follows the = of the line, without a comment."""
         return self.line.partition("=")[2].partition("#")[0].strip()
 
 
 def syntax_error(error: TOMLDecodeError, text: str, shown_path: str) -> ConfigError:
-    """The error for people: file and line, what stands there, and what would be right."""
+    """The error for people: file and line, what is wrong there, and what to write instead."""
     where = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
     said = str(error)[: where.start()] if where else str(error).removesuffix(" (at end of document)")
     number = int(where[1]) if where else max(1, len(text.splitlines()))
     place = _Place(text, number, int(where[2]) if where else 0)
     at = f"at column {place.column}" if place.column else "at the end of the file"
     problem = Problem(f"not TOML {at}: {_explained(said, place)}", shown_path, number)
-    return ConfigError(f"{shown_path} is not TOML", "see https://toml.io; mend this line first", [problem])
+    return ConfigError(f"{shown_path} is not TOML", "fix this line first; see https://toml.io", [problem])
 
 
 def _explained(said: str, place: _Place) -> str:
     here = place.line[place.column - 1 : place.column] if place.column else ""
     if here in tuple("“”„‘’"):
-        return f'{here} is no quotation mark of TOML: write "'
+        return f'{here} is not a quotation mark of TOML: write "'
     explain = next((explain for pattern, explain in _SAID.items() if re.match(pattern, said)), said)
     return explain if isinstance(explain, str) else explain(place)
 
@@ -56,7 +56,7 @@ def _no_equals(place: _Place) -> str:
     if re.match(r"\s*[\w.-]+\s*:", place.line):
         value = place.line.partition(":")[2].strip()
         if not value:
-            return f"{place.key}: is YAML; a table of TOML begins with [{place.key}]"
+            return f"{place.key}: is YAML; a TOML table begins with [{place.key}]"
         return f"write {place.key} = {value}, not {place.key}: {value}"
     return f"there is no = after {place.key.split()[0] if place.key else 'the key'}"
 
@@ -69,23 +69,21 @@ def _no_value(place: _Place) -> str:
         return f"write {value.lower()}, in lower case"
     if value.lower() in ("none", "null", "nil"):
         return f"TOML has no {value}: leave {place.key} out"
-    return f'{value}: text stands in quotation marks: write "{value}"' if '"' not in value else f"{value} is no value"
+    return (
+        f'{value}: a string needs quotation marks: write "{value}"' if '"' not in value else f"{value} is not a value"
+    )
 
 
 def _twice(place: _Place) -> str:
     header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]", place.line)
     if header is None:
-        return f"{place.key} has a value already: keep one of the two"
+        return f"{place.key} already has a value: keep one of the two"
     before = place.text.splitlines()[: place.number - 1]
     same = re.compile(rf"\s*\[+\s*{re.escape(header[1])}\s*\]")
     first = next((number for number, line in enumerate(before, 1) if same.match(line)), None)
     if first is None:
-        return f"{header[1]} is there already, made by its keys above: write these keys beside them"
-    return f"[{header[1]}] stands in line {first} already: put its keys there"
-
-
-def _too_much(place: _Place) -> str:
-    return f"{place.line[place.column - 1 :].strip()} is too much: after a value the line ends"
+        return f"{header[1]} is already defined by its keys above: add these keys there"
+    return f"[{header[1]}] is already in line {first}: add these keys there"
 
 
 def _no_statement(place: _Place) -> str:
@@ -94,21 +92,19 @@ def _no_statement(place: _Place) -> str:
     return 'neither key = value, nor [table], nor "# comment"'
 
 
-def _no_end(place: _Place) -> str:
-    return f"the text after {place.key} = has no end: add its quotation mark"
-
-
 _SAID: dict[str, str | Callable[[_Place], str]] = {
-    r"Illegal character '\\n'": _no_end,
-    r"Unterminated string": "a text has no end: add its quotation mark",
+    r"Illegal character '\\n'": lambda at: f"the string after {at.key} = is not closed: add its quotation mark",
+    r"Unterminated string": "a string is not closed: add its quotation mark",
     r"Expected '=' after a key": _no_equals,
     r"Invalid value": _no_value,
     r"Cannot overwrite a value": _twice,
     r"Cannot declare .* twice": _twice,
-    r"Unclosed array": "a list above has no end: add its ]",
-    r"Unclosed inline table": "a table in braces has no end: add its } (in the same line)",
-    r"Expected newline or end of document": _too_much,
+    r"Unclosed array": "a list above is not closed: add its ]",
+    r"Unclosed inline table": "a table in braces is not closed: add its } (in the same line)",
+    r"Expected newline or end of document": lambda at: (
+        f"unexpected {at.line[at.column - 1 :].strip()}: a line ends after its value"
+    ),
     r"Invalid statement": _no_statement,
-    r"Cannot mutate immutable namespace": "a table in braces is complete: write the key between its braces",
+    r"Cannot mutate immutable namespace": "a table in braces cannot be extended: write the key inside its braces",
 }
-"""What tomllib says, to what to do about it; its other messages say it themselves."""
+"""What tomllib says, to what people should know; its other messages are shown as they are."""

@@ -1,4 +1,4 @@
-"""pydantic's errors, said for people: the key, the value, what is expected, and what to write instead."""
+"""pydantic's errors for people: the key, the value, what is expected, and what to write instead."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from deploykit.config.overlay import OVERLAYS
 from deploykit.config.scalars import Table
 from deploykit.config.schema import Environment
 
-_NUMBERS = ("gt", "lt")  # matchers whose number may be of either kind
+_NUMBERS = ("gt", "lt")  # matchers whose number may be an int or a float
 
 
 def shown(value: Any) -> str:
-    """``value`` about as the file has it, on one line, shortened."""
+    """``value`` about as the file has it, on one line of at most 60 characters."""
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, dict):
@@ -43,12 +43,12 @@ def suggestion(word: str, known: Iterable[str], none: str = "there is none") -> 
 
 
 def key_text(path: KeyPath, file: dict[str, Any]) -> str:
-    """``path`` as a dotted key; endpoints by their id instead of their number."""
+    """``path`` as a dotted key, with an endpoint's id instead of its number."""
     text = ""
     node: Any = file
     for part in path:
         if isinstance(part, int) and node is not None and not isinstance(node, list):
-            continue  # one value where a list may stand
+            continue  # a single value where a list may be
         try:
             node = node[part]
         except (KeyError, IndexError, TypeError):
@@ -65,37 +65,32 @@ def key_text(path: KeyPath, file: dict[str, Any]) -> str:
 
 
 def clean_path(location: tuple[int | str, ...]) -> KeyPath:
-    """pydantic's location without what is not in the file: its marks for union members and for keys."""
+    """pydantic's location without its marks for union members and for keys, which are not in the file."""
     if location[-2:-1] and location[-2] in _NUMBERS and location[-1] in ("int", "float"):
         location = location[:-1]
     return tuple(part for part in location if not (isinstance(part, str) and (part[:1] == "<" or part == "[key]")))
 
 
 def expectation(error: ErrorDetails) -> str:
-    """What should stand there instead of the value, as the end of a sentence."""
+    """What the value should be, as the end of a sentence."""
     say = _SAY.get(error["type"])
     return say(error) if say else error["msg"]
 
 
 def unknown_key(model: type[Table], path: KeyPath, key: str) -> tuple[str, str | None]:
-    """The sentence about the unknown ``key`` (written ``path``-like in the caller's words), and the key it suggests."""
-    table = table_at(model, path)
+    """The end of a sentence about the unknown ``key`` of the table at ``path``, and the key it suggests."""
+    table = _table_at(model, path)
     if table is Matchers:
         dotted = f"{path[-1]}.{key}"
         return f'is not a matcher (matches, gt, lt, exists); the path to a value is one key in quotes: "{dotted}"', None
-    known = known_keys(table)
+    known = [field.alias or name for name, field in table.model_fields.items()]
+    known += OVERLAYS if table is Environment else ()
     return f"is not a key here; {suggestion(key, known)}", nearest(key, known)
 
 
-def known_keys(table: type[BaseModel]) -> list[str]:
-    """The keys of ``table`` as the file names them."""
-    known = [field.alias or name for name, field in table.model_fields.items()]
-    return [*known, *OVERLAYS] if table is Environment else known
-
-
 def description(model: type[Table], path: KeyPath) -> str:
-    """What the schema says about the key ``path``, its first sentence, to go on after a colon."""
-    table = table_at(model, path[:-1])
+    """The first sentence of what the schema says about the key ``path``, to follow a colon."""
+    table = _table_at(model, path[:-1])
     for name, field in table.model_fields.items():
         if (field.alias or name) == path[-1]:
             text = (field.description or "").split(";")[0].split(". ")[0].rstrip(".")
@@ -104,7 +99,7 @@ def description(model: type[Table], path: KeyPath) -> str:
     return ""
 
 
-def table_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel]:
+def _table_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel]:
     """The model of the table at ``path``."""
     inside = False  # the next part is a key of a dict or a number in a list, not a field
     for part in path:
@@ -121,7 +116,7 @@ def table_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel]:
 
 
 def _table_in(annotation: Any) -> tuple[type[BaseModel], bool] | None:
-    """The model inside ``annotation``, and whether a dict or a list holds it."""
+    """The model inside ``annotation``, and whether it is in a dict or a list."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False
     for part in get_args(annotation):
@@ -170,7 +165,7 @@ def _list(error: ErrorDetails) -> str:
 def _words(command: str) -> list[str]:
     try:
         return shlex.split(command)
-    except ValueError:  # a quotation mark without its other one
+    except ValueError:  # a quotation mark is not closed
         return command.split()
 
 

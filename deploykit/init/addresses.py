@@ -1,4 +1,4 @@
-"""Under which address users reach what is behind the load balancers, and which service answers a path there. Pure."""
+"""The addresses at which users reach what is behind the load balancers, and which service answers a path. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from deploykit.edges.aws.cloudfront import Distribution, matches
 from deploykit.edges.aws.elb import LoadBalancer, Rule
 from deploykit.init.seen import SeenCluster, SeenService
 
-_WEB = {("HTTPS", 443): 0, ("HTTP", 80): 1, ("TLS", 443): 2, ("TCP", 80): 3}  # what people reach without saying a port
+_WEB = {
+    ("HTTPS", 443): 0,
+    ("HTTP", 80): 1,
+    ("TLS", 443): 2,
+    ("TCP", 80): 3,
+}  # what people reach without a port in the URL
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,9 @@ class Address:
         return self.distribution is not None or not self.balancer.internal
 
     def receivers(self, path: str) -> tuple[str, ...] | None:
-        """The target groups that a request for ``path`` gets to; None where it never comes to this load balancer.
+        """The target groups that get a request for ``path``; None where it does not come to this load balancer.
 
-        Conditions on headers and the like are taken to hold: a distribution often adds the header that is asked for.
+        Conditions on headers and the like are assumed to hold: a distribution often adds the header.
         """
         if self.distribution and self.distribution.origin_of(path) != self.balancer.dns_name.lower():
             return None
@@ -47,14 +52,14 @@ class Address:
 
 
 def address_of(service: SeenService, seen: SeenCluster) -> tuple[Address, str] | None:
-    """Where a service is reached, and its target group there; None for a worker and for what could not be read.
+    """Where a service is reached, and its target group there; None for a worker, or where that could not be read.
 
-    Of several target groups the first that is reached from outside counts, else the first.
+    Of several target groups, the first that is public, else the first.
     """
     found: list[tuple[Address, str]] = []
     for group in service.state.target_groups:
         check = seen.health_checks.get(group.arn)
-        # the rules too, because a local AWS may name only the load balancers whose default forwards to the group
+        # with the rules, because a local AWS may only name the load balancers whose default action forwards to it
         using = [rule.balancer for rule in seen.rules if group.arn in rule.target_groups]
         for arn in dict.fromkeys([*(check.balancers if check else ()), *using]):
             address = _address(arn, group.arn, seen)
@@ -64,7 +69,7 @@ def address_of(service: SeenService, seen: SeenCluster) -> tuple[Address, str] |
 
 
 def routes(service: SeenService, seen: SeenCluster) -> tuple[str, ...]:
-    """The path patterns whose requests get to a service; none where it takes all or the rest."""
+    """The path patterns whose requests a service gets; none where it gets all requests, or all others."""
     groups = {group.arn for group in service.state.target_groups}
     mine = [rule for rule in seen.rules if groups.intersection(rule.target_groups)]
     if any(not rule.paths or {"*", "/*"}.intersection(rule.paths) for rule in mine):
@@ -73,7 +78,7 @@ def routes(service: SeenService, seen: SeenCluster) -> tuple[str, ...]:
 
 
 def in_front(seen: SeenCluster) -> list[Distribution]:
-    """The distributions that have one of the load balancers as an origin; those with a name of their own first."""
+    """The distributions that have one of the load balancers as an origin; those with an alias first."""
     hosts = {balancer.dns_name.lower() for balancer in seen.balancers.values()}
     found = [d for d in seen.distributions or () if d.enabled and hosts.intersection(d.origins)]
     return sorted(found, key=lambda distribution: not distribution.aliases)
@@ -100,9 +105,9 @@ def _address(arn: str, group: str, seen: SeenCluster) -> Address | None:
     elif seen.distributions is None:
         why = "guessed: the load balancer's; distributions could not be read"
     elif named:
-        why = "the host that the load balancer's rule asks for"
+        why = "the host that the load balancer's rule requires"
     elif secure:
-        why = "guessed: the load balancer's own name; write one that its certificate is for"
+        why = "guessed: the load balancer's own name; write one that its certificate covers"
     else:
         why = "the load balancer's own name; no distribution has it as its origin"
     if balancer.internal:
@@ -111,17 +116,17 @@ def _address(arn: str, group: str, seen: SeenCluster) -> Address | None:
 
 
 def _listener(rules: Sequence[Rule], group: str) -> tuple[Rule, ...]:
-    """The rules of the listener that forwards to ``group``; of several, of the one people reach without a port."""
+    """The rules of the listener that forwards to ``group``; of several, the one reached without a port in the URL."""
     using = {(rule.protocol, rule.port) for rule in rules if group in rule.target_groups}
     best = min(using, key=lambda where: (_WEB.get(where, len(_WEB)), where), default=None)
     return tuple(rule for rule in rules if (rule.protocol, rule.port) == best)
 
 
 def _of_distribution(distribution: Distribution, named: str | None) -> tuple[str, str]:
-    """Its URL and what that is; ``named``: the host that a load balancer's rule asks for."""
+    """Its URL and what that is. ``named``: the host that a load balancer's rule requires."""
     plain = [alias for alias in distribution.aliases if "*" not in alias]
     if named in plain:
-        return f"https://{named}", f"an alias of distribution {distribution.id}, and the host its rule asks for"
+        return f"https://{named}", f"an alias of distribution {distribution.id}, and the host its rule requires"
     if len(plain) > 1:
         return f"https://{plain[0]}", f"guessed: an alias of {distribution.id}; others: {', '.join(plain[1:])}"
     if plain:

@@ -1,4 +1,4 @@
-"""Which container of a service runs an image of ours, and what else its task definition tells. Pure."""
+"""Which container of a service runs an image of its own, and what else its task definition tells. Pure."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
 @dataclass(frozen=True)
-class Running:
-    """The container that deploykit would give a new image, and what is beside it."""
+class RunningContainer:
+    """The container that a release would give a new image, and those beside it."""
 
     container: str | None  # None where the task definition could not be read
     spec: Mapping[str, Any]
     reference: Reference | None  # None where its image is not from ECR
-    ours: bool  # the image is from this account's ECR in this region
-    doubt: str  # why it could be another container; empty where it could not
+    ours: bool  # its image is from this account's ECR in this region
+    doubt: str  # why it could be another container; empty where that is certain
     sidecars: tuple[str, ...]  # "NAME (IMAGE)"
 
     @property
@@ -44,12 +44,14 @@ class Running:
         return {str(v.get("name")): str(v.get("value", "")) for v in self.spec.get("environment") or ()}
 
 
-def running(service: SeenService, seen: SeenCluster) -> Running:
-    """The container whose image is from this account's ECR; of several, the one that gets the requests, then the one
-    with the service's name, then the first that is essential."""
+def running(service: SeenService, seen: SeenCluster) -> RunningContainer:
+    """The container whose image is from this account's ECR.
+
+    Of several, the one that gets the requests; then the one with the service's name; then the first essential one.
+    """
     balanced = {group.container for group in service.state.target_groups}
     if not service.containers:
-        return Running(next(iter(sorted(balanced)), None), {}, None, False, "", ())
+        return RunningContainer(next(iter(sorted(balanced)), None), {}, None, False, "", ())
     named = {*words(service.state.name), service.state.name}
     order = sorted(
         service.containers,
@@ -68,28 +70,28 @@ def running(service: SeenService, seen: SeenCluster) -> Running:
     if alike:
         kind = "an image of this account's ECR too" if distance == 0 else "an image that is not of this account's ECR"
         doubt = f"{', '.join(alike)} {'run' if len(alike) > 1 else 'runs'} {kind}"
-    return Running(
+    return RunningContainer(
         container=str(chosen.get("name")),
         spec=chosen,
         reference=reference,
         ours=distance == 0,
         doubt=doubt,
         sidecars=tuple(
-            f"{spec.get('name')} ({_brief(str(spec.get('image', '')))})"
+            f"{spec.get('name')} ({str(spec.get('image', '')).partition('@')[0]})"  # without a digest
             for spec in service.containers
             if spec is not chosen
         ),
     )
 
 
-def release_variable(found: Running) -> tuple[str, str] | None:
-    """The variable that seems to hold the commit, and why it seems so."""
+def release_variable(found: RunningContainer) -> tuple[str, str] | None:
+    """The variable that seems to hold the commit, and why."""
     tag = found.reference.tag if found.reference else None
     looks: dict[str, str] = {}
     for name, value in found.variables.items():
         plain = name.upper()
         if _COMMIT_NAME.fullmatch(plain):
-            looks[name] = "its name speaks of a commit"
+            looks[name] = "its name says that it is a commit"
         elif _RELEASE_NAME.fullmatch(plain) and (_COMMIT.fullmatch(value) or (tag and value == tag)):
             looks[name] = (
                 "it holds what looks like a commit" if _COMMIT.fullmatch(value) else "it holds the image's tag"
@@ -98,8 +100,8 @@ def release_variable(found: Running) -> tuple[str, str] | None:
     return (best[0], looks[best[0]]) if best else None
 
 
-def local_secrets(found: Running) -> dict[str, str]:
-    """Variable to Secrets Manager name and JSON key (``NAME:KEY``), of the container's secrets that are from there.
+def local_secrets(found: RunningContainer) -> dict[str, str]:
+    """Variable to Secrets Manager name and JSON key (``NAME:KEY``), for the container's secrets from there.
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
     """
@@ -118,7 +120,7 @@ def _reference(spec: Mapping[str, Any], seen: SeenCluster) -> Reference | None:
 
 
 def _distance(reference: Reference | None, seen: SeenCluster) -> int:
-    """0: this account's ECR here; then its other regions, copies of public images, other accounts, no ECR at all."""
+    """0: this account's ECR in this region; then its other regions, copies of public images, other accounts, others."""
     if reference is None:
         return 4
     if reference.account not in (None, seen.account):
@@ -126,8 +128,3 @@ def _distance(reference: Reference | None, seen: SeenCluster) -> int:
     if reference.repository.split("/")[0] in _COPIES:
         return 2
     return 0 if reference.region in (None, seen.region) else 1
-
-
-def _brief(image: str) -> str:
-    """An image's name without its digest, which says nothing to people."""
-    return image.partition("@")[0]

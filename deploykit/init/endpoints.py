@@ -1,9 +1,10 @@
-"""The first endpoints, from what the load balancer asks already; and the tables of the local platform. Pure."""
+"""The first endpoints, from the load balancer's health checks; and the tables of the local platform. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from deploykit.init.addresses import Address, address_of, routes
 from deploykit.init.containers import local_secrets
@@ -18,7 +19,7 @@ _VERSION = "proves each release, where the answer shows the commit"
 
 
 def endpoint_blocks(adopted: Sequence[Adopted], seen: SeenCluster, main: Address | None) -> list[Block]:
-    """An endpoint for each service behind a load balancer; commented out where it would ask something else."""
+    """An endpoint for each service behind a load balancer; commented out where another service would answer."""
     blocks = [block for one in adopted if (block := _endpoint(one, adopted, seen, main))]
     if any("version" in [line.key for line in block.lines] for block in blocks):
         first = next(i for i, block in enumerate(blocks) if not block.off) if not all(b.off for b in blocks) else 0
@@ -30,8 +31,8 @@ def endpoint_blocks(adopted: Sequence[Adopted], seen: SeenCluster, main: Address
             "[[checks.endpoints]]",
             (Line("id", '"home"'), Line("path", '"/"')),
             off=True,
-            above=("No service has a health check of a load balancer. Without an endpoint a release is not checked "
-                   "(UNCHECKED): ECS's word is all there is.",),
+            above=("No load balancer checks the health of a service. Without an endpoint a release is not checked "
+                   "(UNCHECKED): only ECS says whether it is stable.",),
         )
     ]  # fmt: skip
 
@@ -48,7 +49,7 @@ def local_blocks(adopted: Sequence[Adopted], seen: SeenCluster) -> list[Block]:
             if patterns:
                 lines.append(Line("routes", listed(patterns)))
             elif one.key != rest:
-                note = f"{GUESSED}{rest} takes the rest of the paths; here they share one load balancer"
+                note = f"{GUESSED}{rest} takes all other paths; here they share one load balancer"
                 lines.append(Line("routes", listed([f"/{one.key}/*"]), note))
             path = _health_path(one, seen)
             if path:
@@ -58,55 +59,55 @@ def local_blocks(adopted: Sequence[Adopted], seen: SeenCluster) -> list[Block]:
         secrets = {k: v for k, v in local_secrets(one.runs).items() if re.fullmatch(r"[A-Za-z_]\w*", k, re.ASCII)}
         if secrets:
             values = ", ".join(f"{name} = {quoted(value)}" for name, value in secrets.items())
-            lines.append(Line("secrets", f"{{ {values} }}", "their values are made up at random"))
+            lines.append(Line("secrets", f"{{ {values} }}", "their values are random"))
         if one.runs.variables:
-            lines.append(remark(f"its variables there, values not copied: {', '.join(sorted(one.runs.variables))}"))
+            lines.append(remark(f"its variables, values not copied: {', '.join(sorted(one.runs.variables))}"))
         if lines:
             blocks.append(Block(f"[local.services.{one.key}]", tuple(lines)))
     if not blocks:
         return []
     up = command("sandbox up").text()
-    said = f"What Terraform decides on AWS and only a local platform ({up}) has to be told."
-    first = blocks[0]
-    return [Block(first.header, first.lines, above=(said,)), *blocks[1:]]
+    said = f"What Terraform decides on AWS, and what a local platform ({up}) must be told."
+    return [replace(blocks[0], above=(said,)), *blocks[1:]]
 
 
 def _takes_the_rest(adopted: Sequence[Adopted], seen: SeenCluster) -> str | None:
-    """Of the services without paths of their own, one: with a name that sites have, else the first."""
+    """Of the services without paths of their own, the one with a name that sites often have, else the first."""
     without = [one.key for one in adopted if one.port is not None and not routes(one.seen, seen)]
     return next(iter(sorted(without, key=lambda key: CATCH_ALL.isdisjoint(words(key)))), None)
 
 
 def _endpoint(one: Adopted, adopted: Sequence[Adopted], seen: SeenCluster, main: Address | None) -> Block | None:
-    path = _health_path(one, seen)
+    def block(asked: str, note: str = "", why: str = "", *, own: bool = False) -> Block:
+        """``why`` it is commented out, if it is; ``own``: ``asked`` is a whole URL instead of a path."""
+        above = (f"{one.key}: {why}",) if why else ()
+        return Block("[[checks.endpoints]]", _lines(one, quoted(asked), note, seen, own), off=bool(why), above=above)
+
+    path, reached = _health_path(one, seen), address_of(one.seen, seen)
     if path is None:
-        if not one.seen.state.target_groups:
-            return None
-        why = f"{one.key}: its load balancer's health check is no HTTP request, or could not be read."
-        return Block("[[checks.endpoints]]", _lines(one, '"/"', "", seen), off=True, above=(why,))
-    reached = address_of(one.seen, seen)
+        why = "its load balancer's health check is not an HTTP request, or could not be read."
+        return block("/", why=why) if one.seen.state.target_groups else None
     if reached is None or main is None:
-        why = f"{one.key}: its address could not be read."
-        return Block("[[checks.endpoints]]", _lines(one, quoted(path), "", seen), off=True, above=(why,))
+        return block(path, why="its address could not be read.")
     address, group = reached
     own = address.url != main.url
-    shown = quoted(f"{address.url}{path}") if own else quoted(path)
+    base = address.url if own else ""
     if not address.public:
-        why = f"{one.key}: its load balancer is internal, so this can be asked from inside the VPC only."
-        return Block("[[checks.endpoints]]", _lines(one, shown, "", seen, own), off=True, above=(why,))
+        return block(
+            base + path, why="its load balancer is internal, so it can be reached from inside the VPC only.", own=own
+        )
     if not address.rules:
         note = f"{GUESSED}its load balancer asks this; the rules by which users get there could not be read"
-        return Block("[[checks.endpoints]]", _lines(one, shown, note, seen, own))
+        return block(base + path, note, own=own)
     receivers = address.receivers(path)
     if receivers is not None and group in receivers:
         note = f"{GUESSED}{address.why.removeprefix(GUESSED)}" if own else "what its load balancer asks"
-        return Block("[[checks.endpoints]]", _lines(one, shown, note, seen, own))
-    why = f"{one.key}: its load balancer asks each task for {path}, but at {address.url} {path} gets to "
-    why += f"{_who(receivers, adopted)}. Write a path that gets to {one.key}."
+        return block(base + path, note, own=own)
+    why = f"its load balancer asks each task for {path}, but {path} at {address.url} is answered by "
+    why += f"{_who(receivers, adopted)}. Write a path that {one.key} answers."
     patterns = routes(one.seen, seen)
     better = patterns[0].split("*")[0].rstrip("/") + path if patterns and patterns[0].startswith("/") else path
-    shown = quoted(f"{address.url}{better}") if own else quoted(better)
-    return Block("[[checks.endpoints]]", _lines(one, shown, "", seen, own), off=True, above=(why,))
+    return block(base + better, why=why, own=own)
 
 
 def _lines(one: Adopted, shown: str, note: str, seen: SeenCluster, own: bool = False) -> tuple[Line, ...]:
@@ -123,9 +124,8 @@ def _lines(one: Adopted, shown: str, note: str, seen: SeenCluster, own: bool = F
 
 
 def _without_notes(block: Block) -> Block:
-    """A block that need not explain again what the first one did."""
-    kept = tuple(Line(line.key, line.value, "", line.off) if line.key == "version" else line for line in block.lines)
-    return Block(block.header, kept, block.note, block.off, block.above)
+    """The block without the note that the first one has already."""
+    return replace(block, lines=tuple(replace(one, note="") if one.key == "version" else one for one in block.lines))
 
 
 def _who(receivers: tuple[str, ...] | None, adopted: Sequence[Adopted]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deploykit.init.naming import words
 from deploykit.init.starter import FoundService
 
-_ALIKE = (  # folders and services that often mean the same
+_ALIKE = (  # names of folders and services that often mean the same
     frozenset({"api", "backend", "server"}),
     frozenset({"web", "frontend", "site", "ui", "client", "www"}),
     frozenset({"worker", "workers", "jobs", "queue", "consumer"}),
@@ -16,8 +16,8 @@ _ALIKE = (  # folders and services that often mean the same
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is known of an image: names to look for, the most telling first, and the port of its container."""
+class ImageClues:
+    """What may tell an image's folder: names, the likeliest first, and the port of its container."""
 
     names: tuple[str, ...]
     port: int | None
@@ -25,16 +25,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Place:
-    """A folder, and why it is thought to be the one."""
+    """A folder, and why it was chosen."""
 
     context: str
     why: str
 
 
-def places(wanted: Mapping[str, Wanted], folders: Sequence[FoundService]) -> dict[str, Place]:
-    """The folder of each image, by its key; images that no folder seems to belong to are left out.
+def places(wanted: Mapping[str, ImageClues], folders: Sequence[FoundService]) -> dict[str, Place]:
+    """The folder of each image, by the image's key, where one was found.
 
-    A folder is taken once: by the name it shares, then by a name that means the same, then by its port.
+    Each folder is chosen once: by the same name, a shared word, a word that means the same, or its port.
     """
     if len(folders) == 1:
         only = folders[0]
@@ -51,25 +51,25 @@ def places(wanted: Mapping[str, Wanted], folders: Sequence[FoundService]) -> dic
     return found
 
 
-def _same_name(image: Wanted, folder: FoundService) -> bool:
+def _same_name(image: ImageClues, folder: FoundService) -> bool:
     return folder.key in image.names
 
 
-def _shared_word(image: Wanted, folder: FoundService) -> bool:
+def _shared_word(image: ImageClues, folder: FoundService) -> bool:
     return not {word for name in image.names for word in words(name)}.isdisjoint(words(folder.key))
 
 
-def _same_meaning(image: Wanted, folder: FoundService) -> bool:
+def _same_meaning(image: ImageClues, folder: FoundService) -> bool:
     said = {word for name in image.names[:1] for word in words(name)}
     return any(said & alike and set(words(folder.key)) & alike for alike in _ALIKE)
 
 
-def _same_port(image: Wanted, folder: FoundService) -> bool:
+def _same_port(image: ImageClues, folder: FoundService) -> bool:
     return image.port is not None and image.port == folder.port
 
 
-_NEAREST = "of the folders with a Dockerfile, its name is the nearest"
-_MATCHES: tuple[tuple[Callable[[Wanted, FoundService], bool], str], ...] = (
+_NEAREST = "the folder with a Dockerfile whose name is the most similar"
+_MATCHES: tuple[tuple[Callable[[ImageClues, FoundService], bool], str], ...] = (
     (_same_name, "the folder of that name has a Dockerfile"),
     (_shared_word, _NEAREST),
     (_same_meaning, _NEAREST),

@@ -1,4 +1,4 @@
-"""The whole file out of what was seen: facts as they are, guesses marked as such. Pure."""
+"""The whole file, made from what was seen of a cluster; guesses are marked as such. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from deploykit.init.starter import FoundService
 from deploykit.init.text import GUESSED, Block, Line, guesses, listed, quoted, remark, render
 from deploykit.model.hint import Hint, command
 
-_NO_WORD = "prod"  # what a cluster is taken for whose name says nothing
-_SHOWN = 5  # distributions that are named where none is known to be the one
+_UNNAMED = "prod"  # the environment of a cluster whose name does not tell
+_SHOWN = 5  # distributions that are listed where none is known to be in front
 
 
 @dataclass(frozen=True)
 class Draft:
-    """The file's text, and what to say about it."""
+    """The file's text, and what people should know about it."""
 
     text: str
     environment: str
@@ -39,15 +39,15 @@ def draft(
     bucket: str,
     environment: str | None = None,
 ) -> Draft:
-    """The configuration of ``seen``. ``folders`` have a Dockerfile; ``environment``: its name where it is known.
+    """The configuration of ``seen``. ``folders`` have a Dockerfile; ``environment``: its name, where it is known.
 
-    Raises: FailedBefore where not one of the services can be released by deploykit.
+    Raises: FailedBefore where deploykit can release none of the services.
     """
     adopted, left_out = adopt(seen, project, folders)
     if not adopted:
         raise FailedBefore(
-            f"no service of cluster {seen.name} can be put into a configuration: "
-            + "; ".join(f"{one.name}: {one.why}" for one in left_out),
+            f"no service of cluster {seen.name} can be configured: "
+            + "; ".join(f"{one.service}: {one.reason}" for one in left_out),
             Hint(command("init"), " writes a configuration to fill in by hand"),
         )
     name, why = _environment(seen, environment)
@@ -57,7 +57,7 @@ def draft(
         _project(project, seen.region, name),
         _place(seen, name, why, main, bucket),
         *service_blocks(adopted, seen, name, folders),
-        *([_left_out(left_out)] if left_out else []),
+        *([Block("", tuple(map(_left_out, left_out)))] if left_out else []),
         *_distributions(adopted, seen),
         *endpoint_blocks(adopted, seen, main),
         *local_blocks(adopted, seen),
@@ -68,36 +68,32 @@ def draft(
 def _head(seen: SeenCluster) -> tuple[str, ...]:
     said = [
         f"Read from ECS cluster {seen.name} in {seen.region} by {command('init', '--from-cluster').text()}.",
-        'What could not be seen there stands behind "guessed:": look at those lines first. '
-        f"{command('plan').text()} then says what a release would do, and changes nothing. "
+        'Comments with "guessed:" mark what could not be read there: look at those lines first. '
+        f"{command('plan').text()} then shows what a release would do, and changes nothing. "
         f"Other keys, such as depends_on and migrate: {command('schema').text()}.",
     ]
     if seen.unseen:
-        said += ["Not everything could be seen:", *(f"- {text}" for text in seen.unseen)]
+        said += ["Not everything could be read:", *(f"- {text}" for text in seen.unseen)]
     return tuple(said)
 
 
 def _project(project: str, region: str, environment: str) -> Block:
-    lines = (
-        Line("name", quoted(project)),
-        Line("region", quoted(region)),
-        Line("default_environment", quoted(environment)),
-    )
-    return Block("[project]", lines)
+    values = {"name": project, "region": region, "default_environment": environment}
+    return Block("[project]", tuple(Line(key, quoted(value)) for key, value in values.items()))
 
 
 def _environment(seen: SeenCluster, given: str | None) -> tuple[str, str]:
-    """The environment's name, and what to say about it."""
+    """The environment's name, and how it was found."""
     if given:
         return given, ""
     said = environment_in(seen.name, [service.state.name for service in seen.services])
     if said:
         return said, f"{GUESSED}from the names there"
-    return _NO_WORD, f"{GUESSED}no name there says which one it is; --env NAME would have"
+    return _UNNAMED, f"{GUESSED}no name there tells which one it is; --env NAME sets it"
 
 
 def _main(adopted: Sequence[Adopted], seen: SeenCluster) -> Address | None:
-    """The address most services are reached at; of equals one that is reached from outside, then the first."""
+    """The public address of most services; an internal one only where there is no other."""
     found = [pair[0] for one in adopted if (pair := address_of(one.seen, seen))]
     count = Counter(address.url for address in found)
     return min(found, key=lambda address: (not address.public, -count[address.url]), default=None)
@@ -105,7 +101,7 @@ def _main(adopted: Sequence[Adopted], seen: SeenCluster) -> Address | None:
 
 def _place(seen: SeenCluster, name: str, why: str, main: Address | None, bucket: str) -> Block:
     lines = [
-        Line("account", quoted(seen.account), "of the credentials that read this; refuses to act on any other"),
+        Line("account", quoted(seen.account), "of the credentials that read this; refuses to act on any other account"),
         Line("cluster", quoted(seen.name)),
     ]
     if main is not None and main.public:
@@ -114,7 +110,7 @@ def _place(seen: SeenCluster, name: str, why: str, main: Address | None, bucket:
         lines.append(Line("url", quoted(main.url), main.why, off=True))
     else:
         balanced = any(service.state.target_groups for service in seen.services)
-        note = "could not be read: the address people use" if balanced else "no service is behind a load balancer"
+        note = "the address people use; it could not be read" if balanced else "no service is behind a load balancer"
         lines.append(Line("url", '"https://example.com"', note, off=True))
     if main is not None and main.distribution and not main.balancer.internal:
         note = "the same site without the CDN"
@@ -124,8 +120,8 @@ def _place(seen: SeenCluster, name: str, why: str, main: Address | None, bucket:
     return Block(f"[environments.{name}]", tuple(lines), why)
 
 
-def _left_out(left_out: Sequence[LeftOut]) -> Block:
-    return Block("", tuple(remark(f"left out: {one.name}, because {one.why}") for one in left_out))
+def _left_out(one: LeftOut) -> Line:
+    return remark(f"left out: {one.service}, because {one.reason}")
 
 
 def _distributions(adopted: Sequence[Adopted], seen: SeenCluster) -> list[Block]:
@@ -142,7 +138,7 @@ def _distributions(adopted: Sequence[Adopted], seen: SeenCluster) -> list[Block]
         called = distribution.aliases[0] if distribution.aliases else distribution.domain
         lines = [
             Line("distribution", quoted(distribution.id), called),
-            Line("paths", '["/*"]', f"{GUESSED}all that it may have cached"),
+            Line("paths", '["/*"]', f"{GUESSED}everything it may have cached"),
         ]
         if behind:
             note = f"{GUESSED}those behind its load balancer; leave out what it never caches"
@@ -152,14 +148,14 @@ def _distributions(adopted: Sequence[Adopted], seen: SeenCluster) -> list[Block]
 
 
 def _candidates(seen: SeenCluster) -> list[Block]:
-    """What to say where no distribution has a load balancer's own name as its origin, and there are some."""
+    """A suggestion, where there are distributions but none has a load balancer's own name as its origin."""
     if not seen.balancers or not seen.distributions:
         return []
     known = [f"{d.id} ({(*d.aliases, d.domain)[0]}, origin {', '.join(d.origins)})" for d in seen.distributions]
     more = f", and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
     said = (
-        "No distribution has the load balancer's own name as its origin. Where one reaches it by another name, take "
-        f"the # away. There are: {', '.join(known[:_SHOWN])}{more}."
+        "No distribution has the load balancer's own name as its origin. If one reaches it by another name, remove "
+        f"the #. There are: {', '.join(known[:_SHOWN])}{more}."
     )
     lines = (Line("distribution", quoted(seen.distributions[0].id)), Line("paths", '["/*"]'))
     return [Block("[cdn.site]", lines, off=True, above=(said,))]

@@ -1,17 +1,18 @@
-"""Names out of names: the environment, and what people would call a service on the command line. Pure."""
+"""Names made from names: the environment, and a service's key on the command line. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 ENVIRONMENTS = frozenset(
     {"dev", "development", "test", "testing", "qa", "stage", "staging", "preview", "sandbox", "demo", "uat"}
     | {"preprod", "prod", "production", "live"}
 )
-_KINDS = frozenset({"service", "svc", "ecs", "fargate"})  # what a name may end in without saying anything
-# containers are often called so; such a name tells no service from another
+_KINDS = frozenset({"service", "svc", "ecs", "fargate"})  # endings of a name that tell nothing
+# common names of containers, which do not tell one service from another
 _ANY = frozenset({"app", "application", "main", "container", "default", "service", "task", "web-container"})
 _MADE_UP = re.compile(r"(?=.*[0-9])(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9]{11,13}")  # how CloudFormation ends names
 
@@ -22,7 +23,7 @@ def words(name: str) -> list[str]:
 
 
 def environment_in(cluster: str, services: Sequence[str]) -> str | None:
-    """The environment that the cluster's name speaks of, else the one that every service's name does."""
+    """The environment in the cluster's name, else the one in the name of every service."""
     said = [word for word in words(cluster) if word in ENVIRONMENTS]
     if said:
         return said[0]
@@ -33,7 +34,8 @@ def environment_in(cluster: str, services: Sequence[str]) -> str | None:
 
 def service_keys(containers: Mapping[str, str | None], cluster: str, project: str) -> dict[str, str]:
     """ECS service to its key in the file; ``containers`` maps each to the container that runs its image."""
-    common = _common_beginning([words(name) for name in containers])
+    beginnings = takewhile(lambda each: len(set(each)) == 1, zip(*map(words, containers), strict=False))
+    common = [each[0] for each in beginnings] if len(containers) > 1 else []
     said = {*words(cluster), *words(project), *ENVIRONMENTS, *common}
     keys = {name: _short(name, said) for name in containers}
     for name, container in containers.items():
@@ -52,26 +54,15 @@ def service_keys(containers: Mapping[str, str | None], cluster: str, project: st
 
 
 def with_placeholder(name: str, environment: str) -> str:
-    """``name`` with the environment's name in it written ``{env}``, where it is a word of its own."""
+    """``name`` with ``{env}`` for the environment's name, where that is a word of its own."""
     return re.sub(rf"(?<![A-Za-z0-9]){re.escape(environment)}(?![A-Za-z0-9])", "{env}", name, count=1)
 
 
 def _short(name: str, said: set[str]) -> str:
-    """Without what the cluster, the project and every other service say already; something is always left."""
+    """``name`` without the words of the cluster, the project and all services; at least one word is left."""
     left = words(name)
     while len(left) > 1 and left[-1] in ENVIRONMENTS | _KINDS:
         left.pop()
     while len(left) > 1 and left[0] in said:
         left.pop(0)
     return "-".join(left) or "service"
-
-
-def _common_beginning(names: Sequence[list[str]]) -> list[str]:
-    found: list[str] = []
-    if len(names) < 2:
-        return found
-    for several in zip(*names, strict=False):
-        if len(set(several)) > 1:
-            break
-        found.append(several[0])
-    return found

@@ -1,7 +1,7 @@
 """Read a cluster: its services, their task definitions, load balancers, distributions and repositories.
 
-Needed: ecs:ListServices, ecs:DescribeServices. Each of these fills in more, and is only missed where it is not
-allowed: ecs:DescribeTaskDefinition, ecr:DescribeRepositories, elasticloadbalancing:DescribeTargetGroups,
+Required: ecs:ListServices, ecs:DescribeServices. Each of these fills in more, and may be denied:
+ecs:DescribeTaskDefinition, ecr:DescribeRepositories, elasticloadbalancing:DescribeTargetGroups,
 elasticloadbalancing:DescribeLoadBalancers, elasticloadbalancing:DescribeListeners, elasticloadbalancing:DescribeRules,
 cloudfront:ListDistributions; and ecs:ListClusters, to name the clusters that exist.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from deploykit.edges.aws.cloudfront import Distribution, list_distributions
+from deploykit.edges.aws.cloudfront import list_distributions
 from deploykit.edges.aws.ecr import list_repositories
 from deploykit.edges.aws.ecs import describe_definition, describe_services, list_clusters, list_services
 from deploykit.edges.aws.elb import HealthCheck, LoadBalancer, Rule, health_checks, load_balancers, rules
@@ -29,9 +29,9 @@ _NO_SUCH_CLUSTER = ("ClusterNotFoundException", "InvalidParameterException")
 
 
 def read(aws: Aws, account: str, cluster: str, registry: str | None = None) -> SeenCluster:
-    """What can be seen of ``cluster`` (a name) in ``account``, that of the credentials; nothing is changed.
+    """What can be read of ``cluster`` (a name) in ``account``, that of the credentials; nothing is changed.
 
-    Raises: FailedBefore (no such cluster, no services in it), NotAllowed (the two needed permissions),
+    Raises: FailedBefore (no such cluster, no services in it), NotAllowed (the two required permissions),
     AwsUnreachable, OutOfReach (credentials).
     """
     states = _services(aws, cluster)
@@ -41,9 +41,11 @@ def read(aws: Aws, account: str, cluster: str, registry: str | None = None) -> S
     asked: dict[str, Callable[[], Any]] = {
         "definitions": partial(_definitions, aws, look, arns),
         "balanced": partial(_balanced, aws, look, groups),
-        "distributions": partial(_distributions, aws, look, groups),
+        "distributions": partial(look.at, "CloudFront distributions", partial(list_distributions, aws), None),
         "repositories": partial(look.at, "ECR repositories", partial(list_repositories, aws), None),
     }
+    if not groups:  # no load balancer, so no distribution in front of one
+        asked["distributions"] = list
     found = side_by_side(asked)
     checks, balancers, listed = found["balanced"]
     return SeenCluster(
@@ -62,7 +64,7 @@ def read(aws: Aws, account: str, cluster: str, registry: str | None = None) -> S
 
 
 class _Look:
-    """Looks that may be refused: then it is noted, once for each kind of thing."""
+    """Reads that AWS may refuse: that is noted, once for each kind of thing."""
 
     def __init__(self) -> None:
         self.unseen: dict[str, None] = {}
@@ -100,7 +102,7 @@ def _clusters(aws: Aws) -> str:
     try:
         there = list_clusters(aws)
     except (NotAllowed, AwsRefused):
-        return f"`aws ecs list-clusters --region {aws.region}` shows what is there; --region NAME looks elsewhere"
+        return f"`aws ecs list-clusters --region {aws.region}` lists the clusters; --region NAME looks elsewhere"
     if not there:
         return f"{aws.region} has no clusters; --region NAME looks elsewhere"
     return f"clusters in {aws.region}: {', '.join(sorted(there))}; --region NAME looks elsewhere"
@@ -116,16 +118,10 @@ def _definitions(aws: Aws, look: _Look, arns: Sequence[str]) -> dict[str, Any]:
 def _balanced(
     aws: Aws, look: _Look, groups: Sequence[str]
 ) -> tuple[dict[str, HealthCheck], dict[str, LoadBalancer], list[Rule]]:
-    nothing: dict[str, HealthCheck] = {}
-    checks = look.at("target groups", partial(health_checks, aws, groups), nothing)
+    checks = look.at("target groups", partial(health_checks, aws, groups), dict[str, HealthCheck]())
     arns = list(dict.fromkeys(arn for check in checks.values() for arn in check.balancers))
-    none: dict[str, LoadBalancer] = {}
-    balancers = look.at("load balancers", partial(load_balancers, aws, arns), none)
+    balancers = look.at("load balancers", partial(load_balancers, aws, arns), dict[str, LoadBalancer]())
     listed = [
         rule for arn in balancers for rule in look.at("load balancer rules", partial(rules, aws, arn), list[Rule]())
     ]
     return checks, balancers, listed
-
-
-def _distributions(aws: Aws, look: _Look, groups: Sequence[str]) -> list[Distribution] | None:
-    return look.at("CloudFront distributions", partial(list_distributions, aws), None) if groups else []

@@ -1,4 +1,4 @@
-"""What was read of a cluster and of what stands before it."""
+"""What was read of a cluster and of what is in front of it."""
 
 from __future__ import annotations
 
@@ -37,4 +37,4 @@ class SeenCluster:
     distributions: tuple[Distribution, ...] | None = ()  # None where they could not be listed
     repositories: tuple[str, ...] | None = None  # None where they could not be listed
     unseen: tuple[str, ...] = ()
-    registry: str | None = None  # what stands in for ECR's own host name
+    registry: str | None = None  # a registry's host in place of ECR's own

@@ -1,4 +1,4 @@
-"""The first deploykit.toml of a repository: the annotated example, with what can be seen there filled in."""
+"""The first deploykit.toml of a repository: the annotated example, filled in from the repository's folders."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from pathlib import Path
 from deploykit.config.example import example_text
 from deploykit.config.load import FILE_NAME
 from deploykit.errors import UsageError
+from deploykit.init.text import COLUMN
 
 _EXAMPLE_NAME = "davidshaevel"
 _EXAMPLE_ACCOUNT = "108581769167"
 _PLACEHOLDER_ACCOUNT = "123456789012"
-CATCH_ALL = frozenset(
-    {"frontend", "web", "www", "site", "app", "ui"}
-)  # services that usually take the rest of the paths
+CATCH_ALL = frozenset({"frontend", "web", "www", "site", "app", "ui"})  # often take all other paths
 _SKIPPED = {"node_modules", "vendor", "target", "dist", "build"}
 _DEPTH = 2
 _KEPT_AS_COMMENTS = ("contact", "backend-health", "api-projects")  # endpoints that show most of the keys
-_COMMENT_COLUMN = 45
 
 
 @dataclass(frozen=True)
@@ -32,36 +30,8 @@ class FoundService:
     port: int | None  # the Dockerfile's first EXPOSE
 
 
-@dataclass(frozen=True)
-class Starter:
-    """What was written, and the commands that make the state bucket it speaks of."""
-
-    file: Path
-    services: tuple[str, ...]
-    commands: tuple[str, ...]
-    doubt: str = ""  # what the file's services are a guess from; empty where Dockerfiles were found
-
-
-def write_starter(root: Path, file: Path | None) -> Starter:
-    """Write the first configuration of the repository in ``root`` (to ``file``, else to its usual name there).
-
-    Raises UsageError where the file exists or cannot be written.
-    """
-    path = new_file(root, file)
-    name = project_name(root)
-    found = dockerfile_folders(root, name)
-    services = found or [FoundService(name, ".", None)]
-    write_new(path, starter_text(name, services))
-    doubt = (
-        f"no Dockerfile in {root} or two folders deep: service {name} stands for one that is still to be written; "
-        "set its `context`, or add a Dockerfile"
-    )
-    keys = tuple(service.key for service in services)
-    return Starter(path, keys, bucket_commands(f"{name}-deploykit"), "" if found else doubt)
-
-
 def new_file(root: Path, file: Path | None) -> Path:
-    """Where to write: ``file``, else the usual name in ``root``. Raises: UsageError where something is there."""
+    """Where to write: ``file``, else the usual name in ``root``. Raises: UsageError where it exists."""
     path = root / file if file is not None else root / FILE_NAME
     if path.exists() or path.is_symlink():
         raise _exists(path)
@@ -69,7 +39,7 @@ def new_file(root: Path, file: Path | None) -> Path:
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet. Raises: UsageError where it is, or cannot be written."""
+    """Write a new file. Raises: UsageError where it exists or cannot be written."""
     try:
         with path.open("x", encoding="utf-8") as target:
             target.write(text)
@@ -107,7 +77,7 @@ def dockerfile_folders(root: Path, name: str) -> list[FoundService]:
 
 
 def starter_text(project: str, services: Sequence[FoundService]) -> str:
-    """The example's text for ``services``, the first of them with all its comments; the unknown is commented out."""
+    """The example's text for ``services``; the first keeps all comments, and what is unknown is commented out."""
     parts = {_header(part): part for part in example_text().split("\n\n")}
     first, *others = services
     blocks = [_service(parts["services.backend"], "backend", first)]
@@ -152,7 +122,7 @@ def bucket_commands(bucket: str, region: str = "us-east-1") -> tuple[str, ...]:
 
 
 def _exists(path: Path) -> UsageError:
-    return UsageError(f"{path} exists already and is left as it is", "name another file with --config FILE")
+    return UsageError(f"{path} exists already and was not changed", "name another file with --config FILE")
 
 
 def _header(part: str) -> str:
@@ -195,9 +165,9 @@ def _commented(part: str) -> str:
 
 
 def _aligned(line: str) -> str:
-    """``line`` with the comment after its value back in the column of the others."""
+    """``line`` with its comment in the same column as the others."""
     parts = re.fullmatch(r"(.*?\S)  +(# .*)", line)
-    return f"{parts[1].ljust(_COMMENT_COLUMN - 2)}  {parts[2]}" if parts else line
+    return f"{parts[1].ljust(COLUMN - 2)}  {parts[2]}" if parts else line
 
 
 def _port(dockerfile: Path) -> int | None:

@@ -1,4 +1,4 @@
-"""TOML with comments that stand in one column, or above their line where it is long. Pure."""
+"""TOML with comments in one column, or above a line that is too long for that. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_COLUMN = 45  # where the annotated example has them
+COLUMN = 45  # of comments, as in the annotated example
 _WIDTH = 120
 GUESSED = "guessed: "
 
@@ -38,7 +38,7 @@ def remark(text: str) -> Line:
 
 
 def quoted(value: str) -> str:
-    """A TOML basic string; JSON's escapes are all TOML's too."""
+    """A TOML basic string; TOML has all escapes that JSON has."""
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -48,7 +48,7 @@ def listed(values: Iterable[str]) -> str:
 
 
 def render(blocks: Sequence[Block]) -> str:
-    """The file's text; guesses keep their mark wherever the comment ends up."""
+    """The file's text."""
     return "\n".join("\n".join(_block(block)) + "\n" for block in blocks)
 
 
@@ -71,12 +71,12 @@ def _block(block: Block) -> list[str]:
 def _with_note(text: str, note: str) -> list[str]:
     if not note:
         return [text]
-    beside = f"{text.ljust(_COLUMN - 2)}  # {note}"
+    beside = f"{text.ljust(COLUMN - 2)}  # {note}"
     return [beside] if len(beside) <= _WIDTH else [*_comment(note), text]
 
 
 def _comment(text: str) -> list[str]:
-    """Comment lines of whole words, none longer than the file is wide."""
+    """``text`` as comment lines of at most 120 columns."""
     lines = ["#"]
     for word in text.split(" "):
         if len(lines[-1]) + 1 + len(word) > _WIDTH and lines[-1] != "#":

@@ -1,11 +1,12 @@
-"""Findings for people: what is wrong, what shows it, what to type next."""
+"""Findings and the way back for people: what is wrong, what shows it, what to type next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from deploykit.model.finding import Finding
-from deploykit.model.hint import Hint
+from deploykit.model.hint import Hint, joined
 from deploykit.report.style import Style
 
 
@@ -25,3 +26,16 @@ def lines_of(findings: Iterable[Finding], style: Style) -> list[str]:
         if finding.runbook:
             lines.append(style.dim(f"  runbook: {finding.runbook}"))
     return lines
+
+
+def of_way_back(way_back: Mapping[str, Any] | None, style: Style) -> list[str]:
+    """One line, from the object that --json prints; several reasons why it is not ready follow on a line each."""
+    if way_back is None:
+        return []
+    release = f" (release {way_back['release']})" if way_back["release"] else ""
+    problems = way_back["problems"]
+    if way_back["ready"]:
+        unseen = (", though ", joined("; ", problems)) if problems else ()
+        return [Hint(f"way back: {style.good('ready')}{release}", *unseen)]
+    said = f"way back: {style.warn('not ready')}{release}, because"
+    return [Hint(said, " ", *problems)] if len(problems) == 1 else [said, *(Hint("  ", text) for text in problems)]

@@ -1,4 +1,4 @@
-"""The one JSON document of a command, as INTERFACE.md describes it: every key there, null or empty where unknown."""
+"""The one JSON document of a command: every key is there, null or empty where its value is unknown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from deploykit.errors import DeploykitError, ExitCode
 from deploykit.model.finding import one_line
 from deploykit.model.hint import shown
 from deploykit.model.probe import EndpointResult, Samples
-from deploykit.model.release import ReleasedService
 from deploykit.model.report import RunReport, WayBack
 
 SCHEMA = 1
@@ -41,7 +40,7 @@ _SANDBOX: dict[str, Any] = {
 EMPTY: dict[str, Mapping[str, Any]] = {
     **dict.fromkeys(("deploy", "rollback", "build", "push", "migrate", "rollout", "invalidate"), _RUN),
     "plan": {
-        "outcome": None,  # nothing was looked at: "unchanged" would be a claim
+        "outcome": None,  # nothing was looked at, so "unchanged" cannot be said
         "sha": None,
         "services": {},
         "migrations": [],
@@ -67,7 +66,7 @@ EMPTY: dict[str, Mapping[str, Any]] = {
     "demo": {"chapters": [], "requests": 0, "failed": 0, "rate": None, "problems": []},
     **dict.fromkeys(("sandbox up", "sandbox down", "sandbox status", "sandbox reset"), _SANDBOX),
 }
-"""What each command's document holds when the command could not even begin."""
+"""The keys of each command's document when the command could not even begin."""
 
 _OUTCOME_OF_ERROR = {
     ExitCode.REFUSED: "refused",
@@ -77,10 +76,9 @@ _OUTCOME_OF_ERROR = {
 
 
 def plain(value: Any, options: Sequence[str] | None = None) -> Any:
-    """``value`` as JSON knows it: dataclasses become objects, enums their value, moments RFC 3339 in UTC.
+    """``value`` as JSON has it: dataclasses become objects, enums their value, moments RFC 3339 in UTC.
 
-    Of a way back its findings become lines, as INTERFACE.md has them. A `Hint` stays one for as long as the
-    ``options`` of its commands are not given.
+    The findings of a way back become lines. A `Hint` stays one until the ``options`` of its commands are given.
     """
     if isinstance(value, WayBack):
         problems = [one_line(finding) for finding in value.findings]
@@ -103,7 +101,7 @@ def plain(value: Any, options: Sequence[str] | None = None) -> Any:
 def envelope(
     command: str, environment: str | None, exit_code: int, seconds: float, calls: Mapping[str, int]
 ) -> dict[str, Any]:
-    """What every document begins with. ``calls`` counts requests to AWS by operation."""
+    """The keys of every document. ``calls``: requests to AWS by operation."""
     return {
         "schema": SCHEMA,
         "command": command,
@@ -115,13 +113,12 @@ def envelope(
 
 
 def error_part(message: str, hint: str = "", error: DeploykitError | None = None) -> dict[str, Any]:
-    """The ``error`` object; ``error`` gives its problems."""
-    problems = error.problems if error is not None else ()
-    return {"message": message, "hint": hint, "problems": [plain(problem) for problem in problems]}
+    """The ``error`` object, with the problems of ``error``."""
+    return {"message": message, "hint": hint, "problems": plain(error.problems if error is not None else ())}
 
 
 def empty_part(command: str, code: int) -> dict[str, Any]:
-    """The command's own keys when it ended in an error before it had anything to say."""
+    """The command's own keys when an error ended it before it had anything to report."""
     fields = dict(EMPTY.get(command, {}))
     if "outcome" in fields and command != "plan":
         fields["outcome"] = _OUTCOME_OF_ERROR.get(ExitCode(code), "failed")
@@ -129,11 +126,14 @@ def empty_part(command: str, code: int) -> dict[str, Any]:
 
 
 def run_part(report: RunReport) -> dict[str, Any]:
-    """The keys of ``deploy``, ``rollback`` and the single steps. A run that did not end well says why in ``error``."""
+    """The keys of ``deploy``, ``rollback`` and the single steps; ``error`` says why a run did not end well."""
     part = {
         "outcome": plain(report.outcome),
         "release": plain(report.release),
-        "services": {name: _service(service) for name, service in report.services.items()},
+        "services": {
+            name: {key: value for key, value in plain(service).items() if key != "service"}  # that is the name
+            for name, service in report.services.items()
+        },
         "checks": {name: _endpoint(result) for name, result in report.checks.items()},
         "findings": plain(report.findings),
         "way_back": plain(report.way_back),
@@ -142,12 +142,6 @@ def run_part(report: RunReport) -> dict[str, Any]:
     if report.exit_code != ExitCode.OK and report.message:
         part["error"] = error_part(report.message, report.hint)
     return part
-
-
-def _service(service: ReleasedService) -> dict[str, Any]:
-    fields: dict[str, Any] = plain(service)
-    del fields["service"]  # it is the key
-    return fields
 
 
 def _endpoint(result: EndpointResult) -> dict[str, Any]:
@@ -165,9 +159,9 @@ def _samples(samples: Samples) -> dict[str, Any]:
 
 
 def write(document: Mapping[str, Any], options: Sequence[str] = (), *, line: bool = False) -> str:
-    """The document's text, ending in a newline; on one line for streams of documents.
+    """The document's text, ending in a newline; with ``line`` on one line, for a stream of documents.
 
-    ``options`` (``--env``, ``--config`` and their values) stand in every command of its hints.
+    Every command in its hints gets the ``options`` (``--env``, ``--config`` and their values).
     """
     indent = None if line else 2
     return json.dumps(plain(document, options), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,4 +1,4 @@
-"""`history --stats` for people: the four measures, each with what it was computed from."""
+"""`history --stats` for people: the four measures, each with what it is computed from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WORDS = ("healthy", "unchecked", "inconclusive", "failed", "withdrawn")
 
 
 def of_stats(stats: Document, style: Style) -> list[str]:
-    """Two lines a measure: its value, and what that comes from."""
+    """Two lines for each measure: its value, and what it is computed from."""
     frequency, lead = stats["deployment_frequency"], stats["change_lead_time"]
     rate, recovery = stats["change_fail_rate"], stats["failed_deployment_recovery_time"]
     return [
@@ -73,14 +73,14 @@ def _between(frequency: Document) -> str:
 
 
 def _each(measure: Document) -> str:
-    """The single values where they are few."""
+    """The single values, where they are few."""
     if not measure["durations"] or measure["reason"] is None:
         return ""
     return f": {', '.join(_length(one['seconds']) for one in measure['durations'])}"
 
 
 def _length(seconds: float) -> str:
-    """A time as people say it, by the day from two days on."""
+    """A time as people say it: in days from two days on."""
     if seconds < 2 * _DAY:
         return spoken(seconds)
     days = seconds / _DAY

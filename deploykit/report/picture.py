@@ -1,4 +1,4 @@
-"""A run's lasting lines as an SVG picture of a terminal, for a README."""
+"""The lasting lines of a run as an SVG picture of a terminal, for a README."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MARKS = {"✓": "green", "✗": "bold red", "→": "cyan"}
 
 
 class Recorder:
-    """A Progress that passes everything on to another one and remembers what is to last."""
+    """A Progress that passes everything on to another one, and records the lasting lines."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -53,5 +53,5 @@ class Recorder:
             head = Text(f"{subject.ljust(10)} " if subject else "", "bold blue")
             console.print(Text.assemble(head, (("+ " if kind == "command" else "") + text, style)))
         picture = console.export_svg(title=title)
-        # a README's picture loads nothing from elsewhere: any monospace font will do
+        # the picture must load nothing from elsewhere, so the font is whatever monospace font is there
         return re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)

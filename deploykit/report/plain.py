@@ -1,4 +1,4 @@
-"""Progress as plain lines with the time of day: for CI, files and pipes."""
+"""Progress as plain lines with the time of day, for CI, files and pipes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SUBJECT_WIDTH = 10
 
 
 class PlainProgress:
-    """One line an event, ``06:20:00 backend     2 of 2 tasks run``; the time is UTC, as in the ledger.
+    """One line for each event, ``06:20:00 backend     2 of 2 tasks run``, in UTC as in the ledger.
 
-    ``now`` gives the wall clock. A live state is a line only when it changed.
+    ``now`` gives the wall clock's time. A live state becomes a line only when it changes.
     """
 
     def __init__(self, stream: PeopleStream, now: Callable[[], datetime], style: Style) -> None:
@@ -49,12 +49,12 @@ class PlainProgress:
         self._line("", self._style.dim(f"+ {shlex.join(argv)}"))
 
     def ask(self, question: str, answer: Callable[[], str]) -> bool:
-        """Put ``question`` and read one line with ``answer``; anything but yes is no."""
+        """Ask ``question`` and read one line with ``answer``; anything but yes is no."""
         self._stream.line(question)
         return said_yes(answer())
 
     def close(self) -> None:
-        """Nothing is left on the screen that would have to be taken away."""
+        """Nothing to do: there are no live lines."""
 
     def _line(self, subject: str, text: str) -> None:
         stamp = self._style.dim(self._now().astimezone(UTC).strftime("%H:%M:%S"))

@@ -1,4 +1,4 @@
-"""Where lines for people go: a stream whose reader may leave without stopping the run."""
+"""Where lines for people are written: a stream whose reader may leave without stopping the run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from deploykit.report.width import fitted
 
 
 class PeopleStream:
-    """Whole lines, from any thread. Once the reader is gone (``deploykit deploy | head``) they are dropped:
-    a release never stops halfway because nobody listens any more.
+    """Whole lines, from any thread. Once the reader has left (``deploykit deploy | head``) they are dropped: a release
+    must not stop halfway because nobody reads.
 
-    ``width`` tells the terminal's columns, which lines are broken to (None: it is none); asked each time, since a
-    terminal may be turned while a release runs.
+    ``width`` gives the terminal's columns, at which lines are broken (None: not a terminal). It is asked for each line,
+    because a terminal may be resized.
     """
 
     def __init__(self, stream: TextIO, width: Callable[[], int | None] = lambda: None) -> None:

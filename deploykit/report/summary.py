@@ -1,4 +1,4 @@
-"""The closing lines of a run: how it ended, what runs now, what the checks saw, what was found, what to type next."""
+"""The last lines of a run: what runs now, what the checks saw, what was found, how it ended, what to type next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deploykit.model.hint import Hint, command
 from deploykit.model.probe import EndpointClass, EndpointResult
 from deploykit.model.release import Outcome, ReleasedService, short
 from deploykit.model.report import RunReport
-from deploykit.report import findings, way_back
+from deploykit.report import findings
 from deploykit.report.json import plain
 from deploykit.report.style import Style
 
@@ -22,26 +22,25 @@ _OUTCOME = {
     Outcome.REFUSED: "refused",
     Outcome.INTERRUPTED: "interrupted",
 }
-_NEXT: dict[int, str] = {
+_NEXT: dict[int, str] = {  # where the run itself names nothing to type next
     ExitCode.UNHEALTHY: Hint(command("rollback"), " goes back to the last verified release"),
     ExitCode.INCONCLUSIVE: Hint(command("check"), " looks again; ", command("rollback"), " goes back"),
 }
-"""What to type next where the run itself names nothing."""
-_WHEN_PUT_BACK = "failed, and put back: what runs is as healthy as before"
+_ROLLED_BACK = "failed and rolled back: what runs is as healthy as before"
 _NOT_FINE = (EndpointClass.REGRESSION, EndpointClass.PRE_EXISTING, EndpointClass.FLAKY)
 _MOST_FAILURES = 3
 
 
 def of_run(report: RunReport, verb: str, style: Style, seconds: float) -> list[str]:
-    """What people read last, best fit for narrow terminals: short lines, the most important one at the end.
+    """What people read last: short lines, which suit a narrow terminal, and the most important one at the end.
 
-    ``seconds``: how long the whole run took; its steps do not add up to that, as an undo has steps of its own.
+    ``seconds``: how long the whole run took. Its steps do not add up to that, because an undo has its own.
     """
     lines = [""]
     lines += _services(report.services, style)
     lines += _checks(report.checks, style)
     lines += findings.lines_of(report.findings, style)
-    lines += [f"  {line}" for line in way_back.lines_of(plain(report.way_back), style)]
+    lines += [f"  {line}" for line in findings.of_way_back(plain(report.way_back), style)]
     if len(lines) > 1:
         lines.append("")
     hint = report.hint or _NEXT.get(report.exit_code, "")
@@ -55,7 +54,7 @@ def of_run(report: RunReport, verb: str, style: Style, seconds: float) -> list[s
 
 
 def _ending(report: RunReport, verb: str, style: Style, seconds: float) -> str:
-    said = report.message or (_WHEN_PUT_BACK if report.exit_code == ExitCode.ROLLED_BACK else _OUTCOME[report.outcome])
+    said = report.message or (_ROLLED_BACK if report.exit_code == ExitCode.ROLLED_BACK else _OUTCOME[report.outcome])
     if not report.message and report.release.verdict is not None and report.exit_code == ExitCode.OK:
         said += f", {report.release.verdict.value}"
     took = f" ({spoken(seconds)})" if seconds >= 1 else ""
@@ -83,21 +82,17 @@ def _checks(checks: Mapping[str, EndpointResult], style: Style) -> list[str]:
     if not checks:
         return []
     fine = [name for name, result in checks.items() if result.kind is not None and result.kind not in _NOT_FINE]
-    lines = [f"  checks: {len(fine)} of {len(checks)} endpoints as they should be"]
+    lines = [f"  checks: {len(fine)} of {len(checks)} endpoints as expected"]
     width = max(len(name) for name in checks)
     for name, result in checks.items():
-        if name not in fine or result.kind is EndpointClass.FIXED:
-            lines += _noteworthy(name.ljust(width), result, style)
-    return lines
-
-
-def _noteworthy(name: str, result: EndpointResult, style: Style) -> list[str]:
-    word = result.kind.value if result.kind is not None else "not judged"
-    paint = style.bad if result.kind is EndpointClass.REGRESSION else style.warn
-    if result.kind is EndpointClass.FIXED:
-        paint = style.good
-    lines = [f"  {name}  {paint(word)}  {result.after.failed} of {result.after.samples} requests failed"]
-    lines += [f"    {failure.message}" for failure in result.after.failures[:_MOST_FAILURES]]
+        if name in fine and result.kind is not EndpointClass.FIXED:
+            continue
+        fixed, worse = result.kind is EndpointClass.FIXED, result.kind is EndpointClass.REGRESSION
+        word = (style.good if fixed else style.bad if worse else style.warn)(
+            result.kind.value if result.kind is not None else "not judged"
+        )
+        lines.append(f"  {name.ljust(width)}  {word}  {result.after.failed} of {result.after.samples} requests failed")
+        lines += [f"    {failure.message}" for failure in result.after.failures[:_MOST_FAILURES]]
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Progress on a terminal: a live line for each subject, lasting lines above them."""
+"""Progress on a terminal: a live line for each subject, and lasting lines above them."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 
 class Screen(Progress, Protocol):
-    """A Progress that can also ask, and that has to be taken off the terminal at the end."""
+    """A Progress that can also ask, and whose live lines must be removed at the end."""
 
     def ask(self, question: str, answer: Callable[[], str]) -> bool:
-        """Put ``question`` to people and read one line with ``answer``; True for yes."""
+        """Ask ``question`` and read one line with ``answer``; True for yes."""
 
     def close(self) -> None:
-        """Take live lines away; may be called twice."""
+        """Remove live lines; may be called twice."""
 
 
 def screen_for(stream: TextIO, environ: Mapping[str, str], now: Callable[[], datetime]) -> Screen:
-    """Live lines where ``stream`` is a terminal, plain timestamped ones elsewhere. Loads rich only for the former."""
+    """Live lines where ``stream`` is a terminal, else plain lines with the time. Only the former loads rich."""
     if is_terminal(stream, environ):
         return LiveProgress(stream, colour=wants_colour(stream, environ), now=now)
     return PlainProgress(PeopleStream(stream), now, Style(False))
 
 
 class LiveProgress:
-    """Live lines with spinner and seconds; ``say`` about a subject ends its live line until it speaks again.
+    """Live lines with a spinner and seconds; ``say`` about a subject removes its live line.
 
-    Two locks, because the display's own thread asks for the live part while it holds its own: ``_state`` is held for
-    moments only and never while drawing, ``_drawing`` puts the drawing calls of the run's threads in order.
+    There are two locks, because the display's thread asks for the live lines while it holds a lock of its own:
+    ``_state`` is held briefly and never while drawing; ``_drawing`` lets one thread of the run draw at a time.
     """
 
     def __init__(self, stream: TextIO, colour: bool, now: Callable[[], datetime]) -> None:
@@ -49,7 +49,7 @@ class LiveProgress:
         self._console = Console(file=stream, no_color=not colour, highlight=False, markup=False, emoji=False)
         self._spinner = Spinner("dots", style="cyan")
         self._now = now
-        self._lines: dict[str, tuple[str, datetime]] = {}  # subject → its state, and since when it has one
+        self._lines: dict[str, tuple[str, datetime]] = {}  # subject → its state, and since when it is live
         self._began: dict[str, datetime] = {}
         self._display: Live | None = None
         self._gone = False
@@ -92,7 +92,7 @@ class LiveProgress:
         self._start_or_stop()
 
     def _picture(self) -> RenderableType:
-        """The live part; the display's own thread asks for it several times a second."""
+        """The live lines; the display's thread asks for them several times a second."""
         from rich.table import Table
         from rich.text import Text
 
@@ -103,7 +103,7 @@ class LiveProgress:
         grid.add_column(width=1)
         grid.add_column(no_wrap=True)
         grid.add_column(justify="right", no_wrap=True)
-        grid.add_column(overflow="fold", ratio=1)  # only this one gives way on a narrow terminal, to further lines
+        grid.add_column(overflow="fold", ratio=1)  # on a narrow terminal only this column wraps
         for subject, (text, began) in lines.items():
             seconds = f"{(now - began).total_seconds():.0f}s"
             grid.add_row(self._spinner, Text(subject, "bold"), Text(seconds, "dim"), Text(text.replace("\n", " ")))
@@ -117,7 +117,7 @@ class LiveProgress:
             self._guarded(lambda: self._console.print(Text.assemble(*parts)))
 
     def _start_or_stop(self) -> None:
-        """The display is there exactly while there is something live in it."""
+        """Show the display exactly while there are live lines."""
         from rich.live import Live
 
         with self._drawing:
@@ -141,7 +141,7 @@ class LiveProgress:
             return
         try:
             draw()
-        except (OSError, ValueError):  # a terminal that was closed does not stop a release
+        except (OSError, ValueError):  # a closed terminal does not stop a release
             self._gone = True
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from deploykit.model.hint import Hint, command
 from deploykit.model.release import short
-from deploykit.report import way_back
+from deploykit.report.findings import of_way_back
 from deploykit.report.measures import of_stats
 from deploykit.report.style import Style
 from deploykit.report.summary import spoken
 
 Document = Mapping[str, Any]
-_DIGITS = 12  # of a digest or a commit, beside others of its kind
+_DIGITS = 12  # of a digest or a commit, enough to tell them apart
 
 
 def of_status(document: Document, style: Style, now: datetime) -> list[str]:
@@ -36,7 +36,7 @@ def of_status(document: Document, style: Style, now: datetime) -> list[str]:
         what = f"{drift['service']}: {_path(drift['path'])} is {_brief(drift['running'])}"
         lines.append(style.warn(f"  drift  {what}, released was {_brief(drift['released'])}"))
     lines += _lock_lines(document, style)
-    lines += way_back.lines_of(document["way_back"], style)
+    lines += of_way_back(document["way_back"], style)
     return lines
 
 
@@ -51,14 +51,14 @@ def _release_line(document: Document, style: Style) -> str:
 
 
 def _what(service: Document) -> str:
-    """The commit that runs; of what deploykit did not release, the image."""
+    """The commit that runs; for what deploykit did not release, the image."""
     if service["sha"]:
         return short(service["sha"])
     return _brief(service["image"].rpartition("/")[2]) if service.get("image") else "unknown commit"
 
 
 def _why_none(document: Document) -> str:
-    """Why what runs is no release as a whole."""
+    """Why what runs is not one release."""
     if document["drift"]:
         return ": what runs is not what was released last"
     if any(service["sha"] for service in document["services"].values()):
@@ -67,7 +67,7 @@ def _why_none(document: Document) -> str:
 
 
 def _brief(value: Any) -> str:
-    """A value as people tell it apart: of ARNs and image names the end, of digests and commits the beginning."""
+    """A value as short as people can tell apart: the end of an ARN or image name, the start of a digest or commit."""
     if not isinstance(value, str):
         return "(none)" if value is None else json.dumps(value, ensure_ascii=False)
     text: str = value
@@ -80,7 +80,7 @@ def _brief(value: Any) -> str:
 
 
 def _path(path: str) -> str:
-    """``containerDefinitions.api.cpu`` → ``container api.cpu``: short enough, and with a place to break."""
+    """``containerDefinitions.api.cpu`` → ``container api.cpu``: shorter, and a line can be broken at the space."""
     return re.sub(r"^containerDefinitions\.", "container ", path)
 
 
@@ -108,7 +108,7 @@ def of_plan(document: Document, style: Style) -> list[str]:
     for item in document["invalidations"]:
         lines.append(f"  invalidate {', '.join(item['paths'])} on {item['distribution']}")
     lines += [Hint(f"  {style.warn('warning')}  ", text) for text in document["warnings"]]
-    lines += way_back.lines_of(document["way_back"], style)
+    lines += of_way_back(document["way_back"], style)
     lines += [Hint(f"{style.bad('deploy would refuse')}: ", text) for text in document["refusals"]]
     nothing = document["outcome"] == "unchanged"
     if nothing or not document["refusals"]:
@@ -125,7 +125,7 @@ def _field(field: Document, style: Style) -> str:
 
 
 def of_history(document: Document, style: Style) -> list[str]:
-    """One line a release, newest first; of the measures where they were asked for."""
+    """One line for each release, newest first; or the measures, where they were asked for."""
     if document.get("stats"):
         return of_stats(document["stats"], style)
     releases: Sequence[Document] = document["releases"]
@@ -146,18 +146,15 @@ def of_history(document: Document, style: Style) -> list[str]:
 
 
 def of_check(document: Document, style: Style, now: datetime | None = None) -> list[str]:
-    """A line for each endpoint, the failures of those that have some, and the verdict at the end.
-
-    ``now``: the time of this round, where one follows another.
-    """
+    """A line for each endpoint, with its failures, and the verdict at the end. ``now``: this round's time, if shown."""
     endpoints: Sequence[Document] = document["endpoints"]
     width = max((len(endpoint["id"]) for endpoint in endpoints), default=0)
     lines = []
     for endpoint in endpoints:
         lines.append(_endpoint_line(endpoint, width, style))
-        lines += [f"    {_message(failure)}" for failure in endpoint["failures"]]
+        lines += [f"    {failure}" for failure in endpoint["failures"]]
     word = {True: style.good("healthy"), False: style.bad("not healthy"), None: style.warn("could not be judged")}
-    # the lines above say what is down; why nothing can be said stands nowhere else
+    # the lines above say what is down, but not why health could not be judged
     why = f": {document['reason']}" if document["healthy"] is None and document.get("reason") else ""
     at = f"{now.astimezone(UTC):%H:%M:%S} " if now is not None else ""
     said = f"{word[document['healthy']]}{why}" if endpoints else "no endpoint is configured"
@@ -174,16 +171,12 @@ def _endpoint_line(endpoint: Document, width: int, style: Style) -> str:
     return "  " + "  ".join(word for word in words if word).rstrip()
 
 
-def _message(failure: Any) -> str:
-    return str(failure.get("message", failure)) if isinstance(failure, Mapping) else str(failure)
-
-
 def _known(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
 def ago(stamp: str, now: datetime) -> str:
-    """``2026-11-21T06:20:00Z`` → ``3 min ago``; the stamp itself where it cannot be read."""
+    """``2026-11-21T06:20:00Z`` → ``3 min ago``; ``stamp`` itself where it cannot be parsed."""
     try:
         seconds = (now - datetime.fromisoformat(stamp.replace("Z", "+00:00"))).total_seconds()
     except (TypeError, ValueError):

@@ -12,9 +12,9 @@ from deploykit.report.style import is_terminal
 
 _CODE = re.compile(r"\x1b\[[\d;]*m")
 _START = re.compile(r"(?:\x1b\[[\d;]*m)*( *)")
-_WORD = re.compile(r"( *)((?:`[^`]*`|[^\s`]|`)+)")  # a command in quotes is one word: it is there to be copied
-_COMMAND = re.compile(r"(?:→ )?deploykit [a-z]")  # indented, on a line of its own: it is there to be copied too
-_NARROWEST = 20  # columns; below that lines are left to the terminal
+_WORD = re.compile(r"( *)((?:`[^`]*`|[^\s`]|`)+)")  # a command in backticks is one word, so that it can be copied
+_COMMAND = re.compile(r"(?:→ )?deploykit [a-z]")  # indented on a line of its own: to be copied, too
+_NARROWEST = 20  # columns; a narrower terminal breaks the lines itself
 
 
 class Verbatim(str):
@@ -22,7 +22,7 @@ class Verbatim(str):
 
 
 def width_of(stream: TextIO, environ: Mapping[str, str]) -> int | None:
-    """The columns of the terminal that ``stream`` is, $COLUMNS first; None where it is none, and lines stay whole."""
+    """The columns of the terminal ``stream``, from $COLUMNS if set; None where it is not a terminal."""
     if not is_terminal(stream, environ):
         return None
     if environ.get("COLUMNS", "").isdecimal():
@@ -34,15 +34,15 @@ def width_of(stream: TextIO, environ: Mapping[str, str]) -> int | None:
 
 
 def columns(text: str) -> int:
-    """How many columns ``text`` takes: colours none, wide characters two."""
+    """How many columns ``text`` takes: a colour none, a wide character two."""
     plain = _CODE.sub("", text)
     return len(plain) + sum(unicodedata.east_asian_width(character) in "WF" for character in plain)
 
 
 def fitted(text: str, width: int | None) -> list[str]:
-    """``text`` in lines of at most ``width`` columns; one that a single word is too long for is longer.
+    """``text`` in lines of at most ``width`` columns; a line with a longer word is longer.
 
-    Two spaces or more part fields, which stay whole where they fit. What goes on is indented below what it began with.
+    Two spaces or more separate fields, which stay whole where they fit. The rest of a broken line is indented.
     """
     if isinstance(text, Verbatim):
         return [text]
@@ -61,7 +61,7 @@ def _broken(line: str, width: int) -> list[str]:
     lines: list[str] = []
     current, empty = "", True  # empty: nothing but the indentation is in it
     for gap, field in _fields(line):
-        whole = _fits(under, field, width) or (indent and empty and not lines and _COMMAND.match(field))
+        whole = columns(under + field) <= width or (indent and empty and not lines and _COMMAND.match(field))
         for number, (space, word) in enumerate([(gap, field)] if whole else _words(gap, field)):
             if empty and not number and not lines:
                 current, empty = gap + word, False
@@ -71,10 +71,6 @@ def _broken(line: str, width: int) -> list[str]:
                 lines.append(current.rstrip(" "))
                 current = under + word
     return [*lines, current.rstrip(" ")]
-
-
-def _fits(under: str, field: str, width: int) -> bool:
-    return columns(under + field) <= width
 
 
 def _fields(line: str) -> list[tuple[str, str]]:

@@ -47,7 +47,7 @@ def test_what_had_to_be_guessed_is_marked_and_the_rest_is_not(account: Account) 
     ]
     assert done.document["guesses"] == len(guessed)
     assert f"{len(guessed)} comments with `guessed:`" in done.people
-    assert account.about('# release_env = "GIT_SHA"').endswith("no variable it has looks like one")
+    assert account.about('# release_env = "GIT_SHA"').endswith("none of its variables looks like one")
     assert "# its logs: /ecs/api" in account.text
     assert max(map(len, account.text.splitlines())) <= 120
 
@@ -62,8 +62,8 @@ def test_a_worker_without_a_load_balancer_has_no_endpoint_and_empties_no_cache(a
     assert "mailer" not in {endpoint.service for endpoint in found.checks.endpoints}
     assert found.cdn["site"].after == ("api", "web")
     assert "mailer" not in found.local.services
-    assert "no folder with a Dockerfile looks like it" in account.about('context = "mailer"')
-    assert "# its desired count is 0 now: a release of it starts no task" in account.text
+    assert "no folder with a Dockerfile has a similar name" in account.about('context = "mailer"')
+    assert "# its desired count is 0 now, so a release starts no task" in account.text
 
 
 def test_of_two_containers_the_one_with_our_image_is_released_and_the_other_left_alone(account: Account) -> None:
@@ -106,7 +106,7 @@ def test_services_that_run_one_image_build_it_once(account: Account) -> None:
     alike, older = [line for line in account.text.splitlines() if line.startswith('image = "api"')]
     assert "guessed" not in alike
     assert older == 'image = "api"'
-    assert "# guessed: both run images of harbour/api, now of different tags" in account.text
+    assert "# guessed: both run images of harbour/api, with different tags now" in account.text
 
 
 def test_services_that_ecs_does_not_roll_out_are_left_out_and_named(account: Account) -> None:

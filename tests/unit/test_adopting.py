@@ -14,7 +14,7 @@ from deploykit.edges.aws.elb import HealthCheck, LoadBalancer, Rule
 from deploykit.init.addresses import Address, address_of, routes
 from deploykit.init.containers import local_secrets, release_variable, running
 from deploykit.init.endpoints import endpoint_blocks, local_blocks
-from deploykit.init.folders import Wanted, places
+from deploykit.init.folders import ImageClues, places
 from deploykit.init.naming import environment_in, service_keys, with_placeholder
 from deploykit.init.seen import SeenCluster, SeenService
 from deploykit.init.services import adopt, service_blocks
@@ -175,10 +175,10 @@ def test_local_secrets_are_names_without_what_aws_adds() -> None:
 
 def test_folders_are_found_by_name_then_by_meaning_then_by_port() -> None:
     wanted = {
-        "orders": Wanted(("orders", "app", "orders"), 8001),
-        "backend": Wanted(("backend", "app", "shop-backend"), 8000),
-        "mailer": Wanted(("mailer", "mailer", "mails"), None),
-        "gate": Wanted(("gate",), 9000),
+        "orders": ImageClues(("orders", "app", "orders"), 8001),
+        "backend": ImageClues(("backend", "app", "shop-backend"), 8000),
+        "mailer": ImageClues(("mailer", "mailer", "mails"), None),
+        "gate": ImageClues(("gate",), 9000),
     }
     folders = [
         FoundService("api", "services/api", 8000),
@@ -193,7 +193,7 @@ def test_folders_are_found_by_name_then_by_meaning_then_by_port() -> None:
 
 
 def test_the_only_folder_is_everybodys_and_none_is_nobodys() -> None:
-    wanted = {"a": Wanted(("a",), None), "b": Wanted(("b",), None)}
+    wanted = {"a": ImageClues(("a",), None), "b": ImageClues(("b",), None)}
     assert {p.context for p in places(wanted, [FoundService("shop", ".", None)]).values()} == {"."}
     assert places(wanted, []) == {}
 
@@ -259,7 +259,7 @@ def test_nothing_is_said_of_a_definition_that_could_not_be_read() -> None:
     adopted, _ = adopt(everything, "shop", [])
     text = render(service_blocks(adopted, everything, "prod", []))
     assert tomllib.loads(text)["services"]["api"]["repository"] == "shop/api"
-    assert "could not be read, and ECR's could not be listed" in text
+    assert "could not be read, and repositories could not be listed" in text
     assert "no variable" not in text
 
 
@@ -269,7 +269,7 @@ def test_an_image_from_nowhere_is_taken_for_ours_where_ecr_has_a_repository_of_i
     assert [(a.key, a.repository, a.doubt.split(";")[0]) for a in adopted] == [
         ("api", "shop/api", "guessed: nginx runs now")
     ]
-    assert [one.name for one in left_out] == ["db"]
+    assert [one.service for one in left_out] == ["db"]
 
 
 def test_long_comments_stand_above_their_line_and_all_of_it_is_toml() -> None:

@@ -149,13 +149,13 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
         'None: DEPLOYKIT_URL = "example.com": must be an address such as "https://example.com", without a query'
     ]
     assert error.message == "DEPLOYKIT_URL in the environment is wrong"
-    assert error.hint == "nothing was done; set DEPLOYKIT_URL right, or unset it"
+    assert error.hint == "nothing was done; fix DEPLOYKIT_URL, or unset it"
 
 
 def test_a_wrong_variable_beside_a_wrong_file_is_named_too(tmp_path: Path) -> None:
     error = refused(tmp_path, TEN_LINES + "wrong = 1\n", None, {"DEPLOYKIT_CONNECT_TO": "nowhere"})
     assert error.message.endswith("has one problem, and DEPLOYKIT_CONNECT_TO in the environment is wrong")
-    assert error.hint == "nothing was done; mend the file and DEPLOYKIT_CONNECT_TO and repeat the command"
+    assert error.hint == "nothing was done; fix the file and DEPLOYKIT_CONNECT_TO and repeat the command"
     assert len(error.problems) == 2
 
 

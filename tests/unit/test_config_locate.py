@@ -149,7 +149,7 @@ class Writer:
                 self.text += ","
             self.text += "]"
         elif isinstance(value, str) and self.pick(2):
-            self.text += '"""' + value.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').rstrip('"') + '"""'
+            self.text += '"""' + value.rstrip('"').replace("\\", "\\\\").replace('"""', '\\"\\"\\"') + '"""'
         else:
             self.text += json.dumps(value)
 

@@ -56,10 +56,10 @@ def test_ten_mistakes_are_ten_messages_each_on_its_line(tmp_path: Path) -> None:
         "10: environments.prod.cluster is missing: ECS cluster",
         '14: environments.prod.services.web.platform = "arm": must be a platform such as "linux/amd64"',
         '18: services.web.repository = "Shop/web": repositories are lower case: write "shop/web"',
-        '20: services.web.depends_on[0] = "wep": names no service; did you mean "web"?',
+        '20: services.web.depends_on[0] = "wep": no such service; did you mean "web"?',
         '23: checks.timeout = 5: must be a duration such as "30s", "10m" or "1h": write "5s"',
         '24: checks.samples = "3": must be a whole number: write 3, without quotes',
-        '30: checks.endpoints[home].id = "home": is the id of the endpoint in line 27 already',
+        '30: checks.endpoints[home].id = "home": is already the id of the endpoint in line 27',
     ]
     assert error.code is ExitCode.USAGE
     assert error.message.endswith("deploykit.toml has 10 problems")
@@ -101,7 +101,7 @@ SECOND = '[services.api]\ncontext = "api"\nrepository = "shop/api"\n'
         pytest.param(
             TEN_LINES + SECOND + 'image = "web"\n',
             14,
-            "services.api.image excludes context: a service builds its own image or runs another's",
+            "services.api.image cannot be set with context: a service builds its own image or runs another's",
             id="both context and image",
         ),
         pytest.param(
@@ -113,26 +113,26 @@ SECOND = '[services.api]\ncontext = "api"\nrepository = "shop/api"\n'
         pytest.param(
             TEN_LINES + '[services.job]\nimage = "wbe"\n',
             12,
-            'services.job.image = "wbe": names no service; did you mean "web"?',
+            'services.job.image = "wbe": no such service; did you mean "web"?',
             id="image of nobody",
         ),
         pytest.param(
             TEN_LINES + SECOND.replace("shop/api", "shop/web"),
             13,
-            'services.api.repository = "shop/web": services.web is pushed there already; tags are commits, so each '
+            'services.api.repository = "shop/web": services.web is already pushed there; tags are commits, so each '
             'image needs a repository of its own (to run the same image: image = "web")',
             id="shared repository",
         ),
         pytest.param(
             TEN_LINES + 'depends_on = ["api"]\n' + SECOND + 'depends_on = ["web"]\n',
             11,
-            "services.web.depends_on goes in a circle: web → api → web",
+            "services.web.depends_on is circular: web → api → web",
             id="circle",
         ),
         pytest.param(
             TEN_LINES + 'depends_on = ["web"]\n',
             11,
-            "services.web.depends_on goes in a circle: web → web",
+            "services.web.depends_on is circular: web → web",
             id="circle of one",
         ),
         pytest.param(
@@ -156,7 +156,7 @@ SECOND = '[services.api]\ncontext = "api"\nrepository = "shop/api"\n'
         pytest.param(
             TEN_LINES + 'only = ["prd"]\n[services.b]\ncontext = "b"\nrepository = "b"\n',
             11,
-            'services.web.only[0] = "prd": names no environment; did you mean "prod"?',
+            'services.web.only[0] = "prd": no such environment; did you mean "prod"?',
             id="unknown environment",
         ),
         pytest.param(
@@ -168,7 +168,7 @@ SECOND = '[services.api]\ncontext = "api"\nrepository = "shop/api"\n'
         pytest.param(
             TEN_LINES + '[cdn.site]\ndistribution = "E1"\nafter = ["front"]\n',
             13,
-            'cdn.site.after[0] = "front": names no service; there is web',
+            'cdn.site.after[0] = "front": no such service; there is web',
             id="after nobody",
         ),
         pytest.param(
@@ -236,7 +236,7 @@ SECOND = '[services.api]\ncontext = "api"\nrepository = "shop/api"\n'
         pytest.param(
             with_endpoint('path = "/"\nservice = "wep"'),
             15,
-            'checks.endpoints[a].service = "wep": names no service; did you mean "web"?',
+            'checks.endpoints[a].service = "wep": no such service; did you mean "web"?',
             id="endpoint of nobody",
         ),
         pytest.param(
@@ -266,7 +266,7 @@ SECOND = '[services.api]\ncontext = "api"\nrepository = "shop/api"\n'
         pytest.param(
             TEN_LINES + SECOND + "[local.services.web]\nport = 1\n[local.services.api]\nport = 2\n",
             16,
-            "local.services.api.routes is missing: only one service with a port may take the rest, and "
+            "local.services.api.routes is missing: only one service with a port may take all other requests, and "
             "local.services.web does",
             id="two that take the rest",
         ),
@@ -279,7 +279,7 @@ SECOND = '[services.api]\ncontext = "api"\nrepository = "shop/api"\n'
         pytest.param(
             TEN_LINES.replace("[env", 'default_environment = "production"\n[env'),
             4,
-            'project.default_environment = "production": names no environment; did you mean "prod"?',
+            'project.default_environment = "production": no such environment; did you mean "prod"?',
             id="default environment",
         ),
         pytest.param(
@@ -349,7 +349,7 @@ def test_text_that_is_no_toml_is_told_where(tmp_path: Path) -> None:
 def test_a_key_after_a_table_in_braces_is_told_where_it_belongs(tmp_path: Path) -> None:
     error = refused(tmp_path, TEN_LINES + 'migrate = { command = ["m"] }\nmigrate.timeout = "1m"\n')
     assert [problem.line for problem in error.problems] == [12]
-    assert error.problems[0].message.endswith("write the key between its braces")
+    assert error.problems[0].message.endswith("write the key inside its braces")
 
 
 def test_text_that_is_no_utf_8_is_told_where(tmp_path: Path) -> None:

@@ -19,21 +19,21 @@ NAME, REGION, CLUSTER = 'name = "shop"', 'region = "eu-central-1"', 'cluster = "
 @pytest.mark.parametrize(
     ("before", "after", "line", "said"),
     [
-        (CLUSTER, f"{CLUSTER}\ncluster = 'b'", 7, "cluster has a value already: keep one of the two"),
-        (CLUSTER, f"{CLUSTER}\n[project]", 7, "[project] stands in line 1 already: put its keys there"),
-        (NAME, 'name = "shop', 2, "the text after name = has no end: add its quotation mark"),
+        (CLUSTER, f"{CLUSTER}\ncluster = 'b'", 7, "cluster already has a value: keep one of the two"),
+        (CLUSTER, f"{CLUSTER}\n[project]", 7, "[project] is already in line 1: add these keys there"),
+        (NAME, 'name = "shop', 2, "the string after name = is not closed: add its quotation mark"),
         (CLUSTER, 'cluster "shop"', 6, "there is no = after cluster"),
         (CLUSTER, 'cluster: "shop"', 6, 'write cluster = "shop", not cluster: "shop"'),
-        ("[project]", "project:", 1, "project: is YAML; a table of TOML begins with [project]"),
-        (CLUSTER, "cluster = “shop”", 6, '“ is no quotation mark of TOML: write "'),
-        (REGION, "region = eu-central-1", 3, 'eu-central-1: text stands in quotation marks: write "eu-central-1"'),
+        ("[project]", "project:", 1, "project: is YAML; a TOML table begins with [project]"),
+        (CLUSTER, "cluster = “shop”", 6, '“ is not a quotation mark of TOML: write "'),
+        (REGION, "region = eu-central-1", 3, 'eu-central-1: a string needs quotation marks: write "eu-central-1"'),
         (CLUSTER, "cluster =", 6, "cluster has no value: write one after ="),
         (CLUSTER, "cluster = True", 6, "write true, in lower case"),
         (CLUSTER, "cluster = null", 6, "TOML has no null: leave cluster out"),
-        (CLUSTER, f"{CLUSTER};", 6, "; is too much: after a value the line ends"),
+        (CLUSTER, f"{CLUSTER};", 6, "unexpected ;: a line ends after its value"),
         (CLUSTER, f"// its cluster\n{CLUSTER}", 6, "a comment begins with #"),
         (CLUSTER, f"= 3\n{CLUSTER}", 6, 'neither key = value, nor [table], nor "# comment"'),
-        ('service = "web"', "depends_on = ['a'\nonly = 3", 11, "a list above has no end: add its ]"),
+        ('service = "web"', "depends_on = ['a'\nonly = 3", 11, "a list above is not closed: add its ]"),
     ],
 )
 def test_what_is_no_toml_is_told_with_its_remedy(tmp_path: Path, before: str, after: str, line: int, said: str) -> None:
@@ -45,12 +45,12 @@ def test_what_is_no_toml_is_told_with_its_remedy(tmp_path: Path, before: str, af
 
 def test_a_curly_quotation_mark_inside_a_text_is_not_the_mistake(tmp_path: Path) -> None:
     error = refused(tmp_path, TEN_LINES.replace(CLUSTER, 'cluster = "it’s" x'))
-    assert error.problems[0].message.endswith("x is too much: after a value the line ends")
+    assert error.problems[0].message.endswith("x: a line ends after its value")
 
 
 def test_a_text_without_an_end_at_the_end_of_the_file_is_told_there(tmp_path: Path) -> None:
     error = refused(tmp_path, TEN_LINES + 'target = """a\nb')
-    assert error.problems[0].message == "not TOML at the end of the file: a text has no end: add its quotation mark"
+    assert error.problems[0].message == "not TOML at the end of the file: a string is not closed: add its quotation mark"
 
 
 @given(st.integers(0, len(TEN_LINES)), st.text(alphabet="\"'[]{}=#.:;,\n “x1", min_size=1, max_size=4))

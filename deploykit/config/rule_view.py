@@ -1,4 +1,4 @@
-"""What the rules between tables look at, and how a rule reports."""
+"""What the rules between tables look at, and how a rule reports what is wrong."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from deploykit.config.locate import KeyPath
 from deploykit.config.overlay import endpoints_of
 from deploykit.config.wording import suggestion
 
-Fault = tuple[KeyPath, str]  # the key it stands at (of the merged tables), and what goes on after the key's name
+Fault = tuple[KeyPath, str]  # a key of the merged tables, and what is wrong with it: the sentence after the key's name
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What the rules look at: the merged tables as the file has them, of any type, so that every rule asks first."""
+class RuleView:
+    """The merged tables, not validated yet: a rule must check the type of what it reads."""
 
     tables: dict[str, Any]
     environment: str
     environments: tuple[str, ...]
-    all_services: tuple[str, ...]  # those of other environments included
-    url_given: bool  # DEPLOYKIT_URL stands in for the environment's url
+    all_services: tuple[str, ...]  # of every environment
+    url_given: bool  # DEPLOYKIT_URL overrides the environment's url
 
     def of(self, key: str, parent: Any = None) -> dict[str, dict[str, Any]]:
         """The tables under ``key``, by name."""
@@ -38,22 +38,29 @@ class Scene:
 
     @property
     def url(self) -> str | None:
-        url = self.of("environment", {"environment": {"own": self.tables.get("environment")}}).get("own", {}).get("url")
+        environment = self.tables.get("environment")
+        url = environment.get("url") if isinstance(environment, dict) else None
         return url if isinstance(url, str) else None
 
     def no_service(self, name: str) -> str | None:
-        """What is wrong with naming the service ``name`` here, if anything."""
+        """What is wrong with naming the service ``name`` here; None where it exists."""
         if name in self.services:
             return None
         if name in self.all_services:
             return f'names the service "{name}", which the environment {self.environment} does not have'
-        return f"names no service; {suggestion(name, self.all_services, 'the file has none')}"
+        return f"no such service; {suggestion(name, self.all_services, 'the file has none')}"
 
 
-Rule = Callable[[Scene], Iterator[Fault]]
+def numbered(item: dict[str, Any], key: str) -> Iterator[tuple[int, str]]:
+    """The texts in the list that ``item`` has under ``key``, each with its number in it; none where it is no list."""
+    listed = item.get(key)
+    yield from ((n, text) for n, text in enumerate(listed if isinstance(listed, list) else []) if isinstance(text, str))
 
 
-def faults(scene: Scene, rules: tuple[Rule, ...]) -> Iterator[Fault]:
-    """Everything that ``rules`` find, in no particular order."""
+Rule = Callable[[RuleView], Iterator[Fault]]
+
+
+def faults(view: RuleView, rules: tuple[Rule, ...]) -> Iterator[Fault]:
+    """Everything that ``rules`` find."""
     for rule in rules:
-        yield from rule(scene)
+        yield from rule(view)
