@@ -99,7 +99,7 @@ def _environment(run: Run) -> str | None:
 def _region(run: Run, given: str | None) -> str:
     found = given or run.environ.get("AWS_REGION") or run.environ.get("AWS_DEFAULT_REGION")
     if not found:
-        from deploykit.edges.aws.region import configured_region
+        from deploykit.edges.aws.session import configured_region
 
         found = configured_region()
     if not found:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploykit.config.schema import Configuration
 from deploykit.deploy.facts import Facts, gather, refuse
-from deploykit.deploy.images import bring_images, decide_images, name_images
+from deploykit.deploy.images import ReleaseImages, bring_images, name_images, plan_images
 from deploykit.deploy.plan import plan_deploy
 from deploykit.deploy.request import DeployRequest
 from deploykit.deploy.resume import resumed
@@ -18,7 +18,7 @@ from deploykit.ledger.journal import Steps, new_entry
 from deploykit.model.finding import one_line, warnings
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import PlannedMigration
-from deploykit.model.plan import Plan, Supply
+from deploykit.model.plan import Plan, PlannedImage
 from deploykit.preflight.release import preflight
 from deploykit.preflight.release import refuse as refuse_unstartable
 from deploykit.targets.migration.plan import migrations_of, remembered
@@ -30,7 +30,7 @@ class Decided:
     """What a release is made of. ``unfinished``: the ledger entry that it continues."""
 
     facts: Facts
-    images: Mapping[str, Supply]
+    images: Mapping[str, PlannedImage]
     plan: Plan
     unfinished: LedgerEntry | None
 
@@ -39,20 +39,21 @@ def decide(request: DeployRequest, world: World, steps: Steps) -> Decided:
     """Gather the facts, refuse, bring the images, plan. Raises: FailedBefore, Refused, OutOfReach."""
     facts = gather(request, world)
     refuse(request, world, facts)
-    images = bring_images(request, world, facts.source, facts.stock, decided_images(request, facts), steps)
+    planned = planned_images(request, facts)
+    images = bring_images(request, world, ReleaseImages(facts.source, facts.images, planned), steps)
     if any(image.action == "build" for image in images.values()):
         facts = facts.again(request, world)
     plan, unfinished = plan_release(request, world, facts, images)
     return Decided(facts, images, plan, unfinished)
 
 
-def decided_images(request: DeployRequest, facts: Facts) -> dict[str, Supply]:
+def planned_images(request: DeployRequest, facts: Facts) -> dict[str, PlannedImage]:
     """Build, reuse or keep, for each chosen service whose image is not among the refusals."""
-    return decide_images(request, facts.source, facts.stock, facts.observed)
+    return plan_images(request, facts.source.commit, facts.images, facts.observed)
 
 
 def plan_release(
-    request: DeployRequest, world: World, facts: Facts, images: Mapping[str, Supply]
+    request: DeployRequest, world: World, facts: Facts, images: Mapping[str, PlannedImage]
 ) -> tuple[Plan, LedgerEntry | None]:
     """The plan, and the unfinished entry that it continues. Raises: FailedBefore."""
     configuration, commit = request.configuration, facts.source.commit
@@ -70,9 +71,7 @@ def planned_migrations(request: DeployRequest, facts: Facts, plan: Plan) -> list
         return []
 
 
-def prepare(
-    request: DeployRequest, world: World, decided: Decided, migrations: Sequence[PlannedMigration]
-) -> Prepared:
+def prepare(request: DeployRequest, world: World, decided: Decided, migrations: Sequence[PlannedMigration]) -> Prepared:
     """Look ahead, give the images the commit's tag, and make the run's ledger entry. Raises: FailedBefore."""
     configuration, facts, plan, unfinished = request.configuration, decided.facts, decided.plan, decided.unfinished
     look_ahead(configuration, world, plan)

@@ -1,4 +1,4 @@
-"""What an image is built for: the configuration's word, else that of the task definition that will run it. Pure."""
+"""The platform of each image: as the configuration says, else as the task definition that will run it says. Pure."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _ARCHITECTURES = {"X86_64": DEFAULT_PLATFORM, "ARM64": "linux/arm64"}
 
 
 @dataclass(frozen=True)
-class Demand:
-    """One image as this environment needs it; ``differing`` names the users that run on something else."""
+class NeededImage:
+    """One image as this environment needs it; ``differing`` names the users that run on another platform."""
 
     owner: str  # the service whose context it is made of
     users: tuple[str, ...]
@@ -24,8 +24,8 @@ class Demand:
     differing: tuple[str, ...] = ()
 
 
-def demands(configuration: Configuration, services: Iterable[str], live: Mapping[str, str]) -> list[Demand]:
-    """The images of ``services``. ``live``: by service, what its next task definition runs on, where that is known."""
+def needed_images(configuration: Configuration, services: Iterable[str], live: Mapping[str, str]) -> list[NeededImage]:
+    """The images of ``services``. ``live``: the platform of each service's next task definition, where it is known."""
     wanted = list(services)
     found = []
     for owner, service in built_services(configuration, wanted).items():
@@ -38,14 +38,14 @@ def demands(configuration: Configuration, services: Iterable[str], live: Mapping
             for user, theirs in said.items()
             if not same_platform(platform, theirs)
         ]
-        found.append(Demand(owner, tuple(users), platform, tuple(differing)))
+        found.append(NeededImage(owner, tuple(users), platform, tuple(differing)))
     return found
 
 
 def platform_of(definition: Definition) -> str | None:
-    """What tasks of a definition run on, where it can be told.
+    """The platform that tasks of a definition run on; None where the definition does not tell.
 
-    On Fargate it is X86_64 unless said otherwise; on EC2 it is then whatever the instances are.
+    Without ``cpuArchitecture`` it is X86_64 on Fargate, and whatever the instances are on EC2.
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html
     """
     content = definition.content

@@ -1,4 +1,4 @@
-"""Releases as the tags on task definitions record them: enough for a rollback when the ledger cannot be read."""
+"""Releases as the tags of task definitions record them: enough for a rollback when the ledger cannot be read."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from deploykit.edges.aws.ecs import describe_definition, list_definitions, revision_of
-from deploykit.edges.aws.session import Aws, AwsRefused
+from deploykit.edges.aws.ecs import find_definition, list_definitions, revision_of
+from deploykit.edges.aws.session import Aws
 from deploykit.edges.parallel import side_by_side
 from deploykit.ledger.store import started_of
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import TAG_ENVIRONMENT, Definition, ObservedService
 from deploykit.model.release import Outcome, ReleasedService, Verdict
 
-_PORTIONS = (3, 8)  # revisions of one family described at a time: few at first, since most questions end there
-AT_MOST = 200  # revisions of one family described
+_PORTIONS = (3, 8)  # revisions of one family described at first, and then at a time: most questions end at the first
+AT_MOST = 200  # revisions of one family
 
-Wanted = Callable[[Sequence[LedgerEntry]], str | None]
+Until = Callable[[Sequence[LedgerEntry]], str | None]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Revision:
 
     @property
     def counts(self) -> bool:
-        """True where a later release that left the service alone may have run it: it was verified, or it runs now."""
+        """True where later releases that did not change the service may run it: it was verified, or it runs now."""
         return self.live or bool(self.verdict and self.verdict.verified)
 
 
@@ -48,13 +48,13 @@ def tagged_releases(
     aws: Aws,
     observed: Mapping[str, ObservedService],
     environment: str,
-    wanted: Wanted | None = None,
+    until: Until | None = None,
     at_most: int = AT_MOST,
 ) -> tuple[LedgerEntry, ...]:
     """The releases named by tags on the revisions of the ``observed`` services, newest first.
 
     Reads revisions newest first, deregistered ones included: a portion of each family at a time, side by side. Stops
-    when ``wanted`` names a release and what every service ran in it is known, or after ``at_most`` revisions of each
+    when ``until`` names a release and what every service ran in it is known, or after ``at_most`` revisions of each
     family. Ignores revisions that carry another environment's tag or none of deploykit's.
     Raises: NotAllowed, Throttled, AwsUnreachable.
     """
@@ -62,26 +62,25 @@ def tagged_releases(
     while True:
         arns = side_by_side({key: partial(family.following, at_most) for key, family in families.items()})
         listed = itertools.chain.from_iterable(arns.values())
-        calls = {arn: partial(aws.remember, ("definition", arn), partial(_describe, aws, arn)) for arn in listed}
-        found = side_by_side(calls)
+        found = side_by_side({arn: partial(find_definition, aws, arn) for arn in listed})
         for key, family in families.items():
             family.add(found[arn] for arn in arns[key])
         revisions = [revision for family in families.values() for revision in family.revisions]
         releases = releases_of(revisions, environment)
-        release = wanted(releases) if wanted else None
+        release = until(releases) if until else None
         if all(family.exhausted or (release and family.reaches(release)) for family in families.values()):
             return releases
 
 
 def releases_of(revisions: Iterable[Revision], environment: str = "") -> tuple[LedgerEntry, ...]:
-    """The ledger entries that ``revisions`` amount to, newest first; fields that no tag records are empty. Pure.
+    """The ledger entries that ``revisions`` tell, newest first; fields that no tag records are empty. Pure.
 
     A service that a release did not change ran the newest verified revision of an earlier release. A release's verdict
-    is the worst among its revisions; a revision without one belongs to a release that never finished.
+    is the worst of its revisions' verdicts; a revision without one belongs to a release that never finished.
     """
     services: dict[str, dict[str, Revision]] = {}
     for revision in sorted(revisions, key=lambda revision: (revision.live, revision.number)):
-        # a rollback registers a release's revision again; of two for one release the later has the later verdict
+        # a rollback registers a release's revision again; of the two, the later has the later verdict
         services.setdefault(revision.service, {})[revision.release] = revision
     ids = sorted({release for known in services.values() for release in known}, reverse=True)
     return tuple(_entry(identifier, environment, services) for identifier in ids)
@@ -89,7 +88,7 @@ def releases_of(revisions: Iterable[Revision], environment: str = "") -> tuple[L
 
 @dataclass
 class _Family:
-    """One service's task definition family, read from the newest revision backwards."""
+    """The task definition family of one service, read from the newest revision backwards."""
 
     aws: Aws
     service: str
@@ -101,7 +100,7 @@ class _Family:
     _arns: Iterator[str] | None = None
 
     def following(self, at_most: int) -> list[str]:
-        """ARNs of the next portion of revisions, newest first; no more than ``at_most`` over all calls."""
+        """ARNs of the next portion of revisions, newest first; at most ``at_most`` in all calls together."""
         if self._arns is None:
             family = self.observed.definition.family
             listed = [list_definitions(self.aws, family, status) for status in ("ACTIVE", "INACTIVE")]
@@ -134,13 +133,6 @@ class _Family:
             image=str(container["image"]) if container and container.get("image") else None,
             live=definition.arn == self.observed.definition.arn,
         )
-
-
-def _describe(aws: Aws, arn: str) -> Definition | None:
-    try:
-        return describe_definition(aws, arn)
-    except AwsRefused:
-        return None  # deleted after it was listed
 
 
 def _entry(identifier: str, environment: str, services: Mapping[str, Mapping[str, Revision]]) -> LedgerEntry:

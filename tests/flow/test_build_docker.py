@@ -18,9 +18,10 @@ import pytest
 
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.docker import Builder, Docker, find_docker, inspect_image
+from deploykit.edges.git import Source
 from deploykit.edges.process import run
 from deploykit.errors import FailedBefore, OutOfReach
-from deploykit.images.build import Wanted, build_images
+from deploykit.images.build import ImageToBuild, build_images
 from deploykit.images.push import push_images
 from deploykit.images.sources import built_services
 from deploykit.model.release import Commit
@@ -55,12 +56,12 @@ def make_shop(tmp_path: Path, docker: Docker) -> Iterator[MakeShop]:
 
 def _build(docker: Docker, shop: Shop, commit: Commit, *services: str, **more: Any) -> dict[str, str]:
     wanted = _wanted(shop, commit, *services)
-    return build_images(docker, shop.repository, shop.configuration, commit, wanted, shop.told, **more)
+    return build_images(docker, Source(shop.repository, commit), shop.configuration, wanted, shop.told, **more)
 
 
-def _wanted(shop: Shop, commit: Commit, *services: str) -> dict[str, Wanted]:
+def _wanted(shop: Shop, commit: Commit, *services: str) -> dict[str, ImageToBuild]:
     owners = built_services(shop.configuration, services or shop.configuration.services)
-    return {key: Wanted(commit.tag, service.platform) for key, service in owners.items()}
+    return {key: ImageToBuild(commit.tag, service.platform) for key, service in owners.items()}
 
 
 def _contents(docker: Docker, image: str) -> dict[str, bytes]:
@@ -284,7 +285,7 @@ def test_somebody_elses_faster_push_of_the_same_commit_is_taken(
     simulated.before_put = be_faster
     images = _push(docker, shop, aws, commit, built)
     assert images["web"].digest == theirs[f"{shop.unique}/web"]
-    assert any("pushed by somebody else" in warning for warning in shop.told.warnings)
+    assert any("pushed by another run" in warning for warning in shop.told.warnings)
 
 
 def test_an_image_that_was_tagged_anew_after_the_build_is_not_released(

@@ -104,7 +104,7 @@ def test_a_service_that_no_earlier_release_had_otherwise_is_told_so() -> None:
     found = refused([SECOND, FIRST], live(api=2, web=1), services=["web"])
     assert (
         found.reason
-        == f"nothing to go back to: every verified release before {release(2)} of {sha(2)[:12]} had the same web"
+        == f"nothing to roll back to: every verified release before {release(2)} of {sha(2)[:12]} had the same web"
     )
 
 

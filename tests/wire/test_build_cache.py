@@ -11,7 +11,8 @@ import pytest
 from deploykit.config.schema import Configuration
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.docker import Builder, Docker, exports_cache
-from deploykit.images.build import Wanted, build_images
+from deploykit.edges.git import Source
+from deploykit.images.build import ImageToBuild, build_images
 from deploykit.images.cache import LayerCache, cache_troubles, layer_cache, only_the_cache_failed
 from tests.flow.shop import Shop, Told
 from tests.simulator import Simulator, clients
@@ -227,9 +228,9 @@ def test_a_build_that_failed_over_its_cache_is_made_without_it(tmp_path: Path) -
     program.chmod(0o755)
     shop = Shop(tmp_path / "shop")
     docker = Docker(str(program), "28.2.2", Builder.BUILDX, "linux/amd64", attestations=True)
-    commit, wanted = shop.identify(), {"web": Wanted("one", "linux/amd64")}
+    source, wanted = Source(shop.repository, shop.identify()), {"web": ImageToBuild("one", "linux/amd64")}
     cache = LayerCache("ecr/shop/cache", exports=True, environment={"PATH": "/usr/bin:/bin"})
-    built = build_images(docker, shop.repository, shop.configuration, commit, wanted, shop.told, cache=cache)
+    built = build_images(docker, source, shop.configuration, wanted, shop.told, cache=cache)
     assert built == {"web": "sha256:made"}
     first, second, _ = Path(f"{program}.log").read_text().splitlines()
     assert "--cache-to" in first

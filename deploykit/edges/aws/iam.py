@@ -1,4 +1,4 @@
-"""IAM roles that task definitions name: do they exist?"""
+"""Do the IAM roles that task definitions name exist?"""
 
 from __future__ import annotations
 
