@@ -19,8 +19,7 @@ from deploykit.errors import FailedBefore
 from deploykit.images.build import ImageToBuild, build_images, service_uri
 from deploykit.images.cache import layer_cache
 from deploykit.images.content import refuse_secret_arguments
-from deploykit.images.lookup import FoundImage, look_up_images, warnings_of
-from deploykit.images.platforms import platform_of
+from deploykit.images.lookup import FoundImage, look_up_images, platform_of, warnings_of
 from deploykit.images.push import push_images
 from deploykit.images.sources import built_services
 from deploykit.images.usable import refuse_differing, unusable
@@ -101,7 +100,7 @@ def image_refusals(
     for key, found in images.items():
         refused += refuse_differing(found)
         if not _kept(request, found, observed.get(key)):
-            refused += _unusable(request, found, commit)
+            refused += unusable(found, commit)
     return list({(refusal.message, refusal.hint): refusal for refusal in refused}.values())
 
 
@@ -113,7 +112,7 @@ def plan_images(
     for key, found in images.items():
         if found.image is not None and _kept(request, found, observed.get(key)):
             planned[key] = PlannedImage("keep", found.image, found.named, "it runs this image already")
-        elif _unusable(request, found, commit):
+        elif any(unusable(found, commit)):
             continue
         elif found.image is not None and not request.rebuild:
             what = "commit's image" if found.image.tag == commit.tag else "content"
@@ -148,17 +147,10 @@ def bring_images(request: DeployRequest, world: World, images: ReleaseImages, st
 
 def build_images_of(docker: Docker, request: DeployRequest, world: World, images: ReleaseImages) -> dict[str, str]:
     """Build what is missing → local image ids, by owning service. Raises as ``build_images`` does."""
-    with layer_cache(request.configuration, docker, world.aws, world.progress, world.environ) as cache:
+    configuration = request.configuration
+    with layer_cache(configuration, docker, world) as cache:
         return build_images(
-            docker,
-            images.source,
-            request.configuration,
-            images.to_build,
-            world.progress,
-            environment=world.environ,
-            clock=world.clock,
-            afresh=request.rebuild,
-            cache=cache,
+            docker, images.source, configuration, images.to_build, world, afresh=request.rebuild, cache=cache
         )
 
 
@@ -174,15 +166,7 @@ def push_images_of(
     ``built``: the ids of ``build_images_of``; None: what an earlier ``deploykit build`` left on the engine is pushed.
     Raises as ``push_images`` does.
     """
-    pushed = push_images(
-        docker,
-        world.aws,
-        request.configuration,
-        images.to_build,
-        world.progress,
-        built=built,
-        environment=world.environ,
-    )
+    pushed = push_images(docker, world, request.configuration, images.to_build, built)
     of_owner = {found.owner: found for found in images.found.values()}
     for owner, image in pushed.items():
         if (content := of_owner[owner].content_tag(rebuild=request.rebuild)) is not None:
@@ -221,7 +205,3 @@ def name_images(commit: Commit, images: Mapping[str, PlannedImage], changed: Col
 def _kept(request: DeployRequest, found: FoundImage, observed: ObservedService | None) -> bool:
     running = observed.digest if observed else None
     return found.image is not None and not request.rebuild and running == found.image.digest
-
-
-def _unusable(request: DeployRequest, found: FoundImage, commit: Commit) -> list[FailedBefore]:
-    return list(unusable(found, commit, request.configuration.services[found.owner].repository))

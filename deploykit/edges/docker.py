@@ -128,13 +128,9 @@ def _look_at(program: str, environment: Mapping[str, str]) -> Docker | str:
     plugin = run((program, "buildx", "version"), env=environment, timeout=_PATIENCE)
     if plugin.code == 0:
         return Docker(program, version, Builder.BUILDX, platform, _attests(plugin.output))
-    builder = Builder.BUILDKIT if _major(version) < 23 else Builder.CLASSIC
+    major = re.match(r"\d+", version)
+    builder = Builder.BUILDKIT if major is None or int(major[0]) < 23 else Builder.CLASSIC
     return Docker(program, version, builder, platform)
-
-
-def _major(version: str) -> int:
-    number = re.match(r"\d+", version)
-    return int(number[0]) if number else 0
 
 
 def _attests(text: str) -> bool:

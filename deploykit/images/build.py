@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -12,18 +11,17 @@ from pathlib import Path
 
 from deploykit.config.schema import Configuration, Service
 from deploykit.edges.aws.ecr_names import image_uri
-from deploykit.edges.clock import Clock, SystemClock
 from deploykit.edges.docker import Docker, inspect_image, same_platform
 from deploykit.edges.git import Source
 from deploykit.edges.parallel import together
 from deploykit.edges.process import Children, Finished
+from deploykit.edges.world import World
 from deploykit.errors import FailedBefore
 from deploykit.images.arguments import BuildSpec, build_arguments, image_labels, refuse_unbuildable
 from deploykit.images.cache import LayerCache, cache_troubles, only_the_cache_failed
 from deploykit.images.content import ContentKey
 from deploykit.images.failures import build_failed
 from deploykit.images.sources import lay_out
-from deploykit.model.progress import Progress
 
 _STEP = re.compile(r"(?:#\d+ )?(\[[^]]*\d+/\d+\] .+|Step \d+/\d+ : .+|exporting to image)")  # BuildKit, classic
 _LONG_ENOUGH = 6  # characters of a secret's line; masking shorter ones would mask half a log
@@ -54,10 +52,8 @@ def build_images(
     source: Source,
     configuration: Configuration,
     wanted: Mapping[str, ImageToBuild],
-    progress: Progress,
+    world: World,
     *,
-    environment: Mapping[str, str] = os.environ,
-    clock: Clock | None = None,
     afresh: bool = False,
     cache: LayerCache | None = None,
 ) -> dict[str, str]:
@@ -86,9 +82,9 @@ def build_images(
             for key, service in owners.items()
         }
         for spec in specs.values():
-            refuse_unbuildable(docker, spec, environment)
-        variables = dict(cache.environment if cache else environment) | docker.build_environment
-        builds = _Builds(docker, progress, variables, clock or SystemClock(), Path(folder), cache)
+            refuse_unbuildable(docker, spec, world.environ)
+        variables = dict(cache.environment if cache else world.environ) | docker.build_environment
+        builds = _Builds(docker, world, variables, Path(folder), cache)
         return together({key: partial(builds.build, spec) for key, spec in specs.items()}, builds.children)
 
 
@@ -97,25 +93,24 @@ class _Builds:
     """What the builds of one step share."""
 
     docker: Docker
-    progress: Progress
+    world: World
     environment: Mapping[str, str]
-    clock: Clock
     folder: Path
     cache: LayerCache | None
     children: Children = field(default_factory=Children)
 
     def build(self, spec: BuildSpec) -> str:
         id_file = self.folder / f"{spec.service}.id"
-        began = self.clock.monotonic()
+        began = self.world.clock.monotonic()
         done = self._run_cached(self.cache, spec, id_file) if self.cache else self._run(spec, id_file)
         if done.code:
             for line in done.output.splitlines():
-                self.progress.say(self._without_secrets(spec, line), spec.service)
+                self.world.progress.say(self._without_secrets(spec, line), spec.service)
             raise build_failed(spec, done.code, done.output, self.docker.engine_platform)
         identifier = id_file.read_text().strip()
         self._check_platform(spec, identifier)
-        seconds = self.clock.monotonic() - began
-        self.progress.say(f"built {spec.reference} in {seconds:.1f} s ({identifier[7:19]})", spec.service)
+        seconds = self.world.clock.monotonic() - began
+        self.world.progress.say(f"built {spec.reference} in {seconds:.1f} s ({identifier[7:19]})", spec.service)
         return identifier
 
     def _run_cached(self, cache: LayerCache, spec: BuildSpec, id_file: Path) -> Finished:
@@ -134,7 +129,7 @@ class _Builds:
 
     def _run(self, spec: BuildSpec, id_file: Path) -> Finished:
         argv = build_arguments(self.docker, spec, id_file)
-        self.progress.command([*(f"{k}={v}" for k, v in self.docker.build_environment.items()), *argv])
+        self.world.progress.command([*(f"{k}={v}" for k, v in self.docker.build_environment.items()), *argv])
         return self._follow(spec, *argv)
 
     def _push_cache(self, spec: BuildSpec, identifier: str, reference: str) -> None:
@@ -152,11 +147,11 @@ class _Builds:
         return self.children.follow(argv, partial(self._live, spec), env=self.environment)
 
     def _warn_of_cache(self, spec: BuildSpec, text: str) -> None:
-        self.progress.warn(f"layer cache: {self._without_secrets(spec, text)}", spec.service)
+        self.world.progress.warn(f"layer cache: {self._without_secrets(spec, text)}", spec.service)
 
     def _live(self, spec: BuildSpec, line: str) -> None:
         if step := _STEP.match(line):
-            self.progress.live(spec.service, self._without_secrets(spec, step[1]))
+            self.world.progress.live(spec.service, self._without_secrets(spec, step[1]))
 
     def _without_secrets(self, spec: BuildSpec, line: str) -> str:
         for variable in spec.build_secrets.values():

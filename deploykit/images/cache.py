@@ -12,6 +12,7 @@ from deploykit.edges.aws import ecr
 from deploykit.edges.aws.ecr_names import image_uri
 from deploykit.edges.aws.session import Aws, AwsRefused, NotAllowed
 from deploykit.edges.docker import Builder, Docker, exports_cache
+from deploykit.edges.world import World
 from deploykit.errors import OutOfReach
 from deploykit.images.credentials import logged_in
 from deploykit.model.progress import Progress
@@ -50,9 +51,7 @@ class LayerCache:
 
 
 @contextmanager
-def layer_cache(
-    configuration: Configuration, docker: Docker, aws: Aws, progress: Progress, environment: Mapping[str, str]
-) -> Iterator[LayerCache | None]:
+def layer_cache(configuration: Configuration, docker: Docker, world: World) -> Iterator[LayerCache | None]:
     """The cache that the configuration asks for, while docker is logged in to its registry; None: build without.
 
     One line says why there is none, or why it keeps the last stage only.
@@ -60,20 +59,20 @@ def layer_cache(
     repository = (configuration.build.cache or "").partition(":")[2]
     cache = None
     with ExitStack() as login:
-        if repository and _usable(repository, docker, aws, progress):
+        if repository and _usable(repository, docker, world.aws, world.progress):
             uri = image_uri(configuration.account, configuration.region, repository, configuration.registry)
             try:
-                credentials = logged_in(ecr.login(aws), uri.partition("/")[0], environment, besides_theirs=True)
+                credentials = logged_in(ecr.login(world.aws), uri.partition("/")[0], world.environ, besides_theirs=True)
                 cache = LayerCache(
                     uri,
-                    docker.builder is Builder.BUILDX and exports_cache(docker, environment),
+                    docker.builder is Builder.BUILDX and exports_cache(docker, world.environ),
                     configuration.project.name,
                     login.enter_context(credentials),
                 )
             except (OutOfReach, AwsRefused) as error:
-                progress.warn(f"no layer cache: {error.message}")
+                world.progress.warn(f"no layer cache: {error.message}")
         if cache and not cache.exports:
-            progress.say(
+            world.progress.say(
                 "layer cache: this builder keeps the layers of the last stage only; one made by `docker buildx create "
                 "--use` keeps those of all"
             )

@@ -1,4 +1,4 @@
-"""What the registry has of each image already: by content, or under the commit's tag."""
+"""Which images are needed, for which platform, and what the registry has of them: by content, or by commit."""
 
 from __future__ import annotations
 
@@ -17,11 +17,54 @@ from deploykit.edges.parallel import side_by_side
 from deploykit.errors import OutOfReach
 from deploykit.images.build import service_uri
 from deploykit.images.content import ContentKey, content_key
-from deploykit.images.platforms import DEFAULT_PLATFORM, NeededImage, needed_images
-from deploykit.images.sources import image_owner
+from deploykit.images.sources import built_services, image_owner
+from deploykit.model.observed import Definition
 from deploykit.model.release import Commit, Image
 
 _REBUILDS = 20  # of one content: so many tags are looked up
+DEFAULT_PLATFORM = "linux/amd64"
+_ARCHITECTURES = {"X86_64": DEFAULT_PLATFORM, "ARM64": "linux/arm64"}
+
+
+@dataclass(frozen=True)
+class NeededImage:
+    """One image as this environment needs it; ``differing`` names the users that run on another platform."""
+
+    owner: str  # the service whose context it is made of
+    users: tuple[str, ...]
+    platform: str
+    differing: tuple[str, ...] = ()
+
+
+def needed_images(configuration: Configuration, services: Collection[str], live: Mapping[str, str]) -> list[NeededImage]:
+    """The images of ``services``. ``live``: the platform of each service's next task definition, where it is known."""
+    needed = []
+    for owner, service in built_services(configuration, services).items():
+        users = tuple(user for user in services if image_owner(configuration, user) == owner)
+        said = {user: live[user] for user in users if user in live}
+        platform = service.platform or next(iter(said.values()), DEFAULT_PLATFORM)
+        source = "deploykit.toml" if service.platform else "another service with the same image"
+        differing = tuple(
+            f"{user}: its task definition runs {theirs}, and {source} says {platform}"
+            for user, theirs in said.items()
+            if not same_platform(platform, theirs)
+        )
+        needed.append(NeededImage(owner, users, platform, differing))
+    return needed
+
+
+def platform_of(definition: Definition) -> str | None:
+    """The platform that tasks of a definition run on; None where the definition does not tell.
+
+    Without ``cpuArchitecture`` it is X86_64 on Fargate, and whatever the instances are on EC2.
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html
+    """
+    content = definition.content
+    runtime = content.get("runtimePlatform") or {}
+    if runtime.get("operatingSystemFamily", "LINUX") != "LINUX":
+        return None
+    fargate = list(content.get("requiresCompatibilities") or ()) == ["FARGATE"]
+    return _ARCHITECTURES.get(runtime.get("cpuArchitecture") or ("X86_64" if fargate else ""))
 
 
 @dataclass(frozen=True)
@@ -34,13 +77,14 @@ class FoundImage:
     """
 
     owner: str  # the service whose context the image is made of
+    repository: str
     key: ContentKey | None
-    image: Image | None
-    named: bool = False
+    platform: str  # the one needed
+    differing: tuple[str, ...]  # which services run on another
+    named: bool
+    image: Image | None = None
     conflict: tuple[str, ...] = ()
     rebuilds: int = 0  # how often this content was built afresh
-    platform: str = DEFAULT_PLATFORM  # the one needed
-    differing: tuple[str, ...] = ()  # which services run on another
     platforms: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -109,14 +153,16 @@ def _look(
     asked = list(dict.fromkeys([commit.tag, *tags]))
     by_tag = ecr.find_images(aws, service.repository, asked, service_uri(configuration, service))
     named, there = by_tag.get(commit.tag), [tag for tag in tags if tag in by_tag]
-    found = FoundImage(needed.owner, key, None, named is not None, platform=needed.platform, differing=needed.differing)
+    found = FoundImage(
+        needed.owner, service.repository, key, needed.platform, needed.differing, named=named is not None
+    )
     if there:
         image = by_tag[there[-1]]
         found = replace(found, image=image, rebuilds=tags.index(there[-1]))
         if named and named.digest != image.digest:
-            found = _with_conflict(found, service.repository, commit, aws)
+            found = _with_conflict(found, commit, aws)
     elif named:
-        found = _with_conflict(found, service.repository, commit, aws)
+        found = _with_conflict(found, commit, aws)
         found = found if found.conflict else replace(found, image=named)
     by_key = bool(key and there)  # a content key names its platform; an image that somebody else pushed has none
     if found.image is not None and not by_key and not rebuild and found.image.digest not in used:
@@ -124,7 +170,7 @@ def _look(
     if found.image is not None and not rebuild and (found.named or found.image.digest in used):
         return found
     actions = PUSH if found.image is None or rebuild else RETAG
-    return _with_policy(found, service.repository, configuration.account, aws, actions)
+    return _with_policy(found, configuration.account, aws, actions)
 
 
 def _with_platforms(found: FoundImage, image: Image, aws: Aws) -> FoundImage:
@@ -136,21 +182,21 @@ def _with_platforms(found: FoundImage, image: Image, aws: Aws) -> FoundImage:
     return found if fits else replace(found, platforms=platforms)
 
 
-def _with_policy(found: FoundImage, repository: str, account: str, aws: Aws, actions: Collection[str]) -> FoundImage:
+def _with_policy(found: FoundImage, account: str, aws: Aws, actions: Collection[str]) -> FoundImage:
     """The repository's own policy may deny a push or a tag, whatever IAM allows."""
     try:
-        policy = repository_policy(aws, repository) or RepositoryPolicy()
+        policy = repository_policy(aws, found.repository) or RepositoryPolicy()
         words = {action: policy.denies(action, account, None) for action in actions}
         if "perhaps" in words.values():
             words = {action: policy.denies(action, account, own_principal(aws)) for action in actions}
     except (OutOfReach, AwsRefused):
         return found  # preflight's pull check reports this; a denied push fails with its own message
     if unsure := [action for action, word in words.items() if word == "perhaps"]:
-        found = found.warned(f"the policy of repository {repository} may deny this run {', '.join(unsure)}")
+        found = found.warned(f"the policy of repository {found.repository} may deny this run {', '.join(unsure)}")
     return replace(found, denied=tuple(action for action, word in words.items() if word == "yes"))
 
 
-def _with_conflict(found: FoundImage, repository: str, commit: Commit, aws: Aws) -> FoundImage:
+def _with_conflict(found: FoundImage, commit: Commit, aws: Aws) -> FoundImage:
     """Compare the image under the commit's tag with what is needed, by the content key among its other tags.
 
     No conflict where it has no such tag, or where what is needed has no key because it is uncommitted.
@@ -158,9 +204,9 @@ def _with_conflict(found: FoundImage, repository: str, commit: Commit, aws: Aws)
     if found.key is None:
         return found
     try:
-        tags = ecr.tags_beside(aws, repository, commit.tag)
+        tags = ecr.tags_beside(aws, found.repository, commit.tag)
     except NotAllowed as refusal:
-        words = f"{found.owner}: cannot tell what the image of commit {commit.short} in {repository} was made of"
+        words = f"{found.owner}: cannot tell what the image of commit {commit.short} in {found.repository} was made of"
         return found.warned(f"{words}: {refusal.message}")
     keys = [other for tag in tags if (other := ContentKey.of_tag(tag))]
     same = not keys or found.key in keys

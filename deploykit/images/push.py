@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from deploykit.config.schema import Configuration, Service
 from deploykit.edges.aws import ecr
-from deploykit.edges.aws.session import Aws
 from deploykit.edges.docker import Docker, inspect_image, same_platform
 from deploykit.edges.parallel import together
 from deploykit.edges.process import Children
+from deploykit.edges.world import World
 from deploykit.errors import FailedBefore
 from deploykit.images.build import CONTENT_LABEL, ImageToBuild, service_uri
 from deploykit.images.content import ContentKey
 from deploykit.images.credentials import logged_in
 from deploykit.images.failures import push_failed
 from deploykit.model.hint import Hint, command
-from deploykit.model.progress import Progress
 from deploykit.model.release import Image, typed
 
 _PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64}) size: \d+")
@@ -30,13 +29,10 @@ _THERE = ("Pushed", "Layer already exists", "Mounted from")
 
 def push_images(
     docker: Docker,
-    aws: Aws,
+    world: World,
     configuration: Configuration,
     wanted: Mapping[str, ImageToBuild],
-    progress: Progress,
-    *,
     built: Mapping[str, str] | None = None,
-    environment: Mapping[str, str] = os.environ,
 ) -> dict[str, Image]:
     """Push ``wanted`` (by the service whose context it is), all at once → what ECR has of each now.
 
@@ -49,10 +45,10 @@ def push_images(
         return {}
     owners = {key: configuration.services[key] for key in wanted}
     uris = {key: service_uri(configuration, service) for key, service in owners.items()}
-    ids = built or {key: _left_here(docker, key, uris[key], want, environment) for key, want in wanted.items()}
+    ids = built or {key: _left_here(docker, key, uris[key], want, world.environ) for key, want in wanted.items()}
     host = next(iter(uris.values())).partition("/")[0]
-    with logged_in(ecr.login(aws), host, environment) as logged_in_environment:
-        pusher = _Pusher(docker, aws, progress, logged_in_environment)
+    with logged_in(ecr.login(world.aws), host, world.environ) as environment:
+        pusher = _Pusher(docker, world, environment)
         work = {
             key: partial(pusher.push, key, owners[key], f"{uris[key]}:{want.tag}", want.tag, ids[key])
             for key, want in wanted.items()
@@ -85,22 +81,24 @@ def _as_asked(reference: str) -> tuple[str, ...]:
     return ("--sha", typed(sha), *(["--rebuild"] if more else []))
 
 
+@dataclass(frozen=True)
 class _Pusher:
     """What the pushes of one step share."""
 
-    def __init__(self, docker: Docker, aws: Aws, progress: Progress, environment: Mapping[str, str]) -> None:
-        self.children = Children()
-        self._docker, self._aws, self._progress, self._environment = docker, aws, progress, environment
+    docker: Docker
+    world: World
+    environment: Mapping[str, str]
+    children: Children = field(default_factory=Children)
 
     def push(self, key: str, service: Service, reference: str, tag: str, local_id: str) -> Image:
         uri = reference.removesuffix(f":{tag}")
-        argv = [self._docker.program, "push", reference]
-        self._progress.command(argv)
+        argv = [self.docker.program, "push", reference]
+        self.world.progress.command(argv)
         layers: dict[str, bool] = {}
-        done = self.children.follow(argv, partial(self._live, key, layers), env=self._environment)
+        done = self.children.follow(argv, partial(self._live, key, layers), env=self.environment)
         if done.code:
             return self._after_failure(key, service, uri, tag, done.code, done.output)
-        there = ecr.find_images(self._aws, service.repository, [tag], uri).get(tag)
+        there = ecr.find_images(self.world.aws, service.repository, [tag], uri).get(tag)
         reported = _PUSHED.search(done.output)
         digest = reported[1] if reported else "no digest"
         if there is None or there.digest != digest:
@@ -115,21 +113,21 @@ class _Pusher:
                 f"{key}: ECR has {there.config_digest} under {reference}, but {local_id} was built",
                 Hint("the tag was moved between build and push: run ", command("deploy"), " again"),
             )
-        self._progress.say(f"pushed {uri}@{digest}", key)
+        self.world.progress.say(f"pushed {uri}@{digest}", key)
         return there
 
     def _after_failure(self, key: str, service: Service, uri: str, tag: str, code: int, output: str) -> Image:
         """Where tags are immutable, ECR refuses one that exists: another run has pushed this commit meanwhile."""
         refused = _TAKEN.search(output)
-        theirs = ecr.find_images(self._aws, service.repository, [tag], uri).get(tag) if refused else None
+        theirs = ecr.find_images(self.world.aws, service.repository, [tag], uri).get(tag) if refused else None
         if theirs is not None:
-            self._progress.warn(f"{uri}:{tag} was pushed by another run meanwhile: using {theirs.digest}", key)
+            self.world.progress.warn(f"{uri}:{tag} was pushed by another run meanwhile: using {theirs.digest}", key)
             return theirs
         for line in output.splitlines():
-            self._progress.say(line, key)
-        raise push_failed(key, uri, service.repository, self._aws.region, code, output)
+            self.world.progress.say(line, key)
+        raise push_failed(key, uri, service.repository, self.world.aws.region, code, output)
 
     def _live(self, key: str, layers: dict[str, bool], line: str) -> None:
         if layer := _LAYER.match(line):
             layers[layer[1]] = layer[2].startswith(_THERE)
-            self._progress.live(key, f"pushing, {sum(layers.values())} of {len(layers)} layers done")
+            self.world.progress.live(key, f"pushing, {sum(layers.values())} of {len(layers)} layers done")

@@ -16,7 +16,7 @@ def refuse_differing(found: FoundImage) -> list[FailedBefore]:
     return [FailedBefore("; ".join(found.differing), hint)] if found.differing else []
 
 
-def unusable(found: FoundImage, commit: Commit, repository: str) -> Iterator[FailedBefore]:
+def unusable(found: FoundImage, commit: Commit) -> Iterator[FailedBefore]:
     """What speaks against using, pushing or tagging this image."""
     if found.conflict:
         yield FailedBefore(
@@ -25,9 +25,9 @@ def unusable(found: FoundImage, commit: Commit, repository: str) -> Iterator[Fai
             "one commit gives one image: move what differs between environments out of the build, "
             "or give each environment a repository of its own",
         )
-    if found.platforms and found.image is not None:
+    if found.platforms:
         yield FailedBefore(
-            f"{found.owner}: the image of commit {commit.short} in {found.image.repository} runs on "
+            f"{found.owner}: the image of commit {commit.short} in {found.repository} runs on "
             f"{', '.join(found.platforms)}, but {found.platform} is needed",
             Hint(
                 command("deploy", "--rebuild"),
@@ -37,6 +37,6 @@ def unusable(found: FoundImage, commit: Commit, repository: str) -> Iterator[Fai
         )
     if found.denied:
         yield FailedBefore(
-            f"{found.owner}: the policy of repository {repository} denies {', '.join(found.denied)} to this run",
-            f"fix the policy: `aws ecr get-repository-policy --repository-name {repository}` shows it",
+            f"{found.owner}: the policy of repository {found.repository} denies {', '.join(found.denied)} to this run",
+            f"fix the policy: `aws ecr get-repository-policy --repository-name {found.repository}` shows it",
         )

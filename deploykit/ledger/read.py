@@ -101,19 +101,23 @@ def find_destination(
     store = open_store(configuration.state, aws, configuration.root)
     entries = _read(configuration, store, progress, _NEWEST, to) if store else None
     if not entries:
-        entries, store = read_tags(_reaching(pick)), store if entries is not None else None
-        return _or_raise(pick(entries)), Ledger(store, entries)
-    picked = pick(entries)
-    if isinstance(picked, NoDestination) and store is not None:
-        entries = _read(configuration, store, progress, None) or entries
+        store = None if entries is None else store
+        entries = read_tags(_reaching(pick))
         picked = pick(entries)
+    else:
+        picked = pick(entries)
+        if isinstance(picked, NoDestination) and store is not None:
+            entries = _read(configuration, store, progress, None) or entries
+            picked = pick(entries)
+        if isinstance(picked, NoDestination):
+            oldest = entries[-1].id
+            entries += tuple(entry for entry in read_tags() if entry.id < oldest)
+            picked = pick(entries)
+        if to is None:
+            picked = choose_untagged(aws, entries, pick)
     if isinstance(picked, NoDestination):
-        oldest = entries[-1].id
-        entries += tuple(entry for entry in read_tags() if entry.id < oldest)
-        picked = pick(entries)
-    if to is None:
-        picked = choose_untagged(aws, entries, pick)
-    return _or_raise(picked), Ledger(store, entries)
+        raise picked.refusal()
+    return picked, Ledger(store, entries)
 
 
 def told_by_tags(
@@ -159,12 +163,6 @@ def warn_of_broken(listing: Listing, progress: Progress) -> None:
     """Name the records that cannot be read."""
     for problem in listing.broken:
         progress.warn(problem.message)
-
-
-def _or_raise(picked: Destination | NoDestination) -> Destination:
-    if isinstance(picked, NoDestination):
-        raise picked.refusal()
-    return picked
 
 
 def choose_untagged(

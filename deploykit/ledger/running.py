@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deploykit.model.ledger import LedgerEntry
-from deploykit.model.observed import ObservedService
+from deploykit.model.observed import ObservedService, split_revision
 from deploykit.model.release import Outcome, Verdict
 from deploykit.model.status import Drift
 
@@ -71,7 +71,10 @@ class Revisions:
 
     def newest(self, arn: str) -> str:
         """The last registered of all revisions that are the same as ``arn``: it is the most likely to be active."""
-        return max([arn, *(copy for copy in self._original if self.same(copy, arn))], key=lambda copy: split(copy)[1])
+        return max(
+            [arn, *(copy for copy in self._original if self.same(copy, arn))],
+            key=lambda copy: split_revision(copy)[1],
+        )
 
 
 def live_of(observed: Mapping[str, ObservedService]) -> dict[str, LiveRevision]:
@@ -139,22 +142,14 @@ def position(entries: Sequence[LedgerEntry], service: str, live: LiveRevision, r
     if live.release:  # registered by a run that ended before it could record it
         before = max((identifier for identifier in ids if identifier < live.release), default="")
         return Position(live.release, exact=True, until=before)
-    family, number = split(live.task_definition)
-    numbered = [
-        (entry.id, split(entry.services[service].task_definition)[1])
-        for entry in entries
-        if service in entry.services and split(entry.services[service].task_definition)[0] == family
-    ]
-    if not numbered:
+    family, number = split_revision(live.task_definition)
+    arns = ((entry.id, entry.services[service].task_definition) for entry in entries if service in entry.services)
+    recorded = [(identifier, *split_revision(arn)) for identifier, arn in arns]
+    numbers = [(identifier, other) for identifier, theirs, other in recorded if theirs == family]
+    if not numbers:
         return Position(None, exact=False, until=None)
-    before = max((identifier for identifier, other in numbered if other < number), default="")
+    before = max((identifier for identifier, other in numbers if other < number), default="")
     return Position(before or None, exact=False, until=before)
-
-
-def split(arn: str) -> tuple[str, int]:
-    """Family and number of a revision's ARN; an ARN without a number is number 0 of a family of its own."""
-    family, _, number = arn.rpartition("/")[2].rpartition(":")
-    return (family, int(number)) if family and number.isdigit() else (arn, 0)
 
 
 def last_effective(entries: Iterable[LedgerEntry]) -> LedgerEntry | None:
@@ -173,7 +168,9 @@ def unfinished(entries: Sequence[LedgerEntry], sha: str, tags: Mapping[str, str 
     ``tags``: the release that each live definition is tagged with. An entry of which nothing runs (its run was killed
     before the first rollout) is not continued, unless it had begun a migration: its baseline was taken before that.
     """
-    releases = [entry for entry in entries if entry.kind in ("deploy", "rollback") or _rolled_out(entry)]
+    releases = [  # `rollout` as a step by itself releases a commit, too
+        entry for entry in entries if entry.kind != "step" or any(each.changed for each in entry.services.values())
+    ]
     newest = releases[0] if releases else None
     if newest is None or newest.kind == "rollback" or newest.sha != sha or withdrawn(newest):
         return None
@@ -181,11 +178,6 @@ def unfinished(entries: Sequence[LedgerEntry], sha: str, tags: Mapping[str, str 
     migrating = any(record.release == newest.id for record in newest.migrations.values())
     cut_off = migrating and newest.kind == "deploy" and newest.outcome in (None, Outcome.INTERRUPTED)
     return newest if not judged and (cut_off or newest.id in tags.values()) else None
-
-
-def _rolled_out(entry: LedgerEntry) -> bool:
-    """True for `rollout` as a step by itself, which releases a commit and judges nothing."""
-    return entry.kind == "step" and any(service.changed for service in entry.services.values())
 
 
 def withdrawn(entry: LedgerEntry) -> bool:

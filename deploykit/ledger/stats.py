@@ -92,7 +92,7 @@ def began(entry: LedgerEntry) -> datetime | None:
 def _why_not(entry: LedgerEntry) -> str | None:
     """Why a run of ``deploy`` does not count as a deployment; None where it does."""
     if entry.outcome is None:
-        return "not finished: still running, or killed"
+        return "not finished: under way, or killed"
     if entry.outcome is Outcome.INTERRUPTED:
         return "interrupted, or another rollout took over"
     if not any(service.changed for service in entry.services.values()):

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from deploykit.edges.aws.ecs import find_definition, list_definitions, revision_of
+from deploykit.edges.aws.ecs import find_definition, list_definitions
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.parallel import side_by_side
 from deploykit.ledger.store import started_of
 from deploykit.model.ledger import LedgerEntry
-from deploykit.model.observed import TAG_ENVIRONMENT, Definition, ObservedService
+from deploykit.model.observed import TAG_ENVIRONMENT, Definition, ObservedService, split_revision
 from deploykit.model.release import Outcome, ReleasedService, Verdict
 
 _PORTIONS = (3, 8)  # revisions of one family described at first, and then at a time: most questions end at the first
@@ -36,7 +36,7 @@ class Revision:
 
     @property
     def number(self) -> int:
-        return revision_of(self.arn)
+        return split_revision(self.arn)[1]
 
     @property
     def counts(self) -> bool:
@@ -104,7 +104,7 @@ class _Family:
         if self._arns is None:
             family = self.observed.definition.family
             listed = [list_definitions(self.aws, family, status) for status in ("ACTIVE", "INACTIVE")]
-            self._arns = heapq.merge(*listed, key=lambda arn: -revision_of(arn))
+            self._arns = heapq.merge(*listed, key=lambda arn: -split_revision(arn)[1])
         portion = _PORTIONS[1] if self.seen else _PORTIONS[0]
         taken = list(itertools.islice(self._arns, min(portion, at_most - self.seen)))
         self.seen += len(taken)
@@ -113,9 +113,7 @@ class _Family:
 
     def add(self, definitions: Iterable[Definition | None]) -> None:
         for definition in definitions:
-            if definition is None or definition.tags.get(TAG_ENVIRONMENT) != self.environment:
-                continue
-            if definition.release:
+            if definition and definition.tags.get(TAG_ENVIRONMENT) == self.environment and definition.release:
                 self.revisions.append(self._revision(definition, definition.release))
 
     def reaches(self, release: str) -> bool:
@@ -137,7 +135,11 @@ class _Family:
 
 def _entry(identifier: str, environment: str, services: Mapping[str, Mapping[str, Revision]]) -> LedgerEntry:
     own = [known[identifier] for known in services.values() if identifier in known]
-    ran = {key: revision for key, known in services.items() if (revision := _ran(known, identifier))}
+    ran = {
+        key: revision
+        for key, known in services.items()
+        if (revision := known.get(identifier) or _before(known, identifier))
+    }
     verdict = _worst([revision.verdict for revision in own])
     return LedgerEntry(
         id=identifier,
@@ -154,10 +156,6 @@ def _entry(identifier: str, environment: str, services: Mapping[str, Mapping[str
             key: _released(revision, identifier, _before(services[key], identifier)) for key, revision in ran.items()
         },
     )
-
-
-def _ran(known: Mapping[str, Revision], release: str) -> Revision | None:
-    return known.get(release) or _before(known, release)
 
 
 def _before(known: Mapping[str, Revision], release: str) -> Revision | None:

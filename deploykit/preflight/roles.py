@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
-from deploykit.edges.aws.iam import role_exists
+from deploykit.edges.aws.exists import role_exists
 from deploykit.edges.aws.session import Aws
 from deploykit.model.finding import Finding
 from deploykit.model.observed import Definition

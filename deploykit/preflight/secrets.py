@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 
-from deploykit.edges.aws.secrets import missing_parameters, secret_trouble
+from deploykit.edges.aws.exists import missing_parameters, secret_trouble
 from deploykit.edges.aws.session import Aws
 from deploykit.model.finding import Finding
 from deploykit.model.observed import Definition

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploykit.config.schema import Configuration
-from deploykit.images.platforms import NeededImage, needed_images, platform_of
+from deploykit.images.lookup import NeededImage, needed_images, platform_of
 from deploykit.model.observed import Definition
 from tests.unit.config_files import read
 from tests.unit.test_build_sources import HEAD, SERVICES

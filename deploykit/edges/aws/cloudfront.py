@@ -25,7 +25,7 @@ def create_invalidation(aws: Aws, distribution: str, paths: Sequence[str], refer
     """Have ``paths`` dropped. The same reference with the same paths returns the first invalidation again.
 
     https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateInvalidation.html
-    Raises: AwsRefused (NoSuchDistribution, TooManyInvalidationsInProgress, InvalidArgument, …), NotAllowed.
+    Raises: AwsRefused (NoSuchDistribution, TooManyInvalidationsInProgress, InvalidArgument, …).
     """
     batch = {"Paths": {"Quantity": len(paths), "Items": list(paths)}, "CallerReference": reference}
     return _invalidation(
@@ -61,7 +61,6 @@ def list_distributions(aws: Aws) -> list[Distribution]:
     """Every distribution of the account.
 
     https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ListDistributions.html
-    Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
     found: list[Distribution] = []
     more: dict[str, Any] = {}

@@ -40,7 +40,6 @@ def list_repositories(aws: Aws) -> list[str]:
     """The names of the region's repositories.
 
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html
-    Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
     return [str(item["repositoryName"]) for item in aws.pages("ecr", "DescribeRepositories", "repositories")]
 
@@ -49,7 +48,6 @@ def tag_mutability(aws: Aws, repository: str) -> str | None:
     """Whether tags can be moved ("MUTABLE", "IMMUTABLE" …); None where the repository does not exist.
 
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html
-    Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
     try:
         answer = aws.call("ecr", "DescribeRepositories", repositoryNames=[repository])
@@ -89,7 +87,7 @@ def find_images(aws: Aws, repository: str, tags: Sequence[str], uri: str) -> dic
     """The images of those ``tags`` that exist, by tag; usually in one call.
 
     ``config_digest`` is None for an index of images; only for an index are ``platforms`` known.
-    Raises: FailedBefore (no such repository), NotAllowed, AwsUnreachable.
+    Raises: FailedBefore (no such repository).
     """
     shown, missing = _batch_get(aws, repository, [{"imageTag": tag} for tag in tags])
     by_tag = {str(image["imageId"].get("imageTag")): image for image in shown}
@@ -201,7 +199,7 @@ def _image(found: Mapping[str, Any], repository: str, tag: str, uri: str) -> Ima
 def missing_images(aws: Aws, repository: str, images: Sequence[str], account: str | None = None) -> list[str]:
     """Those of ``images`` (digests or tags) that ``repository`` does not hold; all, where it does not exist.
 
-    ``account``: the registry's, where it may be another account's. Raises: NotAllowed, AwsUnreachable, AwsRefused.
+    ``account``: the registry's, where it may be another account's.
     """
     registry = {"registryId": account} if account else {}
     missing: list[str] = []

@@ -36,7 +36,6 @@ def image_platforms(aws: Aws, image: Image) -> tuple[str, ...]:
 
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html
     https://github.com/opencontainers/image-spec/blob/main/config.md
-    Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
     digest = image.config_digest
     if digest is None:

@@ -53,7 +53,6 @@ def repository_policy(aws: Aws, repository: str, account: str | None = None) -> 
     """The repository's policy, read once; None where the repository does not exist. ``account``: its registry's.
 
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetRepositoryPolicy.html
-    Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
     return aws.remember(("repository policy", account or "", repository), partial(_read, aws, repository, account))
 

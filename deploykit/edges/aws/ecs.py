@@ -13,7 +13,15 @@ from typing import Any
 from deploykit.edges.aws.session import Aws, AwsRefused
 from deploykit.edges.parallel import portions, side_by_side
 from deploykit.errors import FailedBefore
-from deploykit.model.observed import Definition, Rollout, ServiceName, ServiceState, Shifting, TargetGroup
+from deploykit.model.observed import (
+    Definition,
+    Rollout,
+    ServiceName,
+    ServiceState,
+    Shifting,
+    TargetGroup,
+    split_revision,
+)
 
 _SERVICES_A_CALL = 10  # DescribeServices takes no more
 # Fields that DescribeServices and RunTask share. A service has a launch type or a capacity provider strategy, not both:
@@ -57,14 +65,14 @@ def list_services(aws: Aws, cluster: str) -> list[str]:
     """The names of a cluster's services, in ECS's order.
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServices.html
-    Raises: NotAllowed, AwsUnreachable, AwsRefused (ClusterNotFoundException).
+    Raises: AwsRefused (ClusterNotFoundException).
     """
     listed = aws.pages("ecs", "ListServices", "serviceArns", cluster=cluster, maxResults=100)
     return [str(arn).rsplit("/", 1)[-1] for arn in listed]
 
 
 def list_clusters(aws: Aws) -> list[str]:
-    """The names of the region's clusters. Raises: NotAllowed, AwsUnreachable, AwsRefused."""
+    """The names of the region's clusters."""
     return [str(arn).rsplit("/", 1)[-1] for arn in aws.pages("ecs", "ListClusters", "clusterArns")]
 
 
@@ -125,7 +133,7 @@ def list_definitions(aws: Aws, family: str, status: str = "ACTIVE") -> Iterator[
         "ecs", "ListTaskDefinitions", "taskDefinitionArns", familyPrefix=family, status=status, sort="DESC"
     )
     # AWS documents familyPrefix as the full family name; emulators and old regions have matched longer ones
-    return (arn for arn in listed if family_of(arn) == family)
+    return (arn for arn in listed if split_revision(arn)[0] == family)
 
 
 def update_service(aws: Aws, name: ServiceName, task_definition: str) -> ServiceState:
@@ -134,17 +142,6 @@ def update_service(aws: Aws, name: ServiceName, task_definition: str) -> Service
         "ecs", "UpdateService", cluster=name.cluster, service=name.service, taskDefinition=task_definition
     )
     return _service(name.key, answer["service"])
-
-
-def family_of(arn: str) -> str:
-    """``web`` of ``arn:…:task-definition/web:3`` and of ``web:3``."""
-    return arn.rsplit("/", 1)[-1].rsplit(":", 1)[0]
-
-
-def revision_of(arn: str) -> int:
-    """``3`` of ``arn:…:task-definition/web:3``; 0 where it has no number."""
-    number = arn.rpartition(":")[2]
-    return int(number) if number.isdigit() else 0
 
 
 def _service(key: str, service: Mapping[str, Any]) -> ServiceState:

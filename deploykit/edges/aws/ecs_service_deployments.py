@@ -40,10 +40,7 @@ class ServiceDeployment:
 
 
 def find_service_deployment(aws: Aws, name: ServiceName, task_definition: str) -> ServiceDeployment | None:
-    """The newest of the last ten service deployments that brought this revision; None where none did.
-
-    Raises: NotAllowed, AwsRefused.
-    """
+    """The newest of the last ten service deployments that brought this revision; None where none did."""
     answer = aws.call("ecs", "ListServiceDeployments", cluster=name.cluster, service=name.service, maxResults=10)
     briefs = sorted(answer["serviceDeployments"], key=lambda brief: brief["createdAt"], reverse=True)
     wanted = list(dict.fromkeys(brief["targetServiceRevisionArn"] for brief in briefs))
@@ -69,7 +66,6 @@ def describe_service_deployments(aws: Aws, arns: Sequence[str]) -> dict[str, Ser
     """These service deployments now, by ARN, without unknown ones. Not retried: callers poll.
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceDeployments.html
-    Raises: NotAllowed, AwsRefused, AwsUnreachable, Throttled.
     """
     found: dict[str, ServiceDeployment] = {}
     for some in portions(arns, _RECORDS_A_CALL):
@@ -82,7 +78,6 @@ def serving_groups(aws: Aws, revision: str) -> tuple[str, ...]:
     """ARNs of the target groups that a service revision's tasks are in, where ECS chooses between two; else none.
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ResolvedConfiguration.html
-    Raises: NotAllowed, AwsRefused.
     """
     found = aws.call("ecs", "DescribeServiceRevisions", serviceRevisionArns=[revision])["serviceRevisions"]
     resolved = [each.get("resolvedConfiguration") or {} for each in found]

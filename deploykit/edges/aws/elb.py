@@ -80,14 +80,13 @@ def health_checks(aws: Aws, target_groups: Sequence[str]) -> dict[str, HealthChe
     """The health check of each target group that exists, by its ARN.
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetGroups.html
-    Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
     found = _described(aws, "DescribeTargetGroups", "TargetGroupArns", target_groups)
     return {group["TargetGroupArn"]: _health_check(group) for group in found}
 
 
 def load_balancers(aws: Aws, arns: Sequence[str]) -> dict[str, LoadBalancer]:
-    """Those of the load balancers that exist, by ARN. Raises: NotAllowed, AwsUnreachable, AwsRefused."""
+    """Those of the load balancers that exist, by ARN."""
     described = _described(aws, "DescribeLoadBalancers", "LoadBalancerArns", arns)
     found = (
         LoadBalancer(each["LoadBalancerArn"], each["DNSName"], each.get("Scheme") == "internal") for each in described
@@ -100,7 +99,6 @@ def rules(aws: Aws, balancer: str) -> list[Rule]:
 
     Listeners of network load balancers have no rules, only default actions.
     https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeRules.html
-    Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
     found: list[Rule] = []
     for listener in aws.pages("elbv2", "DescribeListeners", "Listeners", LoadBalancerArn=balancer):

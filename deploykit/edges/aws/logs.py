@@ -38,7 +38,7 @@ def lines_from(aws: Aws, group: str, stream: str, token: str | None = None) -> t
 
     The same token again means the end of the stream; an empty page does not.
     https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
-    Raises: AwsRefused (ResourceNotFoundException) where group or stream does not exist (yet); NotAllowed.
+    Raises: AwsRefused (ResourceNotFoundException) where group or stream does not exist (yet).
     """
     asked: dict[str, object] = {"logGroupName": group, "logStreamName": stream, "startFromHead": True}
     answer = aws.call("logs", "GetLogEvents", retry=False, **asked, **({"nextToken": token} if token else {}))

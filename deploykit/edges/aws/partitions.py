@@ -10,8 +10,6 @@ import re
 from functools import cache
 from typing import Any
 
-_COMMERCIAL = "aws"
-
 
 def names() -> tuple[str, ...]:
     """Every partition as ARNs name it: ``aws``, ``aws-cn`` …"""
@@ -24,7 +22,7 @@ def dns_suffix(region: str) -> str:
     For a region newer than botocore, the partition is the one whose pattern it matches, else the commercial one.
     """
     partitions = _partitions()
-    commercial = next(partition for partition in partitions if partition["id"] == _COMMERCIAL)
+    commercial = next(partition for partition in partitions if partition["id"] == "aws")
     listed = (partition for partition in partitions if region in partition["regions"])
     fitting = (partition for partition in partitions if re.match(partition["regionRegex"], region))
     return str(next(listed, next(fitting, commercial))["outputs"]["dnsSuffix"])
