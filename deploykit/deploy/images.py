@@ -16,12 +16,12 @@ from deploykit.edges.docker import Docker, find_docker
 from deploykit.edges.git import Source
 from deploykit.edges.world import World
 from deploykit.errors import FailedBefore
-from deploykit.images.build import ImageToBuild, build_images, service_uri
+from deploykit.images.build import ImageToBuild, build_images
 from deploykit.images.cache import layer_cache
 from deploykit.images.content import refuse_secret_arguments
 from deploykit.images.lookup import FoundImage, look_up_images, platform_of, warnings_of
 from deploykit.images.push import push_images
-from deploykit.images.sources import built_services
+from deploykit.images.sources import built_services, repository_uri
 from deploykit.images.usable import refuse_differing, unusable
 from deploykit.ledger.journal import Steps
 from deploykit.model.observed import ObservedService
@@ -120,7 +120,7 @@ def plan_images(
         else:
             service = request.configuration.services[found.owner]
             tag = found.commit_tag(commit, rebuild=request.rebuild)
-            image = Image(service.repository, service_uri(request.configuration, service), tag, "")
+            image = Image(service.repository, repository_uri(request.configuration, service.repository), tag, "")
             why = "--rebuild" if request.rebuild else "its content is not in the registry"
             planned[key] = PlannedImage("build", image, True, why)
     return planned

@@ -95,11 +95,8 @@ class Repository:
 
     def origin_url(self) -> str | None:
         """The address of the remote ``origin``, never with credentials in it."""
-        done = self.git("config", "--get", "remote.origin.url")
-        address = done.output.strip()
-        if not address:
-            return None
-        return re.sub(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", r"\1", address, flags=re.IGNORECASE)
+        address = self.git("config", "--get", "remote.origin.url").output.strip()
+        return re.sub(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", r"\1", address, flags=re.IGNORECASE) or None
 
     def tree(self, sha: str, path: str) -> str | None:
         """The id of the tree (or blob) at ``path``, relative to the top, in commit ``sha``; None where it has none."""

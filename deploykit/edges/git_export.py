@@ -45,9 +45,8 @@ def export_commit(repository: Repository, sha: str, paths: Sequence[str], destin
         files = [path for path, (mode, _) in entries.items() if mode != "160000" and _wanted(path, paths)]
         _git(repository, env, "checkout-index", "--force", "-z", "--stdin", input="".join(f"{f}\0" for f in files))
         _fill_lfs(repository, env, sha, files, destination)
-    modules = {path: commit for path, (mode, commit) in entries.items() if mode == "160000"}
-    for path, commit in modules.items():
-        if inner := _inner(path, paths):
+    for path, (mode, commit) in entries.items():
+        if mode == "160000" and (inner := _inner(path, paths)):
             module = _submodule(repository, sha, path, commit)
             (destination / path).mkdir(mode=0o755, parents=True, exist_ok=True)
             export_commit(module, commit, inner, destination / path)

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from deploykit.config.schema import Configuration, Service
-from deploykit.edges.aws.ecr_names import image_uri
+from deploykit.config.schema import Configuration
 from deploykit.edges.docker import Docker, inspect_image, same_platform
 from deploykit.edges.git import Source
 from deploykit.edges.parallel import together
@@ -21,7 +20,7 @@ from deploykit.images.arguments import BuildSpec, build_arguments, image_labels,
 from deploykit.images.cache import LayerCache, cache_troubles, only_the_cache_failed
 from deploykit.images.content import ContentKey
 from deploykit.images.failures import build_failed
-from deploykit.images.sources import lay_out
+from deploykit.images.sources import lay_out, repository_uri
 
 _STEP = re.compile(r"(?:#\d+ )?(\[[^]]*\d+/\d+\] .+|Step \d+/\d+ : .+|exporting to image)")  # BuildKit, classic
 _LONG_ENOUGH = 6  # characters of a secret's line; masking shorter ones would mask half a log
@@ -40,11 +39,6 @@ class ImageToBuild:
     def labels(self) -> dict[str, str]:
         """What tells a later ``push`` whether the image on the engine is the right one."""
         return {CONTENT_LABEL: self.content.tag} if self.content else {}
-
-
-def service_uri(configuration: Configuration, service: Service) -> str:
-    """Where the service's images are, without a tag. Needs no call to AWS."""
-    return image_uri(configuration.account, configuration.region, service.repository, configuration.registry)
 
 
 def build_images(
@@ -71,7 +65,7 @@ def build_images(
             key: BuildSpec(
                 key,
                 *laid_out[key],
-                f"{service_uri(configuration, service)}:{wanted[key].tag}",
+                f"{repository_uri(configuration, service.repository)}:{wanted[key].tag}",
                 {**labels, **wanted[key].labels},
                 service.target,
                 wanted[key].platform or service.platform,

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from deploykit.config.schema import Configuration
 from deploykit.edges.aws import ecr
-from deploykit.edges.aws.ecr_names import image_uri
 from deploykit.edges.aws.session import Aws, AwsRefused, NotAllowed
 from deploykit.edges.docker import Builder, Docker, exports_cache
 from deploykit.edges.world import World
 from deploykit.errors import OutOfReach
 from deploykit.images.credentials import logged_in
+from deploykit.images.sources import repository_uri
 from deploykit.model.progress import Progress
 
 _SECTION = re.compile(r"^ > (.+?):?$", re.MULTILINE)  # BuildKit lists at the end what failed
@@ -60,7 +60,7 @@ def layer_cache(configuration: Configuration, docker: Docker, world: World) -> I
     cache = None
     with ExitStack() as login:
         if repository and _usable(repository, docker, world.aws, world.progress):
-            uri = image_uri(configuration.account, configuration.region, repository, configuration.registry)
+            uri = repository_uri(configuration, repository)
             try:
                 credentials = logged_in(ecr.login(world.aws), uri.partition("/")[0], world.environ, besides_theirs=True)
                 cache = LayerCache(

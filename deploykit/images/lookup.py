@@ -15,9 +15,8 @@ from deploykit.edges.docker import same_platform
 from deploykit.edges.git import Source
 from deploykit.edges.parallel import side_by_side
 from deploykit.errors import OutOfReach
-from deploykit.images.build import service_uri
 from deploykit.images.content import ContentKey, content_key
-from deploykit.images.sources import built_services, image_owner
+from deploykit.images.sources import built_services, image_owner, repository_uri
 from deploykit.model.observed import Definition
 from deploykit.model.release import Commit, Image
 
@@ -36,7 +35,9 @@ class NeededImage:
     differing: tuple[str, ...] = ()
 
 
-def needed_images(configuration: Configuration, services: Collection[str], live: Mapping[str, str]) -> list[NeededImage]:
+def needed_images(
+    configuration: Configuration, services: Collection[str], live: Mapping[str, str]
+) -> list[NeededImage]:
     """The images of ``services``. ``live``: the platform of each service's next task definition, where it is known."""
     needed = []
     for owner, service in built_services(configuration, services).items():
@@ -151,7 +152,7 @@ def _look(
     content = key.tag if key else commit.tag  # uncommitted content has its own hash in the commit's tag
     tags = [content, *(rebuild_tag(content, number) for number in range(1, _REBUILDS + 1))]
     asked = list(dict.fromkeys([commit.tag, *tags]))
-    by_tag = ecr.find_images(aws, service.repository, asked, service_uri(configuration, service))
+    by_tag = ecr.find_images(aws, service.repository, asked, repository_uri(configuration, service.repository))
     named, there = by_tag.get(commit.tag), [tag for tag in tags if tag in by_tag]
     found = FoundImage(
         needed.owner, service.repository, key, needed.platform, needed.differing, named=named is not None

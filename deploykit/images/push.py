@@ -14,10 +14,11 @@ from deploykit.edges.parallel import together
 from deploykit.edges.process import Children
 from deploykit.edges.world import World
 from deploykit.errors import FailedBefore
-from deploykit.images.build import CONTENT_LABEL, ImageToBuild, service_uri
+from deploykit.images.build import CONTENT_LABEL, ImageToBuild
 from deploykit.images.content import ContentKey
 from deploykit.images.credentials import logged_in
 from deploykit.images.failures import push_failed
+from deploykit.images.sources import repository_uri
 from deploykit.model.hint import Hint, command
 from deploykit.model.release import Image, typed
 
@@ -44,14 +45,13 @@ def push_images(
     if not wanted:
         return {}
     owners = {key: configuration.services[key] for key in wanted}
-    uris = {key: service_uri(configuration, service) for key, service in owners.items()}
+    uris = {key: repository_uri(configuration, service.repository) for key, service in owners.items()}
     ids = built or {key: _left_here(docker, key, uris[key], want, world.environ) for key, want in wanted.items()}
     host = next(iter(uris.values())).partition("/")[0]
     with logged_in(ecr.login(world.aws), host, world.environ) as environment:
         pusher = _Pusher(docker, world, environment)
         work = {
-            key: partial(pusher.push, key, owners[key], f"{uris[key]}:{want.tag}", want.tag, ids[key])
-            for key, want in wanted.items()
+            key: partial(pusher.push, key, owners[key], uris[key], want.tag, ids[key]) for key, want in wanted.items()
         }
         return together(work, pusher.children)
 
@@ -90,8 +90,8 @@ class _Pusher:
     environment: Mapping[str, str]
     children: Children = field(default_factory=Children)
 
-    def push(self, key: str, service: Service, reference: str, tag: str, local_id: str) -> Image:
-        uri = reference.removesuffix(f":{tag}")
+    def push(self, key: str, service: Service, uri: str, tag: str, local_id: str) -> Image:
+        reference = f"{uri}:{tag}"
         argv = [self.docker.program, "push", reference]
         self.world.progress.command(argv)
         layers: dict[str, bool] = {}

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploykit.config.schema import Configuration, Service
+from deploykit.edges.aws import ecr_names
 from deploykit.edges.git import Repository
 from deploykit.edges.git_export import export_commit
 from deploykit.errors import FailedBefore, Refused
@@ -69,6 +70,11 @@ def image_owner(configuration: Configuration, service: str) -> str:
     while (other := configuration.services[service].image) is not None:
         service = other
     return service
+
+
+def repository_uri(configuration: Configuration, repository: str) -> str:
+    """Where the images of ``repository`` are, without a tag."""
+    return ecr_names.image_uri(configuration.account, configuration.region, repository, configuration.registry)
 
 
 def made_of(configuration: Configuration, service: Service) -> tuple[Path, Path, Path]:

@@ -69,13 +69,12 @@ def read_releases(
 
     ``look`` says what runs; it is called only where tags are needed. Raises: OutOfReach where neither can be read.
     """
-    store = open_store(configuration.state, aws, configuration.root)
-    entries = _read(configuration, store, progress, limit) if store else None
-    if entries:
-        return Ledger(store, entries)
+    ledger = _read(configuration, aws, progress, limit)
+    if ledger.entries:
+        return ledger
     at_most = AT_MOST if limit is None else max(_REVISIONS, limit)
     tagged = tagged_releases(aws, look(), configuration.environment, at_most=at_most)
-    return Ledger(None if entries is None else store, tagged[:limit])
+    return replace(ledger, entries=tagged[:limit])
 
 
 def find_destination(
@@ -98,16 +97,12 @@ def find_destination(
         return choose(entries, live, to, services)
 
     read_tags = partial(tagged_releases, aws, chosen, configuration.environment)
-    store = open_store(configuration.state, aws, configuration.root)
-    entries = _read(configuration, store, progress, _NEWEST, to) if store else None
-    if not entries:
-        store = None if entries is None else store
-        entries = read_tags(_reaching(pick))
-        picked = pick(entries)
-    else:
-        picked = pick(entries)
-        if isinstance(picked, NoDestination) and store is not None:
-            entries = _read(configuration, store, progress, None) or entries
+    ledger = _read(configuration, aws, progress, _NEWEST, to)
+    entries = ledger.entries or read_tags(_reaching(pick))
+    picked = pick(entries)
+    if ledger.entries:
+        if isinstance(picked, NoDestination):
+            entries = _read(configuration, aws, progress, None).entries or entries
             picked = pick(entries)
         if isinstance(picked, NoDestination):
             oldest = entries[-1].id
@@ -117,7 +112,7 @@ def find_destination(
             picked = choose_untagged(aws, entries, pick)
     if isinstance(picked, NoDestination):
         raise picked.refusal()
-    return picked, Ledger(store, entries)
+    return picked, replace(ledger, entries=entries)
 
 
 def told_by_tags(
@@ -126,8 +121,8 @@ def told_by_tags(
     """The releases back to the destination of a rollback; none, with a warning, where tags cannot be read."""
     live = live_of(observed)
     try:
-        reaching = _reaching(lambda entries: choose(entries, live))
-        return tagged_releases(aws, observed, configuration.environment, reaching, _REVISIONS)
+        until = _reaching(lambda entries: choose(entries, live))
+        return tagged_releases(aws, observed, configuration.environment, until, _REVISIONS)
     except (OutOfReach, FailedBefore) as trouble:
         progress.warn(f"earlier releases cannot be read from the tags of task definitions: {trouble.message}")
         return ()
@@ -144,19 +139,22 @@ def _reaching(pick: Callable[[Sequence[LedgerEntry]], Destination | NoDestinatio
 
 
 def _read(
-    configuration: Configuration, store: Store, progress: Progress, limit: int | None, to: str | None = None
-) -> tuple[LedgerEntry, ...] | None:
-    """The environment's entries, and those of commit ``to`` however old; None where they cannot be read."""
+    configuration: Configuration, aws: Aws, progress: Progress, limit: int | None, to: str | None = None
+) -> Ledger:
+    """The environment's newest entries, and those of commit ``to`` however old; none, with a warning, if unreadable."""
+    store = open_store(configuration.state, aws, configuration.root)
+    if store is None:
+        return Ledger(None, ())
     try:
         listings = [store.newest(limit)]
         if to and limit is not None:
             listings.append(store.newest(sha=to.strip().lower()))
     except (OutOfReach, FailedBefore) as error:
         progress.warn(f"the ledger cannot be read ({error.message}); using the tags of task definitions alone")
-        return None
+        return Ledger(None, ())
     warn_of_broken(listings[0], progress)
     entries = {entry.id: entry for listing in listings for entry in listing.entries}
-    return tuple(sorted(ours(entries.values(), configuration), key=lambda entry: entry.id, reverse=True))
+    return Ledger(store, tuple(sorted(ours(entries.values(), configuration), key=lambda e: e.id, reverse=True)))
 
 
 def warn_of_broken(listing: Listing, progress: Progress) -> None:

@@ -35,10 +35,6 @@ class Revision:
     live: bool = False
 
     @property
-    def number(self) -> int:
-        return split_revision(self.arn)[1]
-
-    @property
     def counts(self) -> bool:
         """True where later releases that did not change the service may run it: it was verified, or it runs now."""
         return self.live or bool(self.verdict and self.verdict.verified)
@@ -79,7 +75,7 @@ def releases_of(revisions: Iterable[Revision], environment: str = "") -> tuple[L
     is the worst of its revisions' verdicts; a revision without one belongs to a release that never finished.
     """
     services: dict[str, dict[str, Revision]] = {}
-    for revision in sorted(revisions, key=lambda revision: (revision.live, revision.number)):
+    for revision in sorted(revisions, key=lambda each: (each.live, split_revision(each.arn)[1])):
         # a rollback registers a release's revision again; of the two, the later has the later verdict
         services.setdefault(revision.service, {})[revision.release] = revision
     ids = sorted({release for known in services.values() for release in known}, reverse=True)
@@ -135,11 +131,11 @@ class _Family:
 
 def _entry(identifier: str, environment: str, services: Mapping[str, Mapping[str, Revision]]) -> LedgerEntry:
     own = [known[identifier] for known in services.values() if identifier in known]
-    ran = {
-        key: revision
-        for key, known in services.items()
-        if (revision := known.get(identifier) or _before(known, identifier))
-    }
+    released: dict[str, ReleasedService] = {}
+    for key, known in services.items():
+        before = _before(known, identifier)
+        if ran := known.get(identifier) or before:
+            released[key] = _released(ran, identifier, before)
     verdict = _worst([revision.verdict for revision in own])
     return LedgerEntry(
         id=identifier,
@@ -152,9 +148,7 @@ def _entry(identifier: str, environment: str, services: Mapping[str, Mapping[str
         by="",
         verdict=verdict,
         outcome=Outcome.DEPLOYED if verdict and (verdict.verified or verdict is Verdict.WITHDRAWN) else None,
-        services={
-            key: _released(revision, identifier, _before(services[key], identifier)) for key, revision in ran.items()
-        },
+        services=released,
     )
 
 

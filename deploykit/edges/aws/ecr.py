@@ -93,7 +93,7 @@ def find_images(aws: Aws, repository: str, tags: Sequence[str], uri: str) -> dic
     by_tag = {str(image["imageId"].get("imageTag")): image for image in shown}
     found = {tag: _image(by_tag[tag], repository, tag, uri) for tag in tags if tag in by_tag}
     for tag, image in found.items():  # a retag may need the manifest in a moment
-        aws.remember(_manifest_key(repository, image.digest), partial(by_tag.__getitem__, tag))
+        aws.remember(("manifest", repository, image.digest), partial(by_tag.__getitem__, tag))
     # ECR may return an image with several of the tags once only
     for tag in (tag for tag in tags if tag not in by_tag and tag not in missing and len(tags) > 1):
         found |= find_images(aws, repository, [tag], uri)
@@ -115,7 +115,7 @@ def retag(aws: Aws, image: Image, tag: str) -> Image:
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-retag.html
     Raises: TagTaken (an immutable tag that is another image's), FailedBefore (no such repository or image).
     """
-    found = aws.remember(_manifest_key(image.repository, image.digest), partial(_manifest, aws, image))
+    found = aws.remember(("manifest", image.repository, image.digest), partial(_manifest, aws, image))
     try:
         aws.call(
             "ecr",
@@ -176,11 +176,6 @@ def _manifest(aws: Aws, image: Image) -> dict[str, Any]:
         hint = Hint("build and push it again: ", command("deploy"))
         raise FailedBefore(f"{image.reference} is no longer in ECR", hint)
     return shown[0]
-
-
-def _manifest_key(repository: str, digest: str) -> tuple[str, ...]:
-    """What a manifest is remembered by; a digest never means another one."""
-    return ("manifest", repository, digest)
 
 
 def _media_type(found: Mapping[str, Any]) -> str:
