@@ -155,11 +155,7 @@ def build_images_of(docker: Docker, request: DeployRequest, world: World, images
 
 
 def push_images_of(
-    docker: Docker,
-    request: DeployRequest,
-    world: World,
-    images: ReleaseImages,
-    built: Mapping[str, str] | None = None,
+    docker: Docker, request: DeployRequest, world: World, images: ReleaseImages, built: Mapping[str, str] | None = None
 ) -> dict[str, PlannedImage]:
     """Push what was missing and tag it with its content: the planned images with their digests.
 

@@ -148,5 +148,5 @@ def _unreachable(complaint: str, environment: Mapping[str, str]) -> OutOfReach:
             "run `sudo usermod -aG docker $USER` and log in again, or use a rootless engine",
         )
     hint = "start it: `sudo systemctl start docker`, or Docker Desktop"
-    hint = f"is DOCKER_HOST or DOCKER_CONTEXT right? Else {hint}" if where else f"{hint}; or set DOCKER_HOST"
+    hint = f"check DOCKER_HOST and DOCKER_CONTEXT, or {hint}" if where else f"{hint}; or set DOCKER_HOST"
     return OutOfReach(f"the Docker Engine{at} is not reachable: {complaint.strip()}", hint)

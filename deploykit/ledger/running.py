@@ -72,8 +72,7 @@ class Revisions:
     def newest(self, arn: str) -> str:
         """The last registered of all revisions that are the same as ``arn``: it is the most likely to be active."""
         return max(
-            [arn, *(copy for copy in self._original if self.same(copy, arn))],
-            key=lambda copy: split_revision(copy)[1],
+            [arn, *(copy for copy in self._original if self.same(copy, arn))], key=lambda copy: split_revision(copy)[1]
         )
 
 

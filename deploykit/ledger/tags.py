@@ -18,6 +18,7 @@ from deploykit.model.release import Outcome, ReleasedService, Verdict
 
 _PORTIONS = (3, 8)  # revisions of one family described at first, and then at a time: most questions end at the first
 AT_MOST = 200  # revisions of one family
+_WORST_FIRST = (Verdict.WITHDRAWN, Verdict.UNHEALTHY, None, Verdict.INCONCLUSIVE, Verdict.UNCHECKED, Verdict.HEALTHY)
 
 Until = Callable[[Sequence[LedgerEntry]], str | None]
 
@@ -109,24 +110,23 @@ class _Family:
 
     def add(self, definitions: Iterable[Definition | None]) -> None:
         for definition in definitions:
-            if definition and definition.tags.get(TAG_ENVIRONMENT) == self.environment and definition.release:
-                self.revisions.append(self._revision(definition, definition.release))
+            if definition is None or definition.tags.get(TAG_ENVIRONMENT) != self.environment or not definition.release:
+                continue
+            container = definition.container(self.observed.container) or {}
+            revision = Revision(
+                service=self.service,
+                arn=definition.arn,
+                release=definition.release,
+                sha=definition.sha,
+                verdict=next((word for word in Verdict if word.value == definition.verdict), None),
+                image=str(container.get("image") or "") or None,
+                live=definition.arn == self.observed.definition.arn,
+            )
+            self.revisions.append(revision)
 
     def reaches(self, release: str) -> bool:
         """True where the revisions read so far tell what this service ran in ``release``."""
         return any(r.release == release or (r.release < release and r.counts) for r in self.revisions)
-
-    def _revision(self, definition: Definition, release: str) -> Revision:
-        container = definition.container(self.observed.container)
-        return Revision(
-            service=self.service,
-            arn=definition.arn,
-            release=release,
-            sha=definition.sha,
-            verdict=next((word for word in Verdict if word.value == definition.verdict), None),
-            image=str(container["image"]) if container and container.get("image") else None,
-            live=definition.arn == self.observed.definition.arn,
-        )
 
 
 def _entry(identifier: str, environment: str, services: Mapping[str, Mapping[str, Revision]]) -> LedgerEntry:
@@ -136,7 +136,7 @@ def _entry(identifier: str, environment: str, services: Mapping[str, Mapping[str
         before = _before(known, identifier)
         if ran := known.get(identifier) or before:
             released[key] = _released(ran, identifier, before)
-    verdict = _worst([revision.verdict for revision in own])
+    verdict = min((revision.verdict for revision in own), key=_WORST_FIRST.index)
     return LedgerEntry(
         id=identifier,
         kind="deploy",
@@ -163,8 +163,3 @@ def _released(revision: Revision, release: str, before: Revision | None) -> Rele
     changed = revision.release == release
     previous = before.arn if changed and before else None
     return ReleasedService(revision.service, revision.sha, revision.image, digest, revision.arn, previous, changed)
-
-
-def _worst(verdicts: Sequence[Verdict | None]) -> Verdict | None:
-    order = (Verdict.WITHDRAWN, Verdict.UNHEALTHY, None, Verdict.INCONCLUSIVE, Verdict.UNCHECKED, Verdict.HEALTHY)
-    return min(verdicts, key=order.index)

@@ -15,10 +15,7 @@ from botocore.utils import get_environ_proxies
 from deploykit.edges.aws.session import Aws, AwsUnreachable
 from deploykit.model.release import Image
 
-INDEXES = (
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.oci.image.index.v1+json",
-)
+INDEXES = ("application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.oci.image.index.v1+json")
 _PATIENCE = 20  # seconds to connect, and between two pieces of the answer
 
 
@@ -63,5 +60,4 @@ def _download(url: str) -> bytes:
         raise AwsUnreachable(f"{host} could not be reached: {error}", "check the network and proxies") from error
     if answer.status_code != 200:
         raise AwsUnreachable(f"{host} answered {answer.status_code}")
-    body: bytes = answer.content
-    return body
+    return bytes(answer.content)
