@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploykit.deploy.images import build_images_of, look, to_build
+from deploykit.deploy.images import build_images_of, look
 from deploykit.deploy.request import DeployRequest
 from deploykit.edges.docker import find_docker
 from deploykit.edges.world import World
@@ -18,15 +18,15 @@ def build(request: DeployRequest, world: World) -> RunReport:
 
     Raises: Refused (uncommitted), FailedBefore (an image that cannot be used, a build), OutOfReach.
     """
-    steps, found = Steps(world.clock, world.progress), look(request, world)
-    missing = list(to_build(found.stock, found.supplies))
+    steps, images = Steps(world.clock, world.progress), look(request, world)
+    missing = list(images.to_build)
     if missing:
         docker = find_docker(world.environ)
         with steps.step("build"):
-            build_images_of(docker, request, world, found.source, found.stock, found.supplies)
+            build_images_of(docker, request, world, images)
     else:
         steps.skip("build")
-    commit = found.source.commit
+    commit = images.source.commit
     push_it = request.then("push", *(["--rebuild"] if request.rebuild else []))
     return RunReport(
         outcome=Outcome.DEPLOYED if missing else Outcome.UNCHANGED,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploykit.edges.aws.region import configured_region
+from deploykit.edges.aws.session import configured_region
 from deploykit.edges.world import World
 from deploykit.errors import UsageError
 from deploykit.init.guess import draft

@@ -8,20 +8,19 @@ from typing import Literal
 
 from deploykit.config.sequence import first_to_last
 from deploykit.deploy.facts import Facts, gather, refusals
-from deploykit.deploy.prepare import Decided, decided_images, plan_release
+from deploykit.deploy.prepare import Decided, plan_release, planned_images
 from deploykit.deploy.request import DeployRequest
 from deploykit.deploy.source import chosen_services, identify
 from deploykit.deploy.way_back import way_back
 from deploykit.edges.world import World
 from deploykit.errors import DeploykitError, FailedBefore, OutOfReach
-from deploykit.images.lookup import Stock, warnings_of
-from deploykit.ledger.drift import drift
-from deploykit.ledger.running import live_of
+from deploykit.images.lookup import FoundImage, warnings_of
+from deploykit.ledger.running import drift, live_of
 from deploykit.model.finding import errors, one_line, warnings
 from deploykit.model.hint import joined
 from deploykit.model.migration import PlannedMigration
 from deploykit.model.observed import ObservedService
-from deploykit.model.plan import Change, Plan, Supply
+from deploykit.model.plan import Change, Plan, PlannedImage
 from deploykit.model.planned import PlannedField, PlannedService, PlannedTask, PlanReport
 from deploykit.model.progress import Progress, Silent
 from deploykit.preflight.release import preflight
@@ -46,20 +45,20 @@ def plan(request: DeployRequest, world: World) -> PlanReport:
     except FailedBefore as refusal:  # AWS could be looked at, and something that must be there is not
         return PlanReport("unchanged", source.commit.tag, {}, refusals=(_said(refusal),), warnings=noted.warnings)
     refused: list[DeploykitError] = [*refusals(request, world, facts)]
-    supplies: dict[str, Supply] = {}
+    images: dict[str, PlannedImage] = {}
     decided: Decided | None = None
     try:
-        supplies = decided_images(request, facts)
-        decided = plan_release(request, world, facts, supplies)
+        images = planned_images(request, facts)
+        decided = plan_release(request, world, facts, images)
     except FailedBefore as refusal:
         refused.append(refusal)
     made = decided.plan if decided else None
     ahead = preflight(request.configuration, world.aws, made) if made else ()
     back = way_back(request.configuration, world.aws, facts.ledger.entries, live_of(facts.observed))
     return PlanReport(
-        outcome=_outcome(made, supplies),
+        outcome=_outcome(made, images),
         sha=source.commit.tag,
-        services={key: _service(key, request, facts, supplies.get(key), made) for key in facts.chosen},
+        services={key: _service(key, request, facts, images.get(key), made) for key in facts.chosen},
         migrations=_migrations(request, world, decided) if decided else (),
         invalidations=made.invalidations if made else (),
         refusals=(*map(_said, refused), *map(one_line, errors(ahead)), *_too_late(request, made)),
@@ -132,24 +131,24 @@ def _warnings(facts: Facts) -> tuple[str, ...]:
         f"{found.service}: {found.path} is {found.running}, and the last release left {found.released}"
         for found in drift(facts.ledger.entries, facts.observed)
     ]
-    return (*newer, *drifted, *warnings_of(facts.stock))
+    return (*newer, *drifted, *warnings_of(facts.images))
 
 
-def _outcome(plan: Plan | None, supplies: Mapping[str, Supply]) -> Literal["changes", "unchanged"]:
-    builds = any(supply.action == "build" for supply in supplies.values())
+def _outcome(plan: Plan | None, images: Mapping[str, PlannedImage]) -> Literal["changes", "unchanged"]:
+    builds = any(image.action == "build" for image in images.values())
     return "changes" if builds or (plan and plan.changes) else "unchanged"
 
 
 def _service(
-    key: str, request: DeployRequest, facts: Facts, supply: Supply | None, plan: Plan | None
+    key: str, request: DeployRequest, facts: Facts, planned: PlannedImage | None, plan: Plan | None
 ) -> PlannedService:
     change, observed = plan.changes.get(key) if plan else None, facts.observed.get(key)
     rolls_out = plan is not None and _rolls_out(key, plan)
     return replace(
-        _image(change, observed, supply),
+        _image(change, observed, planned),
         diff=_diff(change, observed) if rolls_out else (),
-        repository=supply.image.repository if supply else None,
-        tags=_tags(request, facts, facts.stock[key], supply, changed=change is not None) if supply else (),
+        repository=planned.image.repository if planned else None,
+        tags=_tags(request, facts, facts.images[key], planned, changed=change is not None) if planned else (),
         cluster=observed.state.cluster if observed else None,
         service=observed.state.name if observed else None,
         task_definition=observed.definition.arn if observed else None,
@@ -158,12 +157,12 @@ def _service(
     )
 
 
-def _image(change: Change | None, observed: ObservedService | None, supply: Supply | None) -> PlannedService:
-    if supply is None:
+def _image(change: Change | None, observed: ObservedService | None, planned: PlannedImage | None) -> PlannedService:
+    if planned is None:
         return PlannedService("keep", observed.image if observed else None, "see refusals")
     if change is None and observed is not None:
-        return PlannedService("keep", observed.image, supply.why if supply.action == "keep" else "nothing to change")
-    return PlannedService(supply.action, supply.image.reference, supply.why)
+        return PlannedService("keep", observed.image, planned.why if planned.action == "keep" else "nothing to change")
+    return PlannedService(planned.action, planned.image.reference, planned.why)
 
 
 def _rolls_out(key: str, plan: Plan) -> bool:
@@ -179,9 +178,11 @@ def _diff(change: Change | None, observed: ObservedService | None) -> tuple[Plan
     return tuple(PlannedField(d.path, d.before, d.after) for d in found)
 
 
-def _tags(request: DeployRequest, facts: Facts, stock: Stock, supply: Supply, *, changed: bool) -> tuple[str, ...]:
+def _tags(
+    request: DeployRequest, facts: Facts, found: FoundImage, planned: PlannedImage, *, changed: bool
+) -> tuple[str, ...]:
     commit = facts.source.commit.tag
-    if supply.action != "build":
-        return (commit,) if changed and not supply.named and supply.image.tag != commit else ()
-    content = stock.content_tag(rebuild=request.rebuild)
-    return (supply.image.tag,) if content is None else (supply.image.tag, content)
+    if planned.action != "build":
+        return (commit,) if changed and not planned.named and planned.image.tag != commit else ()
+    content = found.content_tag(rebuild=request.rebuild)
+    return (planned.image.tag,) if content is None else (planned.image.tag, content)

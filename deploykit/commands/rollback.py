@@ -20,7 +20,7 @@ from deploykit.model.plan import Plan
 from deploykit.model.release import short as short_sha
 from deploykit.model.release import typed
 from deploykit.model.report import RunReport
-from deploykit.preflight.startable import startable
+from deploykit.preflight.release import startable
 from deploykit.targets.cdn.release import invalidate
 from deploykit.targets.ecs.definition import short
 from deploykit.targets.ecs.observe import observe

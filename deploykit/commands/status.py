@@ -9,9 +9,8 @@ from deploykit.deploy.way_back import way_back
 from deploykit.edges.aws.ecs import describe_definition
 from deploykit.edges.aws.session import Aws, AwsRefused, NotAllowed
 from deploykit.edges.world import World
-from deploykit.ledger.drift import drift
 from deploykit.ledger.read import read_releases
-from deploykit.ledger.running import live_of, running_release, took_effect
+from deploykit.ledger.running import drift, live_of, running_release, took_effect
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import ObservedService
 from deploykit.model.status import Drift, ReleaseStatus, ServiceStatus, StatusReport

@@ -18,7 +18,7 @@ from deploykit.deploy.source import (
 from deploykit.edges.git import Source
 from deploykit.edges.world import World
 from deploykit.errors import FailedBefore, Refused
-from deploykit.images.lookup import Stock
+from deploykit.images.lookup import FoundImage
 from deploykit.images.sources import refuse_uncommitted
 from deploykit.ledger.read import Ledger, read_ledger, told_by_tags
 from deploykit.model.observed import ObservedService
@@ -34,7 +34,7 @@ class Facts:
     source: Source
     observed: Mapping[str, ObservedService]
     ledger: Ledger
-    stock: Mapping[str, Stock]
+    images: Mapping[str, FoundImage]
 
     def again(self, request: DeployRequest, world: World) -> Facts:
         """The same, with what runs by now: a build takes minutes, in which others may have released."""
@@ -54,8 +54,8 @@ def gather(request: DeployRequest, world: World, source: Source | None = None) -
     ledger = read_ledger(configuration, world.aws, world.progress)
     if ledger.store is None:
         ledger = replace(ledger, entries=told_by_tags(configuration, world.aws, observed, world.progress))
-    stock = find_images_of(request, world, source, chosen, observed)
-    return Facts(chosen, source, observed, ledger, stock)
+    images = find_images_of(request, world, source, chosen, observed)
+    return Facts(chosen, source, observed, ledger, images)
 
 
 def refuse(request: DeployRequest, world: World, facts: Facts) -> None:
@@ -82,4 +82,4 @@ def refusals(request: DeployRequest, world: World, facts: Facts) -> list[FailedB
     ask(lambda: migration_trees(configuration, facts.source, facts.chosen))
     ask(lambda: refuse_older(request, facts.source, facts.observed, world.progress))
     ask(lambda: refuse_withdrawn(request, facts.source.commit, facts.ledger.entries))
-    return [*found, *image_refusals(request, facts.source, facts.stock, facts.observed)]
+    return [*found, *image_refusals(request, facts.source.commit, facts.images, facts.observed)]

@@ -11,7 +11,7 @@ from deploykit.config.sequence import sequence_of
 from deploykit.ledger.choose import Destination
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import TAG_RELEASE, Definition, ObservedService, running_sha
-from deploykit.model.plan import Change, Plan, Supply
+from deploykit.model.plan import Change, Plan, PlannedImage
 from deploykit.model.release import Commit, Verdict
 from deploykit.targets.cdn.plan import needed, refuse_beyond_limits
 from deploykit.targets.ecs.definition import has_variable, next_registration, registration, release_tags, same_content
@@ -23,19 +23,19 @@ def plan_deploy(
     configuration: Configuration,
     observed: Mapping[str, ObservedService],
     commit: Commit,
-    supplies: Mapping[str, Supply],
+    images: Mapping[str, PlannedImage],
     release: str,
     command: str = "deploy",
 ) -> Plan:
-    """The way from ``observed`` to ``commit`` for the services that ``supplies`` has images of.
+    """The way from ``observed`` to ``commit`` for the services that ``images`` has images of.
 
     A service that runs its content already keeps its definition and its own commit, and is not in the plan's changes.
     Raises: FailedBefore (container not in the definition, paths beyond CloudFront's limits).
     """
     changes = {
         key: change
-        for key, supply in supplies.items()
-        if key in observed and (change := _change(configuration, observed[key], commit, supply, release))
+        for key, planned in images.items()
+        if key in observed and (change := _change(configuration, observed[key], commit, planned, release))
     }
     kind: Kind = "deploy" if command == "deploy" else "step"
     return _plan(kind, configuration, observed, changes, release, commit.tag)
@@ -115,10 +115,10 @@ def _plan(
 
 
 def _change(
-    configuration: Configuration, observed: ObservedService, commit: Commit, supply: Supply, release: str
+    configuration: Configuration, observed: ObservedService, commit: Commit, planned: PlannedImage, release: str
 ) -> Change | None:
-    service, image = configuration.services[observed.key], supply.image
-    kept = supply.action == "keep" and has_variable(observed, service.release_env)
+    service, image = configuration.services[observed.key], planned.image
+    kept = planned.action == "keep" and has_variable(observed, service.release_env)
     if kept and observed.newer is None:
         return None
     sha = (observed.sha if kept else None) or commit.tag  # the same content stays its own commit's

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploykit.config.schema import Configuration
 from deploykit.deploy.facts import Facts, gather, refuse
-from deploykit.deploy.images import bring_images, decide_images, name_images
+from deploykit.deploy.images import ReleaseImages, bring_images, name_images, plan_images
 from deploykit.deploy.plan import plan_deploy
 from deploykit.deploy.request import DeployRequest
 from deploykit.deploy.resume import resumed
@@ -18,7 +18,7 @@ from deploykit.ledger.journal import Steps, new_entry
 from deploykit.model.finding import one_line, warnings
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.migration import PlannedMigration
-from deploykit.model.plan import Plan, Supply
+from deploykit.model.plan import Plan, PlannedImage
 from deploykit.preflight.release import preflight
 from deploykit.preflight.release import refuse as refuse_unstartable
 from deploykit.targets.migration.plan import migrations_of, remembered
@@ -30,7 +30,7 @@ class Decided:
     """What a release is made of. ``unfinished``: the ledger entry that it continues."""
 
     facts: Facts
-    images: Mapping[str, Supply]
+    images: Mapping[str, PlannedImage]
     plan: Plan
     migrations: Sequence[PlannedMigration]
     unfinished: LedgerEntry | None
@@ -40,18 +40,19 @@ def decide(request: DeployRequest, world: World, steps: Steps) -> Decided:
     """Gather the facts, refuse, bring the images, plan. Raises: FailedBefore, Refused, OutOfReach."""
     facts = gather(request, world)
     refuse(request, world, facts)
-    images = bring_images(request, world, facts.source, facts.stock, decided_images(request, facts), steps)
+    planned = planned_images(request, facts)
+    images = bring_images(request, world, ReleaseImages(facts.source, facts.images, planned), steps)
     if any(image.action == "build" for image in images.values()):
         facts = facts.again(request, world)
     return plan_release(request, world, facts, images)
 
 
-def decided_images(request: DeployRequest, facts: Facts) -> dict[str, Supply]:
+def planned_images(request: DeployRequest, facts: Facts) -> dict[str, PlannedImage]:
     """Build, reuse or keep, for each chosen service whose image is not among the refusals."""
-    return decide_images(request, facts.source, facts.stock, facts.observed)
+    return plan_images(request, facts.source.commit, facts.images, facts.observed)
 
 
-def plan_release(request: DeployRequest, world: World, facts: Facts, images: Mapping[str, Supply]) -> Decided:
+def plan_release(request: DeployRequest, world: World, facts: Facts, images: Mapping[str, PlannedImage]) -> Decided:
     """The plan of a release and its migrations; an unfinished release of the same commit is continued.
 
     Raises: FailedBefore.

@@ -17,7 +17,7 @@ from deploykit.model.finding import Finding, errors, warnings
 from deploykit.model.hint import Hint, command
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.report import RunReport, WayBack
-from deploykit.preflight.startable import startable
+from deploykit.preflight.release import startable
 from deploykit.targets.migration.crossing import crossed
 
 _READY = Hint(command("rollback"), " goes back to the last verified release")

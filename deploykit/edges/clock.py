@@ -1,4 +1,4 @@
-"""Time, from outside: every wait takes a Clock, so that a simulator can own it."""
+"""Time: every wait takes a Clock, so that a simulator can own it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Clock(Protocol):
         """The wall clock, aware, in UTC."""
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start that never go backwards."""
+        """Seconds since an arbitrary moment; they never decrease."""
 
     def sleep(self, seconds: float) -> None:
         """Return after ``seconds``."""
@@ -34,7 +34,7 @@ class SystemClock:
 
 
 class Deadline:
-    """A moment by which a wait must end, in the time of ``clock``."""
+    """The moment by which a wait must end: ``seconds`` from now on ``clock``."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self.clock = clock

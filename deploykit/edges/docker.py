@@ -1,4 +1,4 @@
-"""The docker client of this machine: which one, which builder it has, and whether its engine answers."""
+"""The docker client of this machine: which one, with which builder, and whether its engine answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from deploykit.edges.process import run
 from deploykit.errors import OutOfReach
 
-_PATIENCE = 20.0  # seconds for an engine to say its version; one behind ssh takes a few
+_PATIENCE = 20.0  # seconds for an engine to answer; one behind ssh takes a few
 
 
 class Builder(StrEnum):
@@ -32,11 +32,11 @@ class Docker:
     version: str
     builder: Builder
     engine_platform: str
-    attestations: bool = False  # buildx 0.10 and newer would add one, which makes an index of the image
+    attestations: bool = False  # buildx 0.10 and newer adds one, which makes the image an index
 
     @property
     def build_environment(self) -> dict[str, str]:
-        """What makes this client use the builder chosen."""
+        """The variable that makes this client use ``builder``."""
         wanted = {Builder.BUILDKIT: "1", Builder.CLASSIC: "0"}.get(self.builder)
         return {"DOCKER_BUILDKIT": wanted} if wanted else {}
 
@@ -51,9 +51,9 @@ class LocalImage:
 
 
 def find_docker(environment: Mapping[str, str] = os.environ) -> Docker:
-    """The client with the best builder among those on PATH; the first one wins a tie.
+    """The client with the best builder on PATH; of equal ones, the first.
 
-    A client without buildx often stands before a distribution's own that has BuildKit inside.
+    A client without buildx often comes before a distribution's own, which has BuildKit inside.
     Raises: OutOfReach (no client, or no engine that answers).
     """
     found: list[Docker] = []
@@ -67,15 +67,14 @@ def find_docker(environment: Mapping[str, str] = os.environ) -> Docker:
         if client.builder is Builder.BUILDX:
             break
     if found:
-        order = list(Builder)
-        return min(found, key=lambda client: order.index(client.builder))
+        return min(found, key=lambda client: list(Builder).index(client.builder))
     if not complaints:
         run(("docker",), env=environment)  # raises what a missing program raises
     raise _unreachable(complaints[0] if complaints else "", environment)
 
 
 def inspect_image(docker: Docker, reference: str, environment: Mapping[str, str] = os.environ) -> LocalImage | None:
-    """The image as the engine has it; None where it has none under that name."""
+    """The image as the engine has it; None where no image has that name."""
     done = run((docker.program, "image", "inspect", "--format", "{{json .}}", reference), env=environment)
     if done.code:
         if "No such image" in done.errors:
@@ -90,7 +89,7 @@ def inspect_image(docker: Docker, reference: str, environment: Mapping[str, str]
 def exports_cache(docker: Docker, environment: Mapping[str, str] = os.environ) -> bool:
     """Whether the buildx builder in use can write the layers of every stage to a registry.
 
-    One inside an engine can with the containerd image store only.
+    A builder inside an engine can do so with the containerd image store only.
     https://docs.docker.com/build/cache/backends/#command-syntax
     """
     shown = run((docker.program, "buildx", "inspect"), env=environment, timeout=_PATIENCE)
@@ -102,7 +101,7 @@ def exports_cache(docker: Docker, environment: Mapping[str, str] = os.environ) -
 
 
 def same_platform(asked: str, built: str) -> bool:
-    """Whether ``built`` is what was asked for; a variant counts only where both name one (arm64 is arm64/v8)."""
+    """Whether ``built`` is what was ``asked``; variants count only where both name one (arm64 is arm64/v8)."""
     wanted, got = asked.split("/"), built.split("/")
     return wanted[:2] == got[:2] and (len(wanted) < 3 or len(got) < 3 or wanted[2] == got[2])
 
@@ -117,7 +116,7 @@ def _clients(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def _look_at(program: str, environment: Mapping[str, str]) -> Docker | str:
-    """The client, or why it is of no use."""
+    """The client, or why it cannot be used."""
     done = run((program, "version", "--format", "{{json .}}"), env=environment, timeout=_PATIENCE)
     try:
         answer = json.loads(done.output)
@@ -129,17 +128,13 @@ def _look_at(program: str, environment: Mapping[str, str]) -> Docker | str:
     plugin = run((program, "buildx", "version"), env=environment, timeout=_PATIENCE)
     if plugin.code == 0:
         return Docker(program, version, Builder.BUILDX, platform, _attests(plugin.output))
-    builder = Builder.BUILDKIT if _major(version) < 23 else Builder.CLASSIC
+    major = re.match(r"\d+", version)
+    builder = Builder.BUILDKIT if major is None or int(major[0]) < 23 else Builder.CLASSIC
     return Docker(program, version, builder, platform)
 
 
-def _major(version: str) -> int:
-    number = re.match(r"\d+", version)
-    return int(number[0]) if number else 0
-
-
 def _attests(text: str) -> bool:
-    """https://github.com/docker/buildx/releases/tag/v0.10.0 brought --provenance; self-built ones say v0.0.0."""
+    """0.10 brought --provenance; self-built ones say v0.0.0. https://github.com/docker/buildx/releases/tag/v0.10.0"""
     number = re.search(r"v(\d+)\.(\d+)\.\d+", text)
     return number is None or (int(number[1]), int(number[2])) >= (0, 10) or number[0] == "v0.0.0"
 
@@ -153,5 +148,5 @@ def _unreachable(complaint: str, environment: Mapping[str, str]) -> OutOfReach:
             "run `sudo usermod -aG docker $USER` and log in again, or use a rootless engine",
         )
     hint = "start it: `sudo systemctl start docker`, or Docker Desktop"
-    hint = f"is DOCKER_HOST or DOCKER_CONTEXT right? Else {hint}" if where else f"{hint}; or set DOCKER_HOST"
+    hint = f"check DOCKER_HOST and DOCKER_CONTEXT, or {hint}" if where else f"{hint}; or set DOCKER_HOST"
     return OutOfReach(f"the Docker Engine{at} is not reachable: {complaint.strip()}", hint)

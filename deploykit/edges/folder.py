@@ -1,4 +1,4 @@
-"""Objects in a folder: for one machine, or for a disk that several machines share."""
+"""Objects in a folder, of one machine or on a disk that several machines share."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _LOCK = ".lock"
 class FolderObjects:
     """Files under ``folder``, which the first write creates. The version of a file is the hash of its content.
 
-    A write compares and replaces under a lock of the operating system, which ends with the process that holds it. It
-    replaces the file by renaming, so nobody reads half of one.
+    A write compares and replaces under a lock of the operating system, which ends with its process. It replaces the
+    file by renaming, so nobody reads half of one.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,7 +32,7 @@ class FolderObjects:
 
     def names(self, under: str) -> list[str]:
         with _explained(self.folder, "read"):
-            # the last part of ``under`` may be just the beginning of a file's name
+            # the last part of ``under`` may be the beginning of a file's name
             start = self.folder / under.rpartition("/")[0]
             paths = [Path(folder, name) for folder, _, names in os.walk(start, onerror=_not_there) for name in names]
         found = [path.relative_to(self.folder).as_posix() for path in paths if not path.name.startswith(".")]
@@ -55,19 +55,18 @@ class FolderObjects:
 
     def replace(self, name: str, body: bytes, version: str) -> str:
         with self._alone():
-            if self.read(name).version != version:
-                raise Conflict(f"{self.folder / name} was changed by another run")
+            self._require(name, version)
             self._put(name, body)
         return _version(body)
 
     def delete(self, name: str, version: str) -> None:
-        with self._alone():
-            path = self.folder / name
-            if not path.exists():
-                return
-            if self.read(name).version != version:
-                raise Conflict(f"{path} was changed by another run")
-            path.unlink()
+        with self._alone(), contextlib.suppress(NotFound):
+            self._require(name, version)
+            (self.folder / name).unlink()
+
+    def _require(self, name: str, version: str) -> None:
+        if self.read(name).version != version:
+            raise Conflict(f"{self.folder / name} was changed by another run")
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

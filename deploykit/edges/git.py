@@ -1,4 +1,4 @@
-"""The git repository a release comes from, read through the git command; nothing in it is ever changed."""
+"""The git repository that a release comes from, read through the git command and never changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deploykit.edges.process import Finished, run
 from deploykit.errors import ConfigError, FailedBefore
 from deploykit.model.release import Commit
 
-# Set by git for its hooks; they would point every command at another repository or index.
+# Git sets these for its hooks; they would point every command at another repository or index.
 _GIT_OWN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE")
 
 
@@ -40,13 +40,13 @@ class Repository:
             return cls(Path(top), Path(git_dir), (folder / common_dir).resolve())
         if "not a git repository" in done.errors:
             raise FailedBefore(
-                f"{folder} is in no git repository, and a release is a commit",
-                f"run deploykit in a clone, or make one: `git -C {folder} init`, then `git add` and `git commit`",
+                f"{folder} is in no git repository, but a release needs a commit",
+                f"run deploykit in a clone, or create one: `git -C {folder} init`, then `git add` and `git commit`",
             )
         if "safe.directory" in done.errors:
             owner = re.search(r"safe\.directory (\S+)", done.errors)
             raise FailedBefore(
-                f"git refuses the repository of {folder}: it belongs to another user",
+                f"git refuses to read the repository of {folder}: it belongs to another user",
                 f"run `git config --global --add safe.directory {owner[1] if owner else folder}`",
             )
         raise FailedBefore(f"git cannot read the repository of {folder}: {done.errors.strip()}")
@@ -62,7 +62,7 @@ class Repository:
         found = self.git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         if found.code:
             if "ambiguous" in found.errors:
-                raise FailedBefore(f'"{revision}" is the beginning of several commits', "write more of its digits")
+                raise FailedBefore(f'"{revision}" is the beginning of several commits', "give more of its digits")
             fetch = "git fetch --unshallow" if self.shallow else "git fetch --all --tags"
             raise FailedBefore(
                 f'"{revision}" is no commit known to {self.top}',
@@ -76,11 +76,11 @@ class Repository:
 
     @property
     def shallow(self) -> bool:
-        """True where the history ends early: a parent that is not there proves nothing."""
+        """True where the history of this clone ends early: then a missing parent proves nothing."""
         return self._ask("rev-parse", "--is-shallow-repository").strip() == "true"
 
     def is_ancestor(self, older: str, newer: str) -> bool | None:
-        """Whether ``older`` leads to ``newer`` (or is it); None where this clone knows too little to say."""
+        """Whether ``older`` is an ancestor of ``newer``, or the same; None where this clone has too little history."""
         done = self.git("merge-base", "--is-ancestor", older, newer)
         if done.code == 0:
             return True
@@ -95,11 +95,8 @@ class Repository:
 
     def origin_url(self) -> str | None:
         """The address of the remote ``origin``, never with credentials in it."""
-        done = self.git("config", "--get", "remote.origin.url")
-        address = done.output.strip()
-        if not address:
-            return None
-        return re.sub(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", r"\1", address, flags=re.IGNORECASE)
+        address = self.git("config", "--get", "remote.origin.url").output.strip()
+        return re.sub(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", r"\1", address, flags=re.IGNORECASE) or None
 
     def tree(self, sha: str, path: str) -> str | None:
         """The id of the tree (or blob) at ``path``, relative to the top, in commit ``sha``; None where it has none."""
@@ -107,21 +104,21 @@ class Repository:
         return done.output.split()[-1] if done.code == 0 else None
 
     def inside(self, path: Path) -> str:
-        """``path`` relative to the top, "" for the top itself. Raises: ConfigError (it lies outside)."""
+        """``path`` relative to the top, "" for the top itself. Raises: ConfigError (it is outside)."""
         absolute = Path(os.path.normpath(path))
         try:
             relative = absolute.relative_to(self.top).as_posix()
         except ValueError:
             raise ConfigError(
-                f"{absolute} lies outside the git repository {self.top}",
-                "images are built from what is committed: move it into the repository, or the configuration file to it",
+                f"{absolute} is outside the git repository {self.top}",
+                "images are built from what is committed: move it into the repository that has the configuration file",
             ) from None
         return "" if relative == "." else relative
 
     def work_tree_hash(self, paths: Iterable[Path]) -> str:
-        """12 hexadecimal digits made of every file under ``paths``: name, kind and content.
+        """12 hexadecimal digits that stand for name, kind and content of every file under ``paths``.
 
-        Ignored files count, because a build of the work tree sees them too; modification times do not.
+        Ignored files count, because a build of the work tree sees them; modification times do not.
         """
         total = hashlib.sha256()
         for file in sorted({file for path in paths for file in _files(Path(os.path.normpath(path)))}):
@@ -173,6 +170,6 @@ def _content(file: Path) -> tuple[bytes, bytes]:
     if stat.S_ISLNK(mode):
         return b"link", hashlib.sha256(os.fsencode(file.readlink())).digest()
     if not stat.S_ISREG(mode):
-        return b"other", b""  # a socket or a pipe: docker does not send it either
+        return b"other", b""  # a socket or a pipe, which docker does not send
     with file.open("rb") as stream:
         return b"run" if mode & stat.S_IXUSR else b"file", hashlib.file_digest(stream, "sha256").digest()

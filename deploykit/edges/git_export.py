@@ -1,9 +1,8 @@
 """What is committed, as files in a folder: what a fresh clone would have, and nothing else.
 
-Not ``git archive``: it drops ``export-ignore`` files, expands ``export-subst``, leaves submodules empty and Git LFS
-files as pointers, and for a subfolder's tree it does not see the attributes of the folders above. Checking out from an
-index of our own gives a clone's bytes, line endings included, and neither reads nor touches the user's work tree and
-index.
+``git archive`` does not give that: it drops ``export-ignore`` files, expands ``export-subst``, leaves submodules empty
+and Git LFS files as pointers, and misses the attributes of the folders above a subfolder. Checking out from an index of
+our own gives a clone's bytes, line endings included, and leaves the user's work tree and index alone.
 """
 
 from __future__ import annotations
@@ -22,19 +21,11 @@ from deploykit.model.release import typed
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _POINTER_SIZE = 1024  # bytes at most, https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
 
-# As a fresh clone has them, whatever this clone is set to. Git LFS files are filled in below, without its filter: that
-# would download in the middle of a checkout, and be silently absent where git-lfs is not installed.
+# As a fresh clone has them, whatever the settings of this one. Git LFS files are filled in below and not by its filter,
+# which would download in the middle of a checkout, and would do nothing where git-lfs is not installed.
 _AS_CLONED = (
-    *(
-        "-c",
-        "core.autocrlf=false",
-        "-c",
-        "core.eol=lf",
-        "-c",
-        "core.sparseCheckout=false",
-        "-c",
-        "core.fsmonitor=false",
-    ),
+    *("-c", "core.autocrlf=false", "-c", "core.eol=lf"),
+    *("-c", "core.sparseCheckout=false", "-c", "core.fsmonitor=false"),
     *("-c", "filter.lfs.process=", "-c", "filter.lfs.smudge=", "-c", "filter.lfs.required=false"),
 )
 
@@ -43,8 +34,8 @@ def export_commit(repository: Repository, sha: str, paths: Sequence[str], destin
     """Write the files of commit ``sha`` under ``paths`` (relative to the top, "" for all) into ``destination``.
 
     They keep their paths; modes are 0644 and 0755 whatever the umask, so that they build the same everywhere.
-    Submodules are included where their commit is on this machine. A path that the commit does not have is no error.
-    Raises: FailedBefore (a submodule or Git LFS file that is not here, by name).
+    Submodules are included. A path that the commit does not have is no error.
+    Raises: FailedBefore (names submodules or Git LFS files that are not on this machine).
     """
     with tempfile.TemporaryDirectory(prefix="deploykit-index-") as folder:
         env = {"GIT_INDEX_FILE": f"{folder}/index", "GIT_WORK_TREE": str(destination)}
@@ -54,9 +45,8 @@ def export_commit(repository: Repository, sha: str, paths: Sequence[str], destin
         files = [path for path, (mode, _) in entries.items() if mode != "160000" and _wanted(path, paths)]
         _git(repository, env, "checkout-index", "--force", "-z", "--stdin", input="".join(f"{f}\0" for f in files))
         _fill_lfs(repository, env, sha, files, destination)
-    modules = {path: commit for path, (mode, commit) in entries.items() if mode == "160000"}
-    for path, commit in modules.items():
-        if inner := _inner(path, paths):
+    for path, (mode, commit) in entries.items():
+        if mode == "160000" and (inner := _inner(path, paths)):
             module = _submodule(repository, sha, path, commit)
             (destination / path).mkdir(mode=0o755, parents=True, exist_ok=True)
             export_commit(module, commit, inner, destination / path)
@@ -88,7 +78,8 @@ def _inner(module: str, paths: Sequence[str]) -> list[str]:
 
 def _submodule(repository: Repository, sha: str, path: str, commit: str) -> Repository:
     listing = repository.git("config", "--blob", f"{sha}:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.path$")
-    names = [key[len("submodule.") : -len(".path")] for key, _, at in _pairs(listing.output) if at == path]
+    settings = [entry.partition("\n") for entry in listing.output.split("\0")]  # "submodule.NAME.path", its value
+    names = [key[len("submodule.") : -len(".path")] for key, _, at in settings if at == path]
     candidates = [repository.common_dir / "modules" / name for name in (*names, path)]
     work_tree = repository.top / path
     if (work_tree / ".git").exists():
@@ -98,17 +89,13 @@ def _submodule(repository: Repository, sha: str, path: str, commit: str) -> Repo
         if git_dir.is_dir() and module.git("cat-file", "-e", f"{commit}^{{commit}}").code == 0:
             return module
     raise FailedBefore(
-        f"the submodule {path} is not here at {typed(commit)}, so its files would be missing from the image",
+        f"submodule {path} at {typed(commit)} is not on this machine: its files would be missing from the image",
         "run `git submodule update --init --recursive`",
     )
 
 
-def _pairs(listing: str) -> list[tuple[str, str, str]]:
-    return [entry.partition("\n") for entry in listing.split("\0") if entry]
-
-
 def _fill_lfs(repository: Repository, env: Mapping[str, str], sha: str, files: Sequence[str], folder: Path) -> None:
-    """Put the content where Git LFS pointers stand, out of this clone's own store."""
+    """Replace Git LFS pointers by their content, from this clone's own store."""
     pointers = {path: pointer for path in files if (pointer := _pointer(folder / path)) is not None}
     if not pointers:
         return

@@ -31,11 +31,11 @@ class NotFound(FailedBefore):
 class Objects(Protocol):
     """A prefix of a bucket, or a folder. Names are relative, with ``/`` between their parts.
 
-    Two runs must never write the same body (their ids are in it): a conditional write whose response was lost is
-    recognized by the body that it left.
+    Two runs must never write the same body (each writes its id): a conditional write whose response was lost is
+    recognized by its body.
 
-    Every method raises OutOfReach where the place cannot be reached (a bucket: NotAllowed, Throttled, AwsUnreachable),
-    and FailedBefore where the bucket does not exist.
+    Every method raises OutOfReach where the place cannot be reached (for a bucket: NotAllowed, Throttled,
+    AwsUnreachable), and FailedBefore where the bucket does not exist.
     """
 
     @property

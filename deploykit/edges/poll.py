@@ -1,8 +1,4 @@
-"""Ask again and again until something has come, or a deadline has passed.
-
-boto3's waiters do not serve here: they say nothing while they wait, nor what they last saw when they give up. Rounds of
-checks and looks for new log lines are no polls: they keep a pace and take what comes; there is no end to wait for.
-"""
+"""Ask until something has come or a deadline has passed. boto3's waiters do not tell what they saw last."""
 
 from __future__ import annotations
 
@@ -17,13 +13,10 @@ from deploykit.model.progress import Progress
 
 _Seen = TypeVar("_Seen")
 
-_SLOW = 2.0  # seconds until the next look after the first one without an answer; doubled with each further one
-_SLOWEST = 30.0  # seconds between looks at the most
-
 
 @dataclass(frozen=True)
 class Waiting:
-    """What a look saw while it has not come; ``tell``: people read so, and in how many seconds the next look is."""
+    """What a look saw while it has not come; ``tell``: people read it, and in how many seconds the next look is."""
 
     last: str
     tell: bool = False
@@ -45,8 +38,8 @@ class Overdue:
 class Poll:
     """How something is waited for. ``what`` completes "waiting for …"; ``subject`` is the service it is about.
 
-    ``pause``: seconds until the next look, of the seconds waited so far. ``at_once``: the first look comes before the
-    first pause. ``passing``: what a look may raise that passes by itself, for which the next one waits longer.
+    ``pause``: seconds until the next look, of the seconds waited so far. ``at_once``: look before the first pause.
+    ``passing``: errors of a look that pass by themselves; while they last, the pauses double from 2 to 30 seconds.
     """
 
     what: str
@@ -58,21 +51,18 @@ class Poll:
     passing: tuple[type[DeploykitError], ...] = (Throttled, AwsUnreachable)
 
     def until(self, look: Callable[[], _Seen | Waiting]) -> _Seen | Overdue:
-        """What ``look`` returns once it is not ``Waiting`` any more; the last look is at the deadline.
+        """The first answer of ``look`` that is not ``Waiting``; it is asked for the last time at the deadline.
 
-        Raises: what ``look`` raises and ``passing`` does not name.
+        Raises: the errors of ``look`` that are not ``passing``.
         """
-        began = self.deadline.clock.monotonic()
-        slowness = 0.0
+        began, slowness = self.deadline.clock.monotonic(), 0.0
         if not self.at_once:
             self.deadline.sleep(self.pause(0.0))
         while True:
             try:
-                seen = look()
-                slowness = 0.0
+                seen, slowness = look(), 0.0
             except self.passing as trouble:
-                slowness = min(_SLOWEST, max(_SLOW, slowness * 2))
-                seen = Waiting(trouble.message, tell=True)
+                seen, slowness = Waiting(trouble.message, tell=True), min(30.0, max(2.0, slowness * 2))
             if not isinstance(seen, Waiting):
                 return seen
             if self.deadline.passed:

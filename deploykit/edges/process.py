@@ -20,8 +20,8 @@ _INSTALL = {
     "git": "install git (https://git-scm.com/downloads), or put it on PATH",
 }
 
-# A killed deploykit cannot stop its children: the kernel tells them. The flag is set by a small Python that becomes the
-# program, and not by preexec_fn, which may deadlock in a process with threads. Linux only: prctl(2), PR_SET_PDEATHSIG.
+# A killed deploykit cannot stop its children, so the kernel does. A small Python sets the flag and becomes the program;
+# preexec_fn may deadlock in a process with threads. Linux only: prctl(2), PR_SET_PDEATHSIG.
 _DIE_WITH_PARENT = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGTERM)
@@ -43,13 +43,13 @@ class Finished:
 
 
 class Stopped(Exception):
-    """The child was ended by ``Children.stop``: it neither failed nor succeeded."""
+    """``Children.stop`` ended the child: it neither failed nor succeeded."""
 
 
 class Children:
     """The child processes of one piece of work, started from any thread, each in a session of its own.
 
-    Ctrl-C at a terminal therefore reaches deploykit only, which decides what to end and in which order.
+    So Ctrl-C at a terminal reaches deploykit only, which decides what to end, and in which order.
     """
 
     def __init__(self) -> None:
@@ -60,12 +60,12 @@ class Children:
     def follow(
         self, argv: Sequence[str], on_line: Callable[[str], None], *, env: Mapping[str, str] | None = None
     ) -> Finished:
-        """Run ``argv`` and hand over each line of stdout and stderr, in their order, as it comes.
+        """Run ``argv`` and pass each line of stdout and stderr to ``on_line`` as it comes.
 
         Raises: OutOfReach (the program is missing), Stopped.
         """
         lines: list[str] = []
-        with self._child(_bound_to_us(_found(argv, env)), env, subprocess.STDOUT) as child:
+        with self._child(_bound_to_us(_found(argv, env)), env) as child:
             assert child.stdout is not None  # noqa: S101 (asked for with PIPE)
             for line in child.stdout:
                 lines.append(line)
@@ -76,7 +76,7 @@ class Children:
         return Finished(code, "".join(lines))
 
     def stop(self) -> None:
-        """End every live child and its group, and let none begin any more."""
+        """End every live child and its group; none can begin any more."""
         with self._lock:
             self._stopped = True
             live = list(self._live)
@@ -86,9 +86,7 @@ class Children:
             _end(child)
 
     @contextlib.contextmanager
-    def _child(
-        self, argv: Sequence[str], env: Mapping[str, str] | None, errors: int
-    ) -> Iterator[subprocess.Popen[str]]:
+    def _child(self, argv: Sequence[str], env: Mapping[str, str] | None) -> Iterator[subprocess.Popen[str]]:
         with self._lock:
             if self._stopped:
                 raise Stopped
@@ -97,7 +95,7 @@ class Children:
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=errors,
+                stderr=subprocess.STDOUT,
                 encoding="utf-8",
                 errors="replace",
                 start_new_session=True,
@@ -124,7 +122,7 @@ def run(
     umask: int = -1,
     timeout: float | None = None,
 ) -> Finished:
-    """Run a short command to its end. File names that are not UTF-8 survive the way in and out.
+    """Run a short command to its end. File names that are not UTF-8 pass through unchanged.
 
     ``timeout`` (seconds) counts as exit code 124, as with timeout(1). Raises: OutOfReach (the program is missing).
     """

@@ -12,7 +12,7 @@ from deploykit.model.progress import Progress
 
 @dataclass(frozen=True)
 class World:
-    """Everything that touches the world, handed in by the command line (or by a test)."""
+    """Time, AWS, what people see, and the environment's variables: the real ones, or a test's."""
 
     clock: Clock
     aws: Aws

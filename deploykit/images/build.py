@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from deploykit.config.schema import Configuration, Service
-from deploykit.edges.aws.ecr_names import image_uri
-from deploykit.edges.clock import Clock, SystemClock
+from deploykit.config.schema import Configuration
 from deploykit.edges.docker import Docker, inspect_image, same_platform
-from deploykit.edges.git import Repository
+from deploykit.edges.git import Source
+from deploykit.edges.parallel import together
 from deploykit.edges.process import Children, Finished
+from deploykit.edges.world import World
 from deploykit.errors import FailedBefore
-from deploykit.images.arguments import BuildOrder, build_arguments, image_labels, refuse_unbuildable
+from deploykit.images.arguments import BuildSpec, build_arguments, image_labels, refuse_unbuildable
 from deploykit.images.cache import LayerCache, cache_troubles, only_the_cache_failed
 from deploykit.images.content import ContentKey
 from deploykit.images.failures import build_failed
-from deploykit.images.sources import lay_out
-from deploykit.images.together import together
-from deploykit.model.progress import Progress
-from deploykit.model.release import Commit
+from deploykit.images.sources import lay_out, repository_uri
 
 _STEP = re.compile(r"(?:#\d+ )?(\[[^]]*\d+/\d+\] .+|Step \d+/\d+ : .+|exporting to image)")  # BuildKit, classic
-_TELLING = 6  # characters of one line of a secret
-CONTENT_LABEL = "deploykit.content"  # of what an image on the engine was made
+_LONG_ENOUGH = 6  # characters of a secret's line; masking shorter ones would mask half a log
+CONTENT_LABEL = "deploykit.content"  # on an image: what it was made of
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One image to be built: its tag, what for, and its content key (None for uncommitted content)."""
+class ImageToBuild:
+    """One image to build: its tag, its platform, and its content key (None for uncommitted content)."""
 
     tag: str
     platform: str | None = None
@@ -41,43 +37,35 @@ class Wanted:
 
     @property
     def labels(self) -> dict[str, str]:
-        """What tells a later ``push`` whether the image on the engine is the one it wants."""
+        """What tells a later ``push`` whether the image on the engine is the right one."""
         return {CONTENT_LABEL: self.content.tag} if self.content else {}
-
-
-def service_uri(configuration: Configuration, service: Service) -> str:
-    """Where the service's images are, without a tag. Needs no call to AWS."""
-    return image_uri(configuration.account, configuration.region, service.repository, configuration.registry)
 
 
 def build_images(
     docker: Docker,
-    repository: Repository,
+    source: Source,
     configuration: Configuration,
-    commit: Commit,
-    wanted: Mapping[str, Wanted],
-    progress: Progress,
+    wanted: Mapping[str, ImageToBuild],
+    world: World,
     *,
-    environment: Mapping[str, str] = os.environ,
-    clock: Clock | None = None,
     afresh: bool = False,
     cache: LayerCache | None = None,
 ) -> dict[str, str]:
     """Build ``wanted`` (by the service whose context it is), all at once → local image ids; tagged ``URI:TAG``.
 
-    ``afresh``: base images are pulled and no layer is taken from a cache. The user's own docker configuration is in
-    force. Interrupted, or with one build failed, no docker child is left running.
+    ``afresh``: pull base images and take no layer from a cache. Docker uses the user's own configuration. When one
+    build fails, or Ctrl-C comes, no docker child is left running.
     Raises: FailedBefore (with the build's whole output shown), OutOfReach, ConfigError.
     """
     owners = {key: configuration.services[key] for key in wanted}
-    labels = image_labels(commit, repository.origin_url())
+    labels = image_labels(source.commit, source.repository.origin_url())
     with tempfile.TemporaryDirectory(prefix="deploykit-build-") as folder:
-        laid_out = lay_out(repository, configuration, owners, commit, Path(folder) / "tree")
-        orders = {
-            key: BuildOrder(
+        laid_out = lay_out(source.repository, configuration, owners, source.commit, Path(folder) / "tree")
+        specs = {
+            key: BuildSpec(
                 key,
                 *laid_out[key],
-                f"{service_uri(configuration, service)}:{wanted[key].tag}",
+                f"{repository_uri(configuration, service.repository)}:{wanted[key].tag}",
                 {**labels, **wanted[key].labels},
                 service.target,
                 wanted[key].platform or service.platform,
@@ -87,97 +75,98 @@ def build_images(
             )
             for key, service in owners.items()
         }
-        for order in orders.values():
-            refuse_unbuildable(docker, order, environment)
-        bench = _Bench(docker, progress, environment, clock or SystemClock(), Path(folder), cache)
-        work = {key: partial(bench.build, order) for key, order in orders.items()}
-        return together(work, bench.children)
+        for spec in specs.values():
+            refuse_unbuildable(docker, spec, world.environ)
+        variables = dict(cache.environment if cache else world.environ) | docker.build_environment
+        builds = _Builds(docker, world, variables, Path(folder), cache)
+        return together({key: partial(builds.build, spec) for key, spec in specs.items()}, builds.children)
 
 
-class _Bench:
+@dataclass(frozen=True)
+class _Builds:
     """What the builds of one step share."""
 
-    def __init__(
-        self,
-        docker: Docker,
-        progress: Progress,
-        environment: Mapping[str, str],
-        clock: Clock,
-        folder: Path,
-        cache: LayerCache | None,
-    ) -> None:
-        self.children = Children()
-        self._docker, self._progress, self._clock, self._folder = docker, progress, clock, folder
-        self._cache = cache
-        self._environment = dict(cache.environment if cache else environment) | docker.build_environment
+    docker: Docker
+    world: World
+    environment: Mapping[str, str]
+    folder: Path
+    cache: LayerCache | None
+    children: Children = field(default_factory=Children)
 
-    def build(self, order: BuildOrder) -> str:
-        id_file = self._folder / f"{order.service}.id"
-        began = self._clock.monotonic()
-        reference = self._cache.reference(order.service, order.platform) if self._cache else ""
-        cached = order
-        if self._cache:
-            words = self._cache.arguments(self._docker.builder, reference, afresh=order.afresh)
-            cached = replace(order, cache=tuple(words))
-        done = self._run(cached, id_file)
-        if done.code and self._cache and only_the_cache_failed(done.output):
-            self._warn_of_cache(order, done.output.strip().rpartition("\n")[2])
-            done = self._run(order, id_file)
-        elif self._cache and not done.code:
-            self._keep(order, id_file.read_text().strip(), reference, done.output)
+    def build(self, spec: BuildSpec) -> str:
+        id_file = self.folder / f"{spec.service}.id"
+        began = self.world.clock.monotonic()
+        done = self._run_cached(self.cache, spec, id_file) if self.cache else self._run(spec, id_file)
         if done.code:
             for line in done.output.splitlines():
-                self._progress.say(self._without_secrets(order, line), order.service)
-            raise build_failed(order, done.code, done.output, self._docker.engine_platform)
+                self.world.progress.say(self._without_secrets(spec, line), spec.service)
+            raise build_failed(spec, done.code, done.output, self.docker.engine_platform)
         identifier = id_file.read_text().strip()
-        self._check_platform(order, identifier)
-        seconds = self._clock.monotonic() - began
-        self._progress.say(f"built {order.reference} in {seconds:.1f} s ({identifier[7:19]})", order.service)
+        self._check_platform(spec, identifier)
+        seconds = self.world.clock.monotonic() - began
+        self.world.progress.say(f"built {spec.reference} in {seconds:.1f} s ({identifier[7:19]})", spec.service)
         return identifier
 
-    def _run(self, order: BuildOrder, id_file: Path) -> Finished:
-        argv = build_arguments(self._docker, order, id_file)
-        self._progress.command([*(f"{k}={v}" for k, v in self._docker.build_environment.items()), *argv])
-        return self.children.follow(argv, partial(self._live, order), env=self._environment)
+    def _run_cached(self, cache: LayerCache, spec: BuildSpec, id_file: Path) -> Finished:
+        """Build with the layer cache; where the cache alone made it fail, build once more without."""
+        reference = cache.reference(spec.service, spec.platform)
+        options = tuple(cache.arguments(self.docker.builder, reference, afresh=spec.afresh))
+        done = self._run(replace(spec, cache=options), id_file)
+        if done.code and only_the_cache_failed(done.output):
+            self._warn_of_cache(spec, _last_line(done))
+            return self._run(spec, id_file)
+        for trouble in cache_troubles(done.output) if not done.code else ():
+            self._warn_of_cache(spec, trouble)
+        if not done.code and not cache.exports:
+            self._push_cache(spec, id_file.read_text().strip(), reference)
+        return done
 
-    def _keep(self, order: BuildOrder, identifier: str, reference: str, output: str) -> None:
-        """Push an image that carries its own cache where the next build looks for it; the builder did other caches."""
-        for trouble in cache_troubles(output):
-            self._warn_of_cache(order, trouble)
-        if self._cache is None or self._cache.exports:
-            return
-        program = self._docker.program
+    def _run(self, spec: BuildSpec, id_file: Path) -> Finished:
+        argv = build_arguments(self.docker, spec, id_file)
+        self.world.progress.command([*(f"{k}={v}" for k, v in self.docker.build_environment.items()), *argv])
+        return self._follow(spec, *argv)
+
+    def _push_cache(self, spec: BuildSpec, identifier: str, reference: str) -> None:
+        """Push an image that carries its own cache to where the next build looks for it."""
+        program = self.docker.program
         for argv in ((program, "tag", identifier, reference), (program, "push", reference)):
-            done = self.children.follow(argv, partial(self._live, order), env=self._environment)
+            done = self._follow(spec, *argv)
             if done.code:
-                self._warn_of_cache(order, done.output.strip().rpartition("\n")[2])
+                self._warn_of_cache(spec, _last_line(done))
                 break
-        # else a build would take what this machine kept for what the registry has
-        self.children.follow((program, "rmi", reference), partial(self._live, order), env=self._environment)
+        # else the next build would use this machine's copy and not what the registry has
+        self._follow(spec, program, "rmi", reference)
 
-    def _warn_of_cache(self, order: BuildOrder, text: str) -> None:
-        self._progress.warn(f"layer cache: {self._without_secrets(order, text)}", order.service)
+    def _follow(self, spec: BuildSpec, *argv: str) -> Finished:
+        return self.children.follow(argv, partial(self._live, spec), env=self.environment)
 
-    def _live(self, order: BuildOrder, line: str) -> None:
+    def _warn_of_cache(self, spec: BuildSpec, text: str) -> None:
+        self.world.progress.warn(f"layer cache: {self._without_secrets(spec, text)}", spec.service)
+
+    def _live(self, spec: BuildSpec, line: str) -> None:
         if step := _STEP.match(line):
-            self._progress.live(order.service, self._without_secrets(order, step[1]))
+            self.world.progress.live(spec.service, self._without_secrets(spec, step[1]))
 
-    def _without_secrets(self, order: BuildOrder, line: str) -> str:
-        for variable in order.build_secrets.values():
-            value = self._environment[variable].strip()
-            # a key's lines are printed one by one; what is shorter tells nothing, and would star out half a log
-            for part in (value, *(part for part in map(str.strip, value.splitlines()) if len(part) >= _TELLING)):
+    def _without_secrets(self, spec: BuildSpec, line: str) -> str:
+        for variable in spec.build_secrets.values():
+            value = self.environment[variable].strip()
+            # a key of several lines is printed line by line
+            for part in (value, *(part for part in map(str.strip, value.splitlines()) if len(part) >= _LONG_ENOUGH)):
                 line = line.replace(part, "***") if part else line
         return line
 
-    def _check_platform(self, order: BuildOrder, identifier: str) -> None:
-        """The classic builder ends well, with an image of its own platform, whatever was asked for."""
-        if order.platform is None:
+    def _check_platform(self, spec: BuildSpec, identifier: str) -> None:
+        """The classic builder succeeds with an image of its own platform, whatever it was asked for."""
+        if spec.platform is None:
             return
-        image = inspect_image(self._docker, identifier, self._environment)
+        image = inspect_image(self.docker, identifier, self.environment)
         built = image.platform if image else "nothing"
-        if not same_platform(order.platform, built):
+        if not same_platform(spec.platform, built):
             raise FailedBefore(
-                f"{order.service}: asked for {order.platform}, but the {self._docker.builder} builder made {built}",
+                f"{spec.service}: asked for {spec.platform}, but the {self.docker.builder} builder made {built}",
                 "use a base image of that platform (FROM --platform), and buildx where the builder is classic",
             )
+
+
+def _last_line(done: Finished) -> str:
+    return done.output.strip().rpartition("\n")[2]

@@ -1,4 +1,4 @@
-"""Content keys: what an image is made of, so that the same content is never built twice. Pure, but for git's word."""
+"""Content keys: what an image is made of, so that the same content is never built twice. Pure, but asks git."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from deploykit.config.schema import Configuration, Service
 from deploykit.edges.git import Repository
 from deploykit.errors import FailedBefore
-from deploykit.images.sources import context_path, dockerfile_path, source_of
+from deploykit.images.sources import made_of, require, source_of
 from deploykit.model.release import Commit
 
 _PREFIX = "content-"
@@ -56,26 +56,21 @@ class ContentKey:
 def content_key(
     repository: Repository, configuration: Configuration, key: str, commit: Commit, platform: str
 ) -> ContentKey | None:
-    """What the image of service ``key`` is made of in ``commit``; None where something of it is uncommitted.
+    """What the image of service ``key`` is made of in ``commit``; None where some of it is uncommitted.
 
     Raises: FailedBefore where context or Dockerfile are not in the commit.
     """
     service = configuration.services[key]
-    if source_of(repository, configuration, service, commit).dirty:
+    committed = source_of(repository, configuration, service, commit)
+    if committed.dirty:
         return None
-    context = repository.inside(context_path(configuration, service))
-    dockerfile = repository.inside(dockerfile_path(configuration, service))
-    tree, recipe = repository.tree(commit.sha, context), repository.tree(commit.sha, dockerfile)
-    for what, path, found in (("context", context, tree), ("Dockerfile", dockerfile, recipe)):
-        if found is None:
-            raise FailedBefore(
-                f"{key}: the {what} {path or '.'} does not exist in commit {commit.short}",
-                f"commit it, or mend `{what.lower()}` of [services.{key}] in deploykit.toml",
-            )
-    own_ignore_file = repository.tree(commit.sha, f"{dockerfile}.dockerignore") or ""
+    paths = made_of(configuration, service)
+    tree, recipe, ignore_file = (repository.tree(commit.sha, repository.inside(path)) for path in paths)
+    require(key, "context", tree is not None, paths[0], repository, committed)
+    require(key, "Dockerfile", recipe is not None, paths[1], repository, committed)
     return ContentKey(
         context=_hash([tree or ""]),
-        recipe=_hash([recipe or "", own_ignore_file]),
+        recipe=_hash([recipe or "", ignore_file or ""]),
         target=_hash([service.target or ""]),
         platform=_hash([platform]),
         arguments=_hash(part for name in sorted(service.build_args) for part in (name, service.build_args[name])),

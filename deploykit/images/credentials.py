@@ -1,7 +1,7 @@
-"""Logging a push in without a token on disk: a docker configuration that names a credential helper of ours.
+"""Log in to push without a token on disk: a docker configuration that names a credential helper of ours.
 
-``docker login`` writes its token into the user's configuration and leaves it there. Here the token is in the
-environment of the one docker process that needs it, and the helper only repeats it.
+``docker login`` writes its token into the user's configuration and leaves it there. Here only the one docker process
+that needs the token has it, in its environment, and the helper repeats it.
 https://docs.docker.com/reference/cli/docker/login/#credential-helper-protocol
 """
 
@@ -22,7 +22,7 @@ from deploykit.errors import OutOfReach
 _KEPT = ("currentContext", "proxies")
 _VARIABLE, _THEIRS = "DEPLOYKIT_DOCKER_CREDENTIAL", "DEPLOYKIT_DOCKER_CONFIG"
 
-# printf is built into every sh, so that the token is in no argument list, and in no here-document's temporary file.
+# printf is built into every sh, so the token is in no argument list; a here-document would put it in a temporary file.
 _HELPER = f"""#!/bin/sh
 [ "$1" = get ] || exit 0
 read -r server
@@ -32,7 +32,7 @@ else
   exec '%s' -I -S "$0.py" "$server"
 fi
 """
-# What the user's own configuration holds for another registry, read where it is.
+# Reads the password for another registry from the user's own configuration.
 _READER = f"""
 import base64, json, os, sys
 with open(os.environ["{_THEIRS}"], encoding="utf-8") as file:
@@ -50,8 +50,8 @@ def logged_in(
 ) -> Iterator[dict[str, str]]:
     """The environment for a docker process that may push to ``registry`` (HOST or HOST:PORT).
 
-    The user's engine (context), proxies and plugins stay. Their other credentials are out of reach in it, unless a
-    build needs them for its base images (``besides_theirs``); even then no file here holds one.
+    The user's engine (context), proxies and plugins stay. Their other credentials are not in it, unless a build needs
+    them for its base images (``besides_theirs``); even then they are written to no file.
     Raises: OutOfReach (the temporary folder runs no programs).
     """
     with tempfile.TemporaryDirectory(prefix="deploykit-push-") as name:
@@ -95,7 +95,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _besides(theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """The user's configuration, with the helper in the place of every password that stands in it."""
+    """The user's configuration, with our helper in place of every password in it."""
     inline = theirs.get("auths")
     held = [host for host, entry in inline.items() if entry] if isinstance(inline, Mapping) else []
     kept = {name: value for name, value in theirs.items() if name != "auths"}

@@ -1,46 +1,91 @@
-"""What the registry has of each image already: by content, or under the commit's tag."""
+"""Which images are needed, for which platform, and what the registry has of them: by content, or by commit."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 from deploykit.config.schema import Configuration
 from deploykit.edges.aws import ecr
-from deploykit.edges.aws.ecr_names import image_uri
 from deploykit.edges.aws.ecr_platforms import image_platforms
 from deploykit.edges.aws.ecr_policy import PUSH, RETAG, RepositoryPolicy, own_principal, repository_policy
 from deploykit.edges.aws.session import Aws, AwsRefused, NotAllowed
 from deploykit.edges.docker import same_platform
-from deploykit.edges.git import Repository
+from deploykit.edges.git import Source
 from deploykit.edges.parallel import side_by_side
 from deploykit.errors import OutOfReach
 from deploykit.images.content import ContentKey, content_key
-from deploykit.images.platforms import DEFAULT_PLATFORM, Demand, demands
-from deploykit.images.sources import image_owner
+from deploykit.images.sources import built_services, image_owner, repository_uri
+from deploykit.model.observed import Definition
 from deploykit.model.release import Commit, Image
 
-_REBUILDS = 20  # of one content that are looked for
+_REBUILDS = 20  # of one content: so many tags are looked up
+DEFAULT_PLATFORM = "linux/amd64"
+_ARCHITECTURES = {"X86_64": DEFAULT_PLATFORM, "ARM64": "linux/arm64"}
 
 
 @dataclass(frozen=True)
-class Stock:
-    """One service's image as the registry has it; ``image`` None: it has to be built.
+class NeededImage:
+    """One image as this environment needs it; ``differing`` names the users that run on another platform."""
 
-    ``named``: the commit's tag exists. ``conflict``: what makes the image under the commit's tag another one than
-    this environment asks for. ``platforms``: what ``image`` runs on, where that is not what is asked for. ``denied``:
-    the actions of a push that the repository's policy denies. ``warnings``: what could not be looked at.
+    owner: str  # the service whose context it is made of
+    users: tuple[str, ...]
+    platform: str
+    differing: tuple[str, ...] = ()
+
+
+def needed_images(
+    configuration: Configuration, services: Collection[str], live: Mapping[str, str]
+) -> list[NeededImage]:
+    """The images of ``services``. ``live``: the platform of each service's next task definition, where it is known."""
+    needed = []
+    for owner, service in built_services(configuration, services).items():
+        users = tuple(user for user in services if image_owner(configuration, user) == owner)
+        said = {user: live[user] for user in users if user in live}
+        platform = service.platform or next(iter(said.values()), DEFAULT_PLATFORM)
+        source = "deploykit.toml" if service.platform else "another service with the same image"
+        differing = tuple(
+            f"{user}: its task definition runs {theirs}, and {source} says {platform}"
+            for user, theirs in said.items()
+            if not same_platform(platform, theirs)
+        )
+        needed.append(NeededImage(owner, users, platform, differing))
+    return needed
+
+
+def platform_of(definition: Definition) -> str | None:
+    """The platform that tasks of a definition run on; None where the definition does not tell.
+
+    Without ``cpuArchitecture`` it is X86_64 on Fargate, and whatever the instances are on EC2.
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html
+    """
+    content = definition.content
+    runtime = content.get("runtimePlatform") or {}
+    if runtime.get("operatingSystemFamily", "LINUX") != "LINUX":
+        return None
+    fargate = list(content.get("requiresCompatibilities") or ()) == ["FARGATE"]
+    return _ARCHITECTURES.get(runtime.get("cpuArchitecture") or ("X86_64" if fargate else ""))
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """One service's image as the registry has it; ``image`` None: it must be built.
+
+    ``named``: the commit's tag exists. ``conflict``: how the image under the commit's tag differs from the one that
+    this environment needs. ``platforms``: what ``image`` runs on, where that is not ``platform``. ``denied``: the
+    actions of a push that the repository's policy denies. ``warnings``: what could not be looked at.
     """
 
     owner: str  # the service whose context the image is made of
+    repository: str
     key: ContentKey | None
-    image: Image | None
-    named: bool = False
+    platform: str  # the one needed
+    differing: tuple[str, ...]  # which services run on another
+    named: bool
+    image: Image | None = None
     conflict: tuple[str, ...] = ()
     rebuilds: int = 0  # how often this content was built afresh
-    platform: str = DEFAULT_PLATFORM  # what it is asked for
-    differing: tuple[str, ...] = ()  # who runs on something else
     platforms: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -55,116 +100,115 @@ class Stock:
             return None
         return rebuild_tag(self.key.tag, self.rebuilds + 1) if rebuild else self.key.tag
 
+    def warned(self, text: str) -> FoundImage:
+        return replace(self, warnings=(*self.warnings, text))
 
-def warnings_of(stock: Mapping[str, Stock]) -> tuple[str, ...]:
+
+def warnings_of(images: Mapping[str, FoundImage]) -> tuple[str, ...]:
     """What could not be looked at, each once: services that share an image share its warnings."""
-    return tuple(dict.fromkeys(text for item in stock.values() for text in item.warnings))
-
-
-def find_stock(
-    aws: Aws,
-    repository: Repository,
-    configuration: Configuration,
-    commit: Commit,
-    services: Iterable[str],
-    live: Mapping[str, str],
-    *,
-    running: Mapping[str, str] | None = None,
-    rebuild: bool = False,
-) -> dict[str, Stock]:
-    """Look every service's image up: one call for each repository that has it by content.
-
-    ``live``: by service, the platform of its next task definition. ``running``: by service, the image it runs already
-    on that platform, which needs no second look. ``rebuild``: everything is to be built afresh.
-    Raises: FailedBefore (a repository that does not exist, a context that is not committed), NotAllowed.
-    """
-    wanted = list(services)
-    look = {}
-    for demand in demands(configuration, wanted, live):
-        key = content_key(repository, configuration, demand.owner, commit, demand.platform)
-        used = {digest for user, digest in (running or {}).items() if user in demand.users}
-        look[demand.owner] = partial(_look, aws, configuration, demand, commit, key, used, rebuild)
-    found = side_by_side(look)
-    return {key: found[image_owner(configuration, key)] for key in wanted}
+    return tuple(dict.fromkeys(text for found in images.values() for text in found.warnings))
 
 
 def rebuild_tag(tag: str, number: int) -> str:
-    """``TAG-r2``: what was built afresh, beside what it replaces."""
+    """``TAG-r2``: the image built afresh for the second time, beside those it replaces."""
     return f"{tag}-r{number}"
+
+
+def look_up_images(
+    aws: Aws,
+    source: Source,
+    configuration: Configuration,
+    services: Collection[str],
+    live: Mapping[str, str],
+    running: Mapping[str, str],
+    *,
+    rebuild: bool = False,
+) -> dict[str, FoundImage]:
+    """Look every service's image up: one call for each repository that has it by content.
+
+    ``live``: the platform of each service's next task definition. ``running``: the digest that a service runs already
+    on that platform, whose image needs no second look. ``rebuild``: everything will be built afresh.
+    Raises: FailedBefore (a repository that does not exist, a context that is not committed), NotAllowed.
+    """
+    looks = {}
+    for needed in needed_images(configuration, services, live):
+        key = content_key(source.repository, configuration, needed.owner, source.commit, needed.platform)
+        used = {digest for user, digest in running.items() if user in needed.users}
+        looks[needed.owner] = partial(_look, aws, configuration, needed, source.commit, key, used, rebuild)
+    found = side_by_side(looks)
+    return {key: found[image_owner(configuration, key)] for key in services}
 
 
 def _look(
     aws: Aws,
     configuration: Configuration,
-    demand: Demand,
+    needed: NeededImage,
     commit: Commit,
     key: ContentKey | None,
     used: Collection[str],
     rebuild: bool,
-) -> Stock:
-    service = configuration.services[demand.owner]
-    uri = image_uri(configuration.account, configuration.region, service.repository, configuration.registry)
-    meant = key.tag if key else commit.tag  # uncommitted content is known by its own hash
-    tags = [meant, *(rebuild_tag(meant, number) for number in range(1, _REBUILDS + 1))]
-    found = ecr.find_images(aws, service.repository, list(dict.fromkeys([commit.tag, *tags])), uri)
-    named, there = found.get(commit.tag), [tag for tag in tags if tag in found]
-    stock = Stock(demand.owner, key, None, named is not None, platform=demand.platform, differing=demand.differing)
+) -> FoundImage:
+    service = configuration.services[needed.owner]
+    content = key.tag if key else commit.tag  # uncommitted content has its own hash in the commit's tag
+    tags = [content, *(rebuild_tag(content, number) for number in range(1, _REBUILDS + 1))]
+    asked = list(dict.fromkeys([commit.tag, *tags]))
+    by_tag = ecr.find_images(aws, service.repository, asked, repository_uri(configuration, service.repository))
+    named, there = by_tag.get(commit.tag), [tag for tag in tags if tag in by_tag]
+    found = FoundImage(
+        needed.owner, service.repository, key, needed.platform, needed.differing, named=named is not None
+    )
     if there:
-        image = found[there[-1]]
-        stock = replace(stock, image=image, rebuilds=tags.index(there[-1]))
+        image = by_tag[there[-1]]
+        found = replace(found, image=image, rebuilds=tags.index(there[-1]))
         if named and named.digest != image.digest:
-            stock = _with_conflict(stock, service.repository, commit, aws)
+            found = _with_conflict(found, commit, aws)
     elif named:
-        stock = _with_conflict(replace(stock, image=named), service.repository, commit, aws)
-        stock = replace(stock, image=None) if stock.conflict else stock
-    told = bool(key and there)  # by the key, what it was built for
-    if stock.image is not None and not told and not rebuild and stock.image.digest not in used:
-        stock = _with_platforms(stock, stock.image, aws)
-    if stock.image is not None and not rebuild and (stock.named or stock.image.digest in used):
-        return stock
-    actions = PUSH if stock.image is None or rebuild else RETAG
-    return _with_policy(stock, service.repository, configuration.account, aws, actions)
+        found = _with_conflict(found, commit, aws)
+        found = found if found.conflict else replace(found, image=named)
+    by_key = bool(key and there)  # a content key names its platform; an image that somebody else pushed has none
+    if found.image is not None and not by_key and not rebuild and found.image.digest not in used:
+        found = _with_platforms(found, found.image, aws)
+    if found.image is not None and not rebuild and (found.named or found.image.digest in used):
+        return found
+    actions = PUSH if found.image is None or rebuild else RETAG
+    return _with_policy(found, configuration.account, aws, actions)
 
 
-def _with_platforms(stock: Stock, image: Image, aws: Aws) -> Stock:
-    """Somebody else pushed it, so that no content key tells what it was built for."""
+def _with_platforms(found: FoundImage, image: Image, aws: Aws) -> FoundImage:
     try:
         platforms = image_platforms(aws, image)
     except (OutOfReach, AwsRefused) as error:
-        return _unseen(stock, f"could not look what {stock.owner}'s image {image.reference} runs on: {error.message}")
-    fits = not platforms or any(same_platform(stock.platform, platform) for platform in platforms)
-    return stock if fits else replace(stock, platforms=platforms)
+        return found.warned(f"cannot tell what {found.owner}'s image {image.reference} runs on: {error.message}")
+    fits = not platforms or any(same_platform(found.platform, platform) for platform in platforms)
+    return found if fits else replace(found, platforms=platforms)
 
 
-def _with_policy(stock: Stock, repository: str, account: str, aws: Aws, actions: Collection[str]) -> Stock:
-    """Something is to be pushed or tagged, which the repository's own policy may deny, whatever IAM allows."""
+def _with_policy(found: FoundImage, account: str, aws: Aws, actions: Collection[str]) -> FoundImage:
+    """The repository's own policy may deny a push or a tag, whatever IAM allows."""
     try:
-        policy = repository_policy(aws, repository) or RepositoryPolicy()
+        policy = repository_policy(aws, found.repository) or RepositoryPolicy()
         words = {action: policy.denies(action, account, None) for action in actions}
         if "perhaps" in words.values():
             words = {action: policy.denies(action, account, own_principal(aws)) for action in actions}
     except (OutOfReach, AwsRefused):
-        return stock  # the look at what tasks will pull says so, and the push shows what it comes to
+        return found  # preflight's pull check reports this; a denied push fails with its own message
     if unsure := [action for action, word in words.items() if word == "perhaps"]:
-        stock = _unseen(stock, f"the policy of repository {repository} may deny this run {', '.join(unsure)}")
-    return replace(stock, denied=tuple(action for action, word in words.items() if word == "yes"))
+        found = found.warned(f"the policy of repository {found.repository} may deny this run {', '.join(unsure)}")
+    return replace(found, denied=tuple(action for action, word in words.items() if word == "yes"))
 
 
-def _unseen(stock: Stock, text: str) -> Stock:
-    return replace(stock, warnings=(*stock.warnings, text))
+def _with_conflict(found: FoundImage, commit: Commit, aws: Aws) -> FoundImage:
+    """Compare the image under the commit's tag with what is needed, by the content key among its other tags.
 
-
-def _with_conflict(stock: Stock, repository: str, commit: Commit, aws: Aws) -> Stock:
-    """How what the image under the commit's tag is made of differs from what is asked for; nothing where it does not
-    tell. Uncommitted content has no key to compare.
+    No conflict where it has no such tag, or where what is needed has no key because it is uncommitted.
     """
-    if stock.key is None:
-        return stock
+    if found.key is None:
+        return found
     try:
-        tags = ecr.tags_beside(aws, repository, commit.tag)
+        tags = ecr.tags_beside(aws, found.repository, commit.tag)
     except NotAllowed as refusal:
-        words = f"{stock.owner}: what the image under {commit.short} in {repository} was made of is not known"
-        return _unseen(stock, f"{words}: {refusal.message}")
+        words = f"{found.owner}: cannot tell what the image of commit {commit.short} in {found.repository} was made of"
+        return found.warned(f"{words}: {refusal.message}")
     keys = [other for tag in tags if (other := ContentKey.of_tag(tag))]
-    same = not keys or stock.key in keys
-    return stock if same else replace(stock, conflict=tuple(stock.key.differs_from(keys[0])))
+    same = not keys or found.key in keys
+    return found if same else replace(found, conflict=tuple(found.key.differs_from(keys[0])))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploykit.config.schema import Configuration, Service
+from deploykit.edges.aws import ecr_names
 from deploykit.edges.git import Repository
 from deploykit.edges.git_export import export_commit
 from deploykit.errors import FailedBefore, Refused
@@ -25,7 +26,7 @@ def identify(
     sha: str | None = None,
     allow_dirty: bool = False,
 ) -> Commit:
-    """The commit to release: ``sha`` (the work tree is not looked at), or HEAD with nothing uncommitted on it.
+    """The commit to release: ``sha`` (whatever is in the work tree), or HEAD with nothing uncommitted on top.
 
     With ``allow_dirty``, uncommitted changes make a commit of their own: ``SHA-dirty-HASH``.
     Raises: FailedBefore (unknown commit), Refused (uncommitted changes).
@@ -39,10 +40,9 @@ def identify(
     paths = source_paths(configuration, services)
     if not repository.uncommitted(paths):
         return head
-    # the same files are another image in an environment that builds them otherwise
-    ways = [
-        (s.target, s.platform, sorted(s.build_args.items())) for s in built_services(configuration, services).values()
-    ]
+    # the same files built in another way, as another environment may ask for, are another image
+    built = built_services(configuration, services).values()
+    ways = [(each.target, each.platform, sorted(each.build_args.items())) for each in built]
     text = f"{repository.work_tree_hash(paths)} {ways}"
     return replace(head, dirty=hashlib.sha256(text.encode()).hexdigest()[:12])
 
@@ -55,12 +55,12 @@ def refuse_uncommitted(repository: Repository, configuration: Configuration, ser
         listed = "".join(f"\n  {path}" for path in changed[:_LISTED]) + (f"\n  and {rest} more" if rest > 0 else "")
         raise Refused(
             f"not committed, so not what would be released:{listed}",
-            "commit (`git add`, `git commit`) or put away (`git stash -u`); or release them as they are: --allow-dirty",
+            "commit (`git add`, `git commit`) or stash (`git stash -u`), or release them as they are: --allow-dirty",
         )
 
 
 def built_services(configuration: Configuration, services: Iterable[str]) -> dict[str, Service]:
-    """The services among ``services`` that have an image of their own, and those whose images they run; by key."""
+    """By key, the services whose images ``services`` run: themselves, or those that their ``image`` leads to."""
     owners = dict.fromkeys(image_owner(configuration, key) for key in services)
     return {key: configuration.services[key] for key in owners}
 
@@ -72,36 +72,36 @@ def image_owner(configuration: Configuration, service: str) -> str:
     return service
 
 
-def context_path(configuration: Configuration, service: Service) -> Path:
-    """The build context in the work tree, absolute."""
-    return (configuration.root.resolve() / (service.context or ".")).resolve()
+def repository_uri(configuration: Configuration, repository: str) -> str:
+    """Where the images of ``repository`` are, without a tag."""
+    return ecr_names.image_uri(configuration.account, configuration.region, repository, configuration.registry)
 
 
-def dockerfile_path(configuration: Configuration, service: Service) -> Path:
-    """The Dockerfile in the work tree, absolute; it may lie outside the context."""
-    return Path(os.path.normpath(context_path(configuration, service) / service.dockerfile))
+def made_of(configuration: Configuration, service: Service) -> tuple[Path, Path, Path]:
+    """The build context, the Dockerfile (perhaps outside it) and its own ignore file: absolute, in the work tree."""
+    context = (configuration.root.resolve() / (service.context or ".")).resolve()
+    dockerfile = Path(os.path.normpath(context / service.dockerfile))
+    return context, dockerfile, own_ignore_file(dockerfile)
+
+
+def own_ignore_file(dockerfile: Path) -> Path:
+    """The ignore file that counts for this Dockerfile alone, instead of the context's ``.dockerignore``."""
+    return dockerfile.with_name(f"{dockerfile.name}.dockerignore")
 
 
 def source_paths(configuration: Configuration, services: Iterable[str]) -> list[Path]:
-    """What must be committed: contexts, Dockerfiles with their own ignore files, and the configuration file."""
+    """What must be committed: contexts, Dockerfiles, their own ignore files, and the configuration file."""
     built = built_services(configuration, services).values()
-    paths = [context_path(configuration, service) for service in built]
-    dockerfiles = [dockerfile_path(configuration, service) for service in built]
-    paths += [*dockerfiles, *map(_own_ignore_file, dockerfiles)]
-    return sorted({*paths, configuration.path.resolve()})
+    return sorted({configuration.path.resolve(), *(path for each in built for path in made_of(configuration, each))})
 
 
 def source_of(repository: Repository, configuration: Configuration, service: Service, commit: Commit) -> Commit:
     """What the image of ``service`` is made of: ``commit``, without its uncommitted changes where none are in it."""
-    context, dockerfile = context_path(configuration, service), dockerfile_path(configuration, service)
-    if not commit.dirty or repository.uncommitted([context, dockerfile, _own_ignore_file(dockerfile)]):
+    paths = made_of(configuration, service)
+    if not commit.dirty or repository.uncommitted(paths):
         return commit
-    known = all(repository.tree(commit.sha, repository.inside(path)) for path in (context, dockerfile))
-    return replace(commit, dirty=None) if known else commit  # else git ignores them
-
-
-def _own_ignore_file(dockerfile: Path) -> Path:
-    return dockerfile.with_name(f"{dockerfile.name}.dockerignore")
+    known = all(repository.tree(commit.sha, repository.inside(path)) for path in paths[:2])
+    return replace(commit, dirty=None) if known else commit  # else git ignores context or Dockerfile
 
 
 def lay_out(
@@ -112,34 +112,28 @@ def lay_out(
 
     Raises: FailedBefore (not in the commit; a submodule or Git LFS file not here), ConfigError (not in the repository).
     """
-    places = {
-        key: (context_path(configuration, service), dockerfile_path(configuration, service))
-        for key, service in services.items()
-    }
+    places = {key: made_of(configuration, service) for key, service in services.items()}
     commits = {key: source_of(repository, configuration, service, commit) for key, service in services.items()}
-    committed = [places[key] for key, made_of in commits.items() if not made_of.dirty]
+    committed = [path for key, paths in places.items() if not commits[key].dirty for path in paths]
     if committed:
-        wanted: set[str] = set()
-        for context, dockerfile in committed:
-            wanted |= {repository.inside(path) for path in (context, dockerfile, _own_ignore_file(dockerfile))}
         folder.mkdir(mode=0o755)
-        export_commit(repository, commit.sha, sorted(wanted), folder)
+        export_commit(repository, commit.sha, sorted({repository.inside(path) for path in committed}), folder)
     laid_out = {}
-    for key, (context, dockerfile) in places.items():
-        inside = (repository.inside(context), repository.inside(dockerfile))
+    for key, (context, dockerfile, _) in places.items():
         root = repository.top if commits[key].dirty else folder
-        laid_out[key] = (root / inside[0], root / inside[1])
-        _require(key, "context", laid_out[key][0].is_dir(), context, inside[0], commits[key])
-        _require(key, "Dockerfile", laid_out[key][1].is_file(), dockerfile, inside[1], commits[key])
+        built = (root / repository.inside(context), root / repository.inside(dockerfile))
+        require(key, "context", built[0].is_dir(), context, repository, commits[key])
+        require(key, "Dockerfile", built[1].is_file(), dockerfile, repository, commits[key])
+        laid_out[key] = built
     return laid_out
 
 
-def _require(key: str, what: str, there: bool, on_disk: Path, inside: str, commit: Commit) -> None:
-    if there:
+def require(key: str, what: str, found: bool, path: Path, repository: Repository, commit: Commit) -> None:
+    """Raises: FailedBefore unless ``what`` of service ``key``, at ``path`` in the work tree, is in ``commit``."""
+    if found:
         return
     where = "the work tree" if commit.dirty else f"commit {commit.short}"
-    if not commit.dirty and on_disk.exists():
-        hint = f"it is on disk and not committed: `git add {on_disk}` and `git commit`"
-    else:
-        hint = f"mend `{what.lower()}` of [services.{key}] in deploykit.toml"
-    raise FailedBefore(f"{key}: the {what} {inside or '.'} does not exist in {where}", hint)
+    hint = f"fix `{what.lower()}` of [services.{key}] in deploykit.toml"
+    if not commit.dirty and path.exists():
+        hint = f"it is on disk and not committed: `git add {path}` and `git commit`"
+    raise FailedBefore(f"{key}: the {what} {repository.inside(path) or '.'} does not exist in {where}", hint)

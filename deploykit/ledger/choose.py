@@ -1,13 +1,13 @@
-"""Choose where a rollback goes. Pure: entries and what runs in, a target or the reason why there is none out.
+"""Choose where a rollback goes. Pure: entries and what runs in, a destination or the reason why there is none out.
 
 Releases are compared by their ids, which sort by time. The rules:
 
-* Without a name: the newest verified release older than the running one, that no rollback has left since and that
-  would change one of the chosen services. Going back and back again walks strictly backwards.
-* What runs is no release as a whole (changed by hand, or a run was killed): the newest verified release that is not
-  ahead of any chosen service, so that no service goes forward; a service at a revision that no release recorded
-  counts as newer than the releases whose revisions of the same family have lower numbers.
-* With a name (``--to``): that commit's release, also one that was never verified, but not one that was put back.
+* Without a name: the newest verified release that is older than the running one, was not withdrawn by a rollback and
+  would change one of the chosen services. Repeated rollbacks therefore go strictly backwards.
+* The services run no single release (changed by hand, or a run was killed): the newest verified release that is newer
+  than no chosen service's, so that none goes forward. A revision that no release recorded counts as newer than the
+  releases whose revisions of the same family have lower numbers.
+* With a name (``--to``): that commit's release, even if it was never verified, but not one that was rolled back.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _OFFERED = 5
 
 @dataclass(frozen=True)
 class Destination:
-    """Where to go: ``revisions`` are ARNs by service, of those services only that run something else now.
+    """Where a rollback goes: the revisions of ``entry``, as ARNs by service, that do not run now.
 
-    ``withdraws`` are the releases that the rollback leaves; ``entry`` itself is withdrawn no more. ``notes`` are what
+    ``withdraws``: the releases that the rollback leaves; ``entry`` itself is no longer withdrawn. ``notes``: what
     people should know before it begins.
     """
 
     entry: LedgerEntry
     revisions: Mapping[str, str]
-    running: str | None  # the release that runs now
+    running: str | None  # the release that runs now, if it is a single one
     withdraws: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -58,7 +58,7 @@ class Destination:
 
 @dataclass(frozen=True)
 class NoDestination:
-    """Why there is nothing to go back to, and what could be named instead."""
+    """Why a rollback has no destination, and which releases could be named instead."""
 
     reason: str
     candidates: tuple[LedgerEntry, ...] = ()
@@ -71,7 +71,7 @@ class NoDestination:
             return FailedBefore(self.reason, hint)
         to = partial(command, "rollback", *self.services, "--to", ticks=False)
         lines = [Hint(to(typed(entry.sha or "")), f"  # {_described(entry)}") for entry in self.candidates]
-        return FailedBefore(self.reason, joined("\n", ("name the release to go to:", *lines)))
+        return FailedBefore(self.reason, joined("\n", ("name the release to roll back to:", *lines)))
 
 
 def choose(
@@ -81,35 +81,35 @@ def choose(
     services: Collection[str] = (),
 ) -> Destination | NoDestination:
     """Where ``deploykit rollback`` goes. ``entries``: newest first; ``services``: only these (none: all)."""
-    chosen = tuple(key for key in live if not services or key in services)
-    row = _Row(entries, live, chosen)
+    history = _History(entries, live, tuple(services))
     if to is not None:
-        return _named(row, to, tuple(services))
-    verified = [entry for entry in row.older() if _verified(entry) and not _dirty(entry) and row.changes(entry)]
-    if verified:
-        return row.target(verified[0])
-    return NoDestination(_nothing_verified(row), row.candidates(), tuple(services))
+        return _named(history, to)
+    verified = [each for each in history.older() if _verified(each) and not _dirty(each) and history.changes(each)]
+    return history.destination(verified[0]) if verified else history.nowhere(_nothing_verified(history))
 
 
-class _Row:
-    """The releases in their order, and where the chosen services stand in it."""
+class _History:
+    """The releases in their order, and the position of each chosen service among them."""
 
-    def __init__(self, entries: Sequence[LedgerEntry], live: Mapping[str, LiveRevision], chosen: Sequence[str]) -> None:
+    def __init__(
+        self, entries: Sequence[LedgerEntry], live: Mapping[str, LiveRevision], services: tuple[str, ...]
+    ) -> None:
         self.entries = entries
         self.live = live
-        self.chosen = chosen
+        self.services = services  # as named; none: all
+        self.chosen = tuple(key for key in live if not services or key in services)
         self.revisions = Revisions(entries)
-        self.running: RunningRelease = running_release(entries, live, chosen, whole=True)
+        self.running: RunningRelease = running_release(entries, live, self.chosen, whole=True)
         self.positions: dict[str, Position] = {}
         if self.running.release is None:
-            self.positions = {key: position(entries, key, live[key], self.revisions) for key in chosen}
+            self.positions = {key: position(entries, key, live[key], self.revisions) for key in self.chosen}
 
     def releases(self) -> list[LedgerEntry]:
-        """Those that could be gone to, verified or not, newest first."""
+        """Those that a rollback could go to, verified or not, newest first."""
         return [entry for entry in self.entries if entry.kind == "deploy" and took_effect(entry)]
 
     def older(self) -> list[LedgerEntry]:
-        """Those before the running one; with no release running, those that are ahead of no service."""
+        """Those before the running one; where no single release runs, those that are newer than no service's."""
         if self.running.release is not None:
             return [entry for entry in self.releases() if entry.id < (self.running.release or "")]
         limits = [place.until for place in self.positions.values() if place.until is not None]
@@ -124,19 +124,22 @@ class _Row:
             if arn and not self.revisions.same(arn, self.live[key].task_definition)
         }
 
-    def target(self, entry: LedgerEntry) -> Destination:
-        return Destination(entry, self.changes(entry), self.running.release, self._left(entry), self._notes(entry))
+    def destination(self, entry: LedgerEntry) -> Destination:
+        return Destination(entry, self.changes(entry), self.running.release, self._withdraws(entry), self._notes(entry))
+
+    def nowhere(self, reason: str, candidates: tuple[LedgerEntry, ...] | None = None) -> NoDestination:
+        return NoDestination(reason, self.candidates() if candidates is None else candidates, self.services)
 
     def candidates(self) -> tuple[LedgerEntry, ...]:
-        """The newest release of each commit that naming would change something with."""
+        """Releases that could be named and would change something: one for each commit."""
         by_sha: dict[str, list[LedgerEntry]] = {}
         for entry in self.releases():
             if entry.sha and entry.id != self.running.release and self.changes(entry):
                 by_sha.setdefault(entry.sha, []).append(entry)
         return tuple(_best(same) for same in by_sha.values())[:_OFFERED]
 
-    def _left(self, entry: LedgerEntry) -> tuple[str, ...]:
-        """Going forward leaves nothing behind that was found bad."""
+    def _withdraws(self, entry: LedgerEntry) -> tuple[str, ...]:
+        """The releases after ``entry`` that services leave; going forward withdraws none."""
         known = {other.id for other in self.entries}
         places = [self.positions[key] for key in self.changes(entry) if key in self.positions]
         left = {place.release for place in places if place.exact and place.release in known}
@@ -145,12 +148,12 @@ class _Row:
     def _notes(self, entry: LedgerEntry) -> tuple[str, ...]:
         notes = []
         if self.running.release is None:
-            notes.append(f"what runs is no release as a whole ({self.what_runs()})")
+            notes.append(f"the services run no single release ({self.what_runs()})")
         missing = [key for key in self.chosen if key not in entry.services]
         if missing:
-            notes.append(f"release {entry.id} has no {', '.join(missing)}: left as it is")
+            notes.append(f"release {entry.id} has no {', '.join(missing)}, which stays as it is")
         if not _verified(entry):
-            notes.append(f"release {entry.id} is {_described(entry)}: it is gone to because it was named")
+            notes.append(f"release {entry.id} is {_described(entry)}; rolling back to it because --to named it")
         return tuple(notes)
 
     def what_runs(self) -> str:
@@ -162,34 +165,34 @@ class _Row:
         )
 
 
-def _named(row: _Row, to: str, services: tuple[str, ...]) -> Destination | NoDestination:
+def _named(history: _History, to: str) -> Destination | NoDestination:
     name = to.strip().lower()
-    of_name = [e for e in row.entries if e.kind == "deploy" and name and (e.id.lower() == name or _begins(e, name))]
+    of_name = [e for e in history.entries if e.kind == "deploy" and name and (e.id.lower() == name or _begins(e, name))]
     whole = [entry for entry in of_name if name in (entry.id.lower(), entry.sha)]
     found = [entry for entry in whole or of_name if took_effect(entry)]
     shas = dict.fromkeys(entry.sha for entry in found)
     if len(shas) > 1:
         several = tuple(_best([entry for entry in found if entry.sha == sha]) for sha in shas)
-        return NoDestination(f"--to {to} fits {len(shas)} releases", several, services)
+        return history.nowhere(f"--to {to} matches {len(shas)} releases", several)
     if not found and of_name:
-        ended = "was put back at once" if of_name[0].outcome is Outcome.ROLLED_BACK else "never ran"
-        return NoDestination(f"release {of_name[0].id} of {to} {ended}", row.candidates(), services)
+        ended = "was rolled back at once" if of_name[0].outcome is Outcome.ROLLED_BACK else "never ran"
+        return history.nowhere(f"release {of_name[0].id} of {to} {ended}")
     if not found:
-        return NoDestination(f"no release of {to} is recorded", row.candidates(), services)
+        return history.nowhere(f"no release of {to} is recorded")
     best = _best(found)
-    if not any(key in best.services for key in row.chosen):
-        return NoDestination(f"release {best.id} has none of {', '.join(row.chosen)}", row.candidates(), services)
-    return row.target(best)
+    if not any(key in best.services for key in history.chosen):
+        return history.nowhere(f"release {best.id} has none of {', '.join(history.chosen)}")
+    return history.destination(best)
 
 
 def _begins(entry: LedgerEntry, name: str) -> bool:
-    """A release of uncommitted changes has to be named as such, not only by the commit it began from."""
+    """A release of uncommitted changes must be named with ``-dirty``: its commit alone does not name it."""
     sha = entry.sha or ""
     return sha.startswith(name) and (not _dirty(entry) or "-dirty" in name)
 
 
 def _best(same: Sequence[LedgerEntry]) -> LedgerEntry:
-    """Of several releases of one commit (newest first) the one that is known to be good, else the newest."""
+    """Of several releases of one commit (newest first) the newest verified one, else the newest."""
     return next(filter(_verified, same), same[0])
 
 
@@ -208,16 +211,16 @@ def _described(entry: LedgerEntry) -> str:
     return ", ".join((f"withdrawn, was {verdict}" if withdrawn else verdict, entry.started)).rstrip(", ")
 
 
-def _nothing_verified(row: _Row) -> str:
-    if not row.chosen:
+def _nothing_verified(history: _History) -> str:
+    if not history.chosen:
         return "none of the services runs on ECS"
-    if not row.releases():
-        return "there is no release to go back to: none is recorded"
-    if row.running.release is None:
-        return f"what runs is no release as a whole ({row.what_runs()}), and no verified release is older"
-    sha = row.running.entry.sha if row.running.entry else None
-    commit = f" of {typed(sha)}" if sha else ""
-    if any(_verified(entry) and not _dirty(entry) for entry in row.older()):
-        same = ", ".join(row.chosen)
-        return f"nothing to go back to: every verified release before {row.running.release}{commit} had the same {same}"
-    return f"there is no verified release before the running one ({row.running.release}{commit})"
+    if not history.releases():
+        return "there is no release to roll back to: none is recorded"
+    if history.running.release is None:
+        return f"the services run no single release ({history.what_runs()}), and no verified release is older"
+    sha = history.running.entry.sha if history.running.entry else None
+    running = f"{history.running.release}{f' of {typed(sha)}' if sha else ''}"
+    if any(_verified(entry) and not _dirty(entry) for entry in history.older()):
+        same = ", ".join(history.chosen)
+        return f"nothing to roll back to: every verified release before {running} had the same {same}"
+    return f"there is no verified release before the running one ({running})"

@@ -1,4 +1,4 @@
-"""A ledger entry as JSON, and back. Unknown fields survive, missing ones are tolerated, nothing is guessed."""
+"""A ledger entry as JSON, and back. Unknown fields are kept, missing ones are tolerated, nothing is guessed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA = 1
 _ENTRY = TypeAdapter(LedgerEntry)
 _FIELDS = {field.name for field in dataclasses.fields(LedgerEntry)} - {"extra"}
 
-# What a missing field is read as where its class has no default: in the entry ("") and in the objects of a field.
+# How a missing field is read where its class has no default: in the entry itself (""), and in a field's objects.
 _NO_IMAGE = {"sha": None, "image": None, "digest": None}
 _FAILURE = {"expectation": "", "kind": "", "message": ""}
 _BLANK: Mapping[str, Mapping[str, Any]] = {
@@ -31,14 +31,14 @@ _BLANK: Mapping[str, Mapping[str, Any]] = {
     "invalidations": {"cdn": "", "distribution": "", "number": 0, "reference": "", "paths": []},
     "migrations": {"release": "", "tree": "", "image": ""},
 }
-# What a word that only a newer deploykit knows is read as.
+# How a word is read that only a newer deploykit knows.
 _UNKNOWN_WORD: Mapping[tuple[str, str], str | None] = {
     ("", "verdict"): None,
     ("", "outcome"): None,
     ("checks", "class"): None,
     ("findings", "severity"): "error",
     ("findings", "confidence"): "low",
-    ("migrations", "outcome"): "failed",  # it is an end all the same, and only a good one spares a migration
+    ("migrations", "outcome"): "failed",  # only a good outcome makes the next run skip the migration
 }
 
 
@@ -52,7 +52,7 @@ class BrokenRecord(FailedBefore):
 
 
 def encode(entry: LedgerEntry) -> bytes:
-    """The record's text: JSON in UTF-8, one field a line so that it reads well with ``aws s3 cp … -``."""
+    """The record as JSON in UTF-8, one field a line: readable with ``aws s3 cp … -``."""
     # by alias: the field metadata of our dataclasses names it, https://docs.pydantic.dev/latest/concepts/dataclasses/
     fields = _ENTRY.dump_python(entry, mode="json", by_alias=True, exclude={"extra"})
     extra = {name: value for name, value in entry.extra.items() if fields.get(name) is None}
@@ -60,9 +60,9 @@ def encode(entry: LedgerEntry) -> bytes:
 
 
 def decode(body: bytes, identifier: str, name: str) -> LedgerEntry:
-    """The entry of the record called ``name``; ``identifier`` stands in for a missing id.
+    """The entry of the record called ``name``; ``identifier`` replaces a missing id.
 
-    Raises: BrokenRecord, which names the record and what in it cannot be read.
+    Raises: BrokenRecord, which names the record and the field that cannot be read.
     """
     try:
         document = from_json(body.decode("utf-8-sig"))  # an editor may have put a byte order mark in front
@@ -85,8 +85,8 @@ def decode(body: bytes, identifier: str, name: str) -> LedgerEntry:
 
 
 def _fields(document: Mapping[str, Any], identifier: str) -> dict[str, Any]:
-    """``document`` with what names an entry; ``extra`` holds the fields that this deploykit does not know."""
-    kind = document.get("kind") or "step"  # the kind from which nothing follows
+    """``document`` with id, kind and command filled in; ``extra`` has the fields that this deploykit does not know."""
+    kind = document.get("kind") or "step"  # the kind that has no consequences
     named = {"id": document.get("id") or identifier, "kind": kind, "command": document.get("command") or kind}
     services = document.get("services")
     for key, service in services.items() if isinstance(services, dict) else ():
@@ -102,9 +102,9 @@ def _entry(fields: Mapping[str, Any]) -> LedgerEntry:
 
 
 def _tolerate(fields: dict[str, Any], problem: ErrorDetails) -> None:
-    """Replace in ``fields`` what pydantic refused, where the entry can be read without it; else leave it there.
+    """Replace in ``fields`` what pydantic refused, where the entry can be read without it.
 
-    Null is as good as missing, and so is anything empty where an object or a list belongs.
+    Null counts as missing, and so does anything empty in place of an object or a list.
     """
     *way, name = problem["loc"]
     holder: Any = fields
@@ -120,11 +120,11 @@ def _tolerate(fields: dict[str, Any], problem: ErrorDetails) -> None:
     elif (section, name) in _UNKNOWN_WORD:
         holder[name] = _UNKNOWN_WORD[section, name]
         if not way:
-            fields["extra"][name] = value  # written back for the deploykit that knows it
+            fields["extra"][name] = value  # kept for the deploykit that knows it
 
 
 def _reason(refused: ValidationError) -> str:
-    """The first field that cannot be read, its value and pydantic's sentence about it, and how many more there are."""
+    """The first field that cannot be read, its value, pydantic's sentence about it, and the number of others."""
     first, *others = refused.errors(include_url=False)
     place = ".".join(map(str, first["loc"]))
     value = "missing" if first["type"] == "missing" else f"{reprlib.repr(first['input'])} ({first['msg']})"

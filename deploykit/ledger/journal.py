@@ -1,4 +1,4 @@
-"""What a run accumulates: its ledger entry, where each service is by now, and its steps. Everything else is frozen."""
+"""What a run accumulates: its ledger entry, the state of each service, and its steps. Everything else is frozen."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Steps:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time one step; ``failed`` where it raises, ``mark`` changes the word afterwards."""
+        """Time one step; it ``failed`` if it raises. ``mark`` can change that afterwards."""
         self._progress.step(name)
         began = self._clock.monotonic()
         status: Literal["done", "failed"] = "failed"
@@ -48,22 +48,21 @@ class Steps:
         self.taken.append(StepReport(name, "skipped", 0.0))
 
     def mark(self, name: str, status: Literal["failed", "undone"]) -> None:
-        """Say of the last step ``name`` how it really ended."""
-        for index in range(len(self.taken) - 1, -1, -1):
-            if self.taken[index].name == name:
-                self.taken[index] = replace(self.taken[index], status=status)
+        """Correct how the last step called ``name`` ended."""
+        for index, step in reversed(list(enumerate(self.taken))):
+            if step.name == name:
+                self.taken[index] = replace(step, status=status)
                 return
 
 
 class Journal:
     """The run's own ledger entry, opened before anything changes and closed whatever happens.
 
-    ``store`` None: no ledger is configured, and the facts live in this process and in tags only. ``resumes``: an
-    earlier run of the same release wrote the entry already.
+    ``store`` None: no ledger is configured, and only this process and tags have the facts. ``resumes``: an earlier run
+    of the same release has written the entry already.
 
-    ``tried`` has every service in the release as it was tried, ``running`` as it runs by now, ``where`` says in words
-    where each one that changes is. ``touched``: something that runs was changed. ``continues``: what to
-    type to continue with the same.
+    ``tried``: every service as this release set it; ``running``: as it runs now; ``where``: the state of each service
+    that changes, in words. ``touched``: something that runs was changed. ``continues``: what to type to continue.
     """
 
     def __init__(
@@ -85,12 +84,12 @@ class Journal:
         self._saved: LedgerEntry | None = None
 
     def describe(self) -> str:
-        """Who runs what, in one line: for people whose run ended in between."""
+        """Which service runs what, in one line: for people whose run was interrupted."""
         parts = [f"{key} {words}" for key, words in self.where.items()]
         if self.migrating:
             key, task = self.migrating
             parts.insert(0, f"the migration of {key} continues by itself (task {task.rpartition('/')[2]})")
-        if not parts:  # a run that only empties caches
+        if not parts:  # a run that only invalidates caches
             asked = [each for each in self.entry.invalidations if each.id]
             parts = [f"invalidation {each.id} of {each.distribution} continues by itself" for each in asked]
         return ", ".join(parts) or "nothing was changed"
@@ -102,23 +101,23 @@ class Journal:
         return any(record.release == self.entry.id and record.outcome == "succeeded" for record in records)
 
     def began(self, service: ReleasedService) -> None:
-        """The rollout of a service was begun: something that runs is touched now."""
+        """The rollout of a service began: something that runs was changed."""
         self.touched = True
         self.tried[service.service] = self.running[service.service] = service
 
     def restoring(self, service: ReleasedService) -> None:
-        """An undo has set a service back to what it ran before."""
+        """An undo has set a service to the revision that it ran before."""
         self.running[service.service] = service
 
     def migration_started(self, service: str, task: str) -> None:
-        """A migration runs in ``task`` (its ARN), with or without this run."""
+        """A migration runs in ``task`` (its ARN), whether or not this run continues."""
         self.migrating = (service, task)
 
     def migration_ended(self) -> None:
         self.migrating = None
 
     def undoing(self, continues: Hint) -> None:
-        """From now on what was released is undone, and ``continues`` is how that continues."""
+        """From now on this run undoes its release; ``continues`` is what to type to continue that."""
         self.continues = continues
 
     def open(self) -> None:
@@ -128,11 +127,11 @@ class Journal:
         self._open = True
 
     def note(self, **facts: Any) -> None:
-        """Remember facts; ``save`` writes them."""
+        """Set fields of the entry; ``save`` writes them."""
         self.entry = replace(self.entry, **facts)
 
     def save(self) -> None:
-        """Write what is known. Once something that runs was touched, a ledger out of reach is a warning only."""
+        """Write the entry. A ledger that cannot be written is a warning: the run itself must end."""
         if self._store is None or not self._open:
             return
         entry = self.entry
@@ -148,7 +147,7 @@ class Journal:
         return self._closed and (self._store is None or self._saved is self.entry)
 
     def change(self, release: str, how: Callable[[LedgerEntry], LedgerEntry]) -> None:
-        """Change another release's entry (a rollback withdraws what it leaves)."""
+        """Change the entry of another release, which a rollback withdraws."""
         if self._store is None:
             return
         try:
@@ -157,7 +156,7 @@ class Journal:
             self._progress.warn(f"ledger entry {release} could not be changed: {error.message}")
 
     def close(self, **facts: Any) -> None:
-        """Note how the run ended; ``save`` writes it. Only the first call counts."""
+        """Set how the run ended; ``save`` writes it. Only the first call counts."""
         if not self._closed:
             self._closed = True
             seconds = round(self._clock.monotonic() - self._began, 3)
@@ -166,7 +165,7 @@ class Journal:
 
 @dataclass(frozen=True)
 class Run:
-    """What every phase of a run gets: what it is to do, the world it acts in, and where it writes down what it did."""
+    """What every phase of a run gets: what to do, the world it acts in, and where to record what it did."""
 
     plan: Plan
     configuration: Configuration
@@ -175,15 +174,15 @@ class Run:
     steps: Steps
     deadline: Deadline
     entries: tuple[LedgerEntry, ...]  # of the releases before it, newest first
-    again: Command  # what to type to continue with the same
+    again: Command  # what to type to continue
 
 
 def new_entry(
     plan: Plan, command: str, world: World, reason: str | None = None, commit: Commit | None = None
 ) -> LedgerEntry:
-    """The run's own entry, as far as it is known before anything is done.
+    """The run's own entry, before anything is done.
 
-    ``commit``: the one released, where the run has it before it; a work tree on top of one has no time of its own.
+    ``commit``: the one to release, where the run has a clone; uncommitted changes have no commit time.
     """
     by, host, run_url = author(world.environ)
     return LedgerEntry(
@@ -205,7 +204,7 @@ def new_entry(
 
 
 def author(environ: Mapping[str, str]) -> tuple[str, str, str | None]:
-    """Who runs this, where, and the address of the workflow run: (by, host, run_url).
+    """Who runs this, where, and the address of the workflow run.
 
     https://docs.github.com/actions/reference/workflows-and-actions/variables
     """

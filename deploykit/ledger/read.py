@@ -1,4 +1,4 @@
-"""Read what is recorded of the releases: from the ledger, else from tags; as much as the question needs."""
+"""Read which releases there were: from the ledger, else from tags; only as many as the question needs."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from deploykit.errors import FailedBefore, OutOfReach
 from deploykit.ledger.choose import Destination, NoDestination, choose
 from deploykit.ledger.running import live_of
 from deploykit.ledger.store import Listing, Store, open_store, release_id
-from deploykit.ledger.tags import AT_MOST, Wanted, tagged_releases
+from deploykit.ledger.tags import AT_MOST, Until, tagged_releases
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.observed import ObservedService
 from deploykit.model.progress import Progress
 from deploykit.model.release import Verdict
 
-_READ = 30  # releases back that a deploy looks at: withdrawn and unfinished ones are among the newest
-_NEWEST = 50  # entries that nearly every rollback finds its target among
-_REVISIONS = 24  # of each family, where tags only have to tell what runs
+_READ = 30  # entries that a deploy reads: withdrawn and unfinished releases are among the newest
+_NEWEST = 50  # entries: nearly every rollback finds its destination among them
+_REVISIONS = 24  # of each family, where tags need to tell only what runs
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What is known of the releases so far, newest first.
+    """The releases so far, newest first.
 
-    ``store`` None: no ``state`` is configured, or it cannot be read, and the tags of task definitions told the entries.
+    ``store`` None: no ``state`` is configured, or it cannot be read; then the entries come from tags.
     """
 
     store: Store | None
     entries: tuple[LedgerEntry, ...]
 
     def new_id(self, now: datetime, sha: str) -> str:
-        """The id of a release that begins now; it sorts behind every other whatever this machine's clock says."""
+        """The id of a release that begins now; it sorts after every other, even if this machine's clock is slow."""
         return release_id(now, sha, after=self.entries[0].id if self.entries else None)
 
 
@@ -54,7 +54,7 @@ def read_ledger(configuration: Configuration, aws: Aws, progress: Progress) -> L
 
 
 def ours(entries: Iterable[LedgerEntry], configuration: Configuration) -> tuple[LedgerEntry, ...]:
-    """The entries of this environment; a state that environments share has others too."""
+    """The entries of this environment; environments may share one state."""
     return tuple(entry for entry in entries if entry.environment in ("", configuration.environment))
 
 
@@ -65,18 +65,16 @@ def read_releases(
     progress: Progress,
     limit: int | None = _NEWEST,
 ) -> Ledger:
-    """The newest ``limit`` entries of the ledger; what tags tell where there is none or it cannot be read (a warning).
+    """The newest ``limit`` entries of the ledger; or what tags tell, where it is empty or cannot be read (a warning).
 
-    ``look`` says what runs; it is asked only where tags have to be read. Raises: OutOfReach where neither can
-    be read.
+    ``look`` says what runs; it is called only where tags are needed. Raises: OutOfReach where neither can be read.
     """
-    store = open_store(configuration.state, aws, configuration.root)
-    entries = _read(configuration, store, progress, limit) if store else None
-    if entries:
-        return Ledger(store, entries)
+    ledger = _read(configuration, aws, progress, limit)
+    if ledger.entries:
+        return ledger
     at_most = AT_MOST if limit is None else max(_REVISIONS, limit)
     tagged = tagged_releases(aws, look(), configuration.environment, at_most=at_most)
-    return Ledger(None if entries is None else store, tagged[:limit])
+    return replace(ledger, entries=tagged[:limit])
 
 
 def find_destination(
@@ -89,8 +87,8 @@ def find_destination(
 ) -> tuple[Destination, Ledger]:
     """Where a rollback goes: chosen from the ledger, or from tags alone where it cannot be read or is not configured.
 
-    The newest entries are read first, older ones only where those name no target, and tags for the time before the
-    ledger's first entry. Raises: FailedBefore with what could be named; OutOfReach where neither can be read.
+    The newest entries are read first; older ones, and then tags from before the first entry, only where those have no
+    destination. Raises: FailedBefore with what could be named; OutOfReach where neither can be read.
     """
     live = live_of(observed)
     chosen = {key: service for key, service in observed.items() if not services or key in services}
@@ -99,81 +97,78 @@ def find_destination(
         return choose(entries, live, to, services)
 
     read_tags = partial(tagged_releases, aws, chosen, configuration.environment)
-    store = open_store(configuration.state, aws, configuration.root)
-    entries = _read(configuration, store, progress, _NEWEST, to) if store else None
-    if not entries:
-        entries, store = read_tags(_reaching(pick)), store if entries is not None else None
-        return _or_raise(pick(entries)), Ledger(store, entries)
+    ledger = _read(configuration, aws, progress, _NEWEST, to)
+    entries = ledger.entries or read_tags(_reaching(pick))
     picked = pick(entries)
-    if isinstance(picked, NoDestination) and store is not None:
-        entries = _read(configuration, store, progress, None) or entries
-        picked = pick(entries)
+    if ledger.entries:
+        if isinstance(picked, NoDestination):
+            entries = _read(configuration, aws, progress, None).entries or entries
+            picked = pick(entries)
+        if isinstance(picked, NoDestination):
+            oldest = entries[-1].id
+            entries += tuple(entry for entry in read_tags() if entry.id < oldest)
+            picked = pick(entries)
+        if to is None:
+            picked = choose_untagged(aws, entries, pick)
     if isinstance(picked, NoDestination):
-        oldest = entries[-1].id
-        entries += tuple(entry for entry in read_tags() if entry.id < oldest)
-        picked = pick(entries)
-    if to is None:
-        picked = choose_untagged(aws, entries, pick)
-    return _or_raise(picked), Ledger(store, entries)
+        raise picked.refusal()
+    return picked, replace(ledger, entries=entries)
 
 
 def told_by_tags(
     configuration: Configuration, aws: Aws, observed: Mapping[str, ObservedService], progress: Progress
 ) -> tuple[LedgerEntry, ...]:
-    """The releases back to the one that ``rollback`` would go to; none, with a warning, where tags cannot be read."""
+    """The releases back to the destination of a rollback; none, with a warning, where tags cannot be read."""
     live = live_of(observed)
     try:
-        reaching = _reaching(lambda entries: choose(entries, live))
-        return tagged_releases(aws, observed, configuration.environment, reaching, _REVISIONS)
+        until = _reaching(lambda entries: choose(entries, live))
+        return tagged_releases(aws, observed, configuration.environment, until, _REVISIONS)
     except (OutOfReach, FailedBefore) as trouble:
         progress.warn(f"earlier releases cannot be read from the tags of task definitions: {trouble.message}")
         return ()
 
 
-def _reaching(pick: Callable[[Sequence[LedgerEntry]], Destination | NoDestination]) -> Wanted:
-    """Read tags until ``pick`` finds its target among them."""
+def _reaching(pick: Callable[[Sequence[LedgerEntry]], Destination | NoDestination]) -> Until:
+    """Read tags until ``pick`` finds its destination among them."""
 
-    def wanted(entries: Sequence[LedgerEntry]) -> str | None:
+    def until(entries: Sequence[LedgerEntry]) -> str | None:
         picked = pick(entries)
         return picked.release if isinstance(picked, Destination) else None
 
-    return wanted
+    return until
 
 
 def _read(
-    configuration: Configuration, store: Store, progress: Progress, limit: int | None, to: str | None = None
-) -> tuple[LedgerEntry, ...] | None:
-    """The environment's entries, those of commit ``to`` included whatever their age; None where they cannot be read."""
+    configuration: Configuration, aws: Aws, progress: Progress, limit: int | None, to: str | None = None
+) -> Ledger:
+    """The environment's newest entries, and those of commit ``to`` however old; none, with a warning, if unreadable."""
+    store = open_store(configuration.state, aws, configuration.root)
+    if store is None:
+        return Ledger(None, ())
     try:
         listings = [store.newest(limit)]
         if to and limit is not None:
             listings.append(store.newest(sha=to.strip().lower()))
     except (OutOfReach, FailedBefore) as error:
-        progress.warn(f"the ledger cannot be read ({error.message}); going by the tags of task definitions alone")
-        return None
+        progress.warn(f"the ledger cannot be read ({error.message}); using the tags of task definitions alone")
+        return Ledger(None, ())
     warn_of_broken(listings[0], progress)
     entries = {entry.id: entry for listing in listings for entry in listing.entries}
-    return tuple(sorted(ours(entries.values(), configuration), key=lambda entry: entry.id, reverse=True))
+    return Ledger(store, tuple(sorted(ours(entries.values(), configuration), key=lambda e: e.id, reverse=True)))
 
 
 def warn_of_broken(listing: Listing, progress: Progress) -> None:
-    """Say which records cannot be read."""
+    """Name the records that cannot be read."""
     for problem in listing.broken:
         progress.warn(problem.message)
-
-
-def _or_raise(picked: Destination | NoDestination) -> Destination:
-    if isinstance(picked, NoDestination):
-        raise picked.refusal()
-    return picked
 
 
 def choose_untagged(
     aws: Aws, entries: Sequence[LedgerEntry], pick: Callable[[Sequence[LedgerEntry]], Destination | NoDestination]
 ) -> Destination | NoDestination:
-    """What ``pick`` chooses of ``entries``, passing over releases whose revisions are tagged as withdrawn.
+    """What ``pick`` chooses of ``entries``, without releases whose revisions are tagged as withdrawn.
 
-    A rollback that could not reach the ledger has withdrawn what it left by tag only.
+    A rollback that could not reach the ledger withdrew them by tag only.
     """
     while True:
         picked = pick(entries)
@@ -183,5 +178,5 @@ def choose_untagged(
         own = [definition for definition in definitions.values() if definition.release == picked.release]
         if not any(definition.verdict == Verdict.WITHDRAWN for definition in own):
             return picked
-        tagged = picked.release
-        entries = [replace(entry, withdrawn_by="a tag") if entry.id == tagged else entry for entry in entries]
+        left = picked.release
+        entries = [replace(entry, withdrawn_by="a tag") if entry.id == left else entry for entry in entries]

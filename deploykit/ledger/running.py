@@ -1,4 +1,4 @@
-"""Which release runs: the one whose revisions run. Pure."""
+"""Which release runs, and what runs that was not released: both told by revisions. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deploykit.model.ledger import LedgerEntry
-from deploykit.model.observed import ObservedService
+from deploykit.model.observed import ObservedService, split_revision
 from deploykit.model.release import Outcome, Verdict
+from deploykit.model.status import Drift
 
 
 @dataclass(frozen=True)
 class LiveRevision:
-    """What one service is set to run: the revision's ARN, and the release that it is tagged with."""
+    """The revision that one service is set to run (its ARN), and the release that it is tagged with."""
 
     task_definition: str
     release: str | None = None
@@ -20,10 +21,10 @@ class LiveRevision:
 
 @dataclass(frozen=True)
 class RunningRelease:
-    """The release that runs. ``release`` None: what runs is no release as a whole.
+    """The release that runs. ``release`` None: the services run no single release.
 
-    ``entry`` is that release's own entry (None where it is older than what was read), ``set_by`` the entry of the run
-    that brought it there: the same, or a rollback's.
+    ``entry``: that release's own entry (None where it is older than the entries that were read). ``set_by``: the entry
+    of the run that released it: the same, or a rollback's.
     """
 
     release: str | None = None
@@ -33,10 +34,10 @@ class RunningRelease:
 
 @dataclass(frozen=True)
 class Position:
-    """Where one service stands in the row of releases.
+    """Where one service's revision is among the releases.
 
-    ``release`` is the newest one that its revision belongs to; ``exact`` False: the revision is in no release, and came
-    after that one. ``until`` is the newest release that is not ahead of it (None: cannot be told).
+    ``release``: the newest one that has the revision; where ``exact`` is False none has it, and this is the last one
+    before it. ``until``: the newest release that is not newer than the revision (None: unknown).
     """
 
     release: str | None
@@ -51,9 +52,9 @@ class Revisions:
         self._original: dict[str, str] = {}
         by_id = {entry.id: entry for entry in entries}
         for entry in entries:
-            gone_to = by_id.get(entry.target or "") if entry.kind == "rollback" else None
-            for key, service in entry.services.items() if gone_to else ():
-                before = gone_to.services.get(key) if gone_to else None
+            target = by_id.get(entry.target or "") if entry.kind == "rollback" else None
+            for key, service in entry.services.items() if target else ():
+                before = target.services.get(key) if target else None
                 if service.changed and before and service.task_definition != before.task_definition:
                     self._original.setdefault(service.task_definition, before.task_definition)
 
@@ -69,8 +70,10 @@ class Revisions:
         return self.original(one) == self.original(other)
 
     def newest(self, arn: str) -> str:
-        """The last registered of all revisions that are the same as ``arn``: the one most likely still registered."""
-        return max([arn, *(copy for copy in self._original if self.same(copy, arn))], key=lambda copy: split(copy)[1])
+        """The last registered of all revisions that are the same as ``arn``: it is the most likely to be active."""
+        return max(
+            [arn, *(copy for copy in self._original if self.same(copy, arn))], key=lambda copy: split_revision(copy)[1]
+        )
 
 
 def live_of(observed: Mapping[str, ObservedService]) -> dict[str, LiveRevision]:
@@ -79,7 +82,7 @@ def live_of(observed: Mapping[str, ObservedService]) -> dict[str, LiveRevision]:
 
 
 def took_effect(entry: LedgerEntry) -> bool:
-    """True where the entry's revisions may run: it changed a service, and was neither refused nor put back."""
+    """True where the entry's revisions may run: it changed a service, and was neither refused nor undone."""
     undone = entry.kind != "rollback" and entry.outcome is Outcome.ROLLED_BACK
     changed = any(service.changed and service.task_definition for service in entry.services.values())
     return changed and not undone and entry.outcome is not Outcome.REFUSED
@@ -92,39 +95,38 @@ def running_release(
     *,
     whole: bool = False,
 ) -> RunningRelease:
-    """The newest of ``entries`` (newest first) all of whose revisions run; a rollback's is the release it went to.
+    """The newest of ``entries`` (newest first) all of whose revisions run; of a rollback, the release that it chose.
 
-    ``services``: look at these only. Services that an entry does not know, or that are gone since, say nothing.
-    ``whole``: a rollback of some services, which left others at a release of their own, brought no release.
+    ``services``: only these. Services that the entry does not have, or that were removed since, do not count.
+    ``whole``: a rollback of some services that left others at another release does not count.
     """
     chosen = [key for key in live if not services or key in services]
     revisions = Revisions(entries)
     for entry in entries:
         if not took_effect(entry) or not _concerns(entry, chosen):
             continue
-        known = [key for key in chosen if key in entry.services]
-        if known and all(
-            revisions.same(entry.services[key].task_definition, live[key].task_definition) for key in known
-        ):
-            if entry.kind != "rollback":
-                return RunningRelease(entry.id, entry, entry)
-            if entry.target and (not whole or _runs_whole(_find(entries, entry.target), live, chosen, revisions)):
-                return RunningRelease(entry.target, _find(entries, entry.target), entry)
+        if entry.services.keys().isdisjoint(chosen) or not _runs(entry, live, chosen, revisions):
+            continue
+        if entry.kind != "rollback":
+            return RunningRelease(entry.id, entry, entry)
+        target = next((other for other in entries if other.id == entry.target), None)
+        if entry.target and (not whole or _runs(target, live, chosen, revisions)):
+            return RunningRelease(entry.target, target, entry)
     return RunningRelease()
 
 
-def _runs_whole(
-    gone_to: LedgerEntry | None, live: Mapping[str, LiveRevision], chosen: Collection[str], revisions: Revisions
+def _runs(
+    entry: LedgerEntry | None, live: Mapping[str, LiveRevision], chosen: Collection[str], revisions: Revisions
 ) -> bool:
-    """True where every chosen service runs what ``gone_to`` has of it."""
-    services = gone_to.services if gone_to else {}
+    """True where every chosen service that ``entry`` has runs its revision."""
+    services = entry.services if entry else {}
     return all(
         revisions.same(services[key].task_definition, live[key].task_definition) for key in chosen if key in services
     )
 
 
 def position(entries: Sequence[LedgerEntry], service: str, live: LiveRevision, revisions: Revisions) -> Position:
-    """Where ``service`` stands when what runs is no release as a whole."""
+    """Where ``service`` is when the services run no single release."""
     matching = (
         entry.target if entry.kind == "rollback" else entry.id
         for entry in entries
@@ -136,25 +138,17 @@ def position(entries: Sequence[LedgerEntry], service: str, live: LiveRevision, r
     if release := next(filter(None, matching), None):
         return Position(release, exact=True, until=release)
     ids = [entry.id for entry in entries]
-    if live.release:  # registered by a run that did not get to write it down
+    if live.release:  # registered by a run that ended before it could record it
         before = max((identifier for identifier in ids if identifier < live.release), default="")
         return Position(live.release, exact=True, until=before)
-    family, number = split(live.task_definition)
-    numbered = [
-        (entry.id, split(entry.services[service].task_definition)[1])
-        for entry in entries
-        if service in entry.services and split(entry.services[service].task_definition)[0] == family
-    ]
-    if not numbered:
+    family, number = split_revision(live.task_definition)
+    arns = ((entry.id, entry.services[service].task_definition) for entry in entries if service in entry.services)
+    recorded = [(identifier, *split_revision(arn)) for identifier, arn in arns]
+    numbers = [(identifier, other) for identifier, theirs, other in recorded if theirs == family]
+    if not numbers:
         return Position(None, exact=False, until=None)
-    before = max((identifier for identifier, other in numbered if other < number), default="")
+    before = max((identifier for identifier, other in numbers if other < number), default="")
     return Position(before or None, exact=False, until=before)
-
-
-def split(arn: str) -> tuple[str, int]:
-    """Family and number of a revision's ARN; an ARN without a number is number 0 of a family of its own."""
-    family, _, number = arn.rpartition("/")[2].rpartition(":")
-    return (family, int(number)) if family and number.isdigit() else (arn, 0)
 
 
 def last_effective(entries: Iterable[LedgerEntry]) -> LedgerEntry | None:
@@ -167,18 +161,15 @@ def _concerns(entry: LedgerEntry, chosen: Collection[str]) -> bool:
     return entry.kind != "rollback" or any(entry.services[key].changed for key in chosen if key in entry.services)
 
 
-def _find(entries: Sequence[LedgerEntry], identifier: str) -> LedgerEntry | None:
-    return next((entry for entry in entries if entry.id == identifier), None)
-
-
 def unfinished(entries: Sequence[LedgerEntry], sha: str, tags: Mapping[str, str | None]) -> LedgerEntry | None:
-    """The entry that the next deploy of ``sha`` goes on with: the newest release, not judged yet.
+    """The entry that the next deploy of ``sha`` continues: the newest release, if it has not been judged yet.
 
-    ``tags``: the release that each live definition is tagged with.  An entry that nothing runs of any more (it was
-    killed before its first rollout) is left behind, unless it had begun a migration: the baseline in it is older than
-    what that may have changed.
+    ``tags``: the release that each live definition is tagged with. An entry of which nothing runs (its run was killed
+    before the first rollout) is not continued, unless it had begun a migration: its baseline was taken before that.
     """
-    releases = [entry for entry in entries if entry.kind in ("deploy", "rollback") or _rolled_out(entry)]
+    releases = [  # `rollout` as a step by itself releases a commit, too
+        entry for entry in entries if entry.kind != "step" or any(each.changed for each in entry.services.values())
+    ]
     newest = releases[0] if releases else None
     if newest is None or newest.kind == "rollback" or newest.sha != sha or withdrawn(newest):
         return None
@@ -188,11 +179,31 @@ def unfinished(entries: Sequence[LedgerEntry], sha: str, tags: Mapping[str, str 
     return newest if not judged and (cut_off or newest.id in tags.values()) else None
 
 
-def _rolled_out(entry: LedgerEntry) -> bool:
-    """True for the step `rollout` by itself, which brings a commit to run and judges nothing."""
-    return entry.kind == "step" and any(service.changed for service in entry.services.values())
-
-
 def withdrawn(entry: LedgerEntry) -> bool:
-    """True where a rollback withdrew the release; tags tell it as a verdict, without by which."""
+    """True where a rollback withdrew the release; tags record that as a verdict, without the rollback's id."""
     return bool(entry.withdrawn_by) or entry.verdict is Verdict.WITHDRAWN
+
+
+def drift(entries: Sequence[LedgerEntry], observed: Mapping[str, ObservedService]) -> tuple[Drift, ...]:
+    """What runs differently from how the newest of ``entries`` that took effect left it.
+
+    A release in progress or interrupted is no drift: its revisions are tagged with its id.
+    """
+    unfinished = {
+        entry.id for entry in entries if entry.kind == "deploy" and not (entry.verdict and entry.verdict.final)
+    }
+    last = last_effective(entries)
+    if last is None or running_release(entries, live_of(observed)).release is not None:
+        return ()
+    revisions = Revisions(entries)
+    found: list[Drift] = []
+    for key, service in observed.items():
+        released = last.services.get(key)
+        if released is None or revisions.same(released.task_definition, service.definition.arn):
+            continue
+        if service.definition.release in unfinished:
+            continue
+        found.append(Drift(key, "task_definition", released.task_definition, service.definition.arn))
+        if released.image != service.image:
+            found.append(Drift(key, f"containers.{service.container}.image", released.image, service.image))
+    return tuple(found)

@@ -2,18 +2,16 @@
 
 Names and meaning are DORA's (https://dora.dev/guides/dora-metrics/, as of January 2026); what each is computed from:
 
-* Deployment: a run of ``deploy`` in the window that rolled something out and came to an end. A run that was interrupted
-  is not counted (the next one of its commit goes on in the same entry), nor one that failed before the rollout; single
-  steps and rollbacks are no deployments.
-* Deployment frequency: deployments by the day, over the part of the window since the ledger's first entry.
-* Change lead time: from the commit's own time to the end of the run that proved it healthy (or that had no endpoint to
-  ask), for each commit the first time it got there. Commits that came along below it waited longer and are not known.
-* Change fail rate: deployments that were undone, were left not healthy, or that a rollback withdrew later, among all.
-  What a still later rollback went back to is withdrawn no more, and counts as it was judged.
-* Failed deployment recovery time: from the start of the run that failed (of one that was withdrawn: the start of the
-  rollback that left it, since when it began to fail is not known) to the end of the first run, the same or a later
-  one, after which it was over: put back as healthy as before, a healthy rollback, or a healthy deploy for which the
-  endpoints that the failed one broke answer again.
+* Deployment: a run of ``deploy`` in the window that rolled something out and ended. Not counted: interrupted runs (the
+  next one of the commit continues the entry), runs that failed before the rollout, single steps, and rollbacks.
+* Deployment frequency: deployments a day, in the part of the window since the ledger's first entry.
+* Change lead time: from the commit's own time to the end of the first run that proved it healthy (or had no endpoint to
+  ask). Earlier commits that it contains waited longer, but the ledger does not know them.
+* Change fail rate: the share of deployments that were undone, left unhealthy, or withdrawn by a later rollback. One
+  that a still later rollback restored is no longer withdrawn, and counts as it was judged.
+* Failed deployment recovery time: from the start of the run that failed (for a withdrawn one: of the rollback, because
+  nobody knows when it began to fail) to the end of the first run, the same or a later one, that ended the failure: an
+  undo, a healthy rollback, or a healthy deploy in which the endpoints that the failed one broke answer again.
 
 DORA's fifth measure, the deployment rework rate, needs to know which deployments were unplanned; a ledger does not.
 """
@@ -40,7 +38,7 @@ from deploykit.model.stats import (
     Window,
 )
 
-FEW = 3  # fewer values than this make a number that says little, and is said to
+FEW = 3  # a number from fewer values says little, and the report tells so
 _DAY = 86400.0  # seconds
 _BROKEN = (EndpointClass.REGRESSION, EndpointClass.PRE_EXISTING)
 
@@ -48,11 +46,12 @@ _BROKEN = (EndpointClass.REGRESSION, EndpointClass.PRE_EXISTING)
 def delivery_stats(
     entries: Iterable[LedgerEntry], since: datetime, until: datetime, first: datetime | None
 ) -> DeliveryStats:
-    """The measures of the time from ``since`` to ``until``. ``entries``: at least those that began in it, in any order.
+    """The measures from ``since`` to ``until``. ``entries``: at least those that began in that time, in any order.
 
-    ``first``: when the ledger's first entry began, in the window or before; None: it has none.
+    ``first``: when the ledger's first entry began; None: it has none.
     """
-    known = sorted((entry for entry in entries if _within(entry, since, until)), key=lambda entry: entry.id)
+    known = [entry for entry in entries if (start := began(entry)) is not None and since <= start <= until]
+    known.sort(key=lambda entry: entry.id)
     window = window_of(since, until, first)
     deploys = [entry for entry in known if entry.kind == "deploy" and entry.outcome is not Outcome.REFUSED]
     reached = [entry for entry in deploys if _why_not(entry) is None]
@@ -79,7 +78,7 @@ def unknown_stats(since: datetime, until: datetime, reason: str) -> DeliveryStat
 
 
 def window_of(since: datetime, until: datetime, first: datetime | None) -> Window:
-    """The window, and how much of it there is anything to know about."""
+    """The window, and the part of it that the ledger covers."""
     observed = (until - max(since, first)).total_seconds() if first is not None else 0.0
     seconds = (until - since).total_seconds()
     return Window(since, until, seconds, round(seconds / _DAY, 2), max(0.0, observed))
@@ -90,13 +89,8 @@ def began(entry: LedgerEntry) -> datetime | None:
     return _moment(entry.started)
 
 
-def _within(entry: LedgerEntry, since: datetime, until: datetime) -> bool:
-    start = began(entry)
-    return start is not None and since <= start <= until
-
-
 def _why_not(entry: LedgerEntry) -> str | None:
-    """Why a deploy is no deployment to production; None where it is."""
+    """Why a run of ``deploy`` does not count as a deployment; None where it does."""
     if entry.outcome is None:
         return "not finished: under way, or killed"
     if entry.outcome is Outcome.INTERRUPTED:
@@ -107,7 +101,7 @@ def _why_not(entry: LedgerEntry) -> str | None:
 
 
 def _failed(entry: LedgerEntry) -> bool:
-    """By its own checks or rollout; withdrawing it is another question."""
+    """True where its own checks or rollout failed; whether it was withdrawn is another question."""
     return entry.verdict is Verdict.UNHEALTHY or entry.outcome in (Outcome.ROLLED_BACK, Outcome.FAILED)
 
 
@@ -136,7 +130,7 @@ def _frequency(reached: Sequence[LedgerEntry], window: Window) -> DeploymentFreq
     if not window.observed_seconds:
         return DeploymentFrequency(reason="no deployment in this time")
     if window.observed_seconds < _DAY:
-        return DeploymentFrequency(None, count, between, "less than a day is known: too short for a number by the day")
+        return DeploymentFrequency(None, count, between, "less than a day is known: too short for a number a day")
     return DeploymentFrequency(round(count * _DAY / window.observed_seconds, 4), count, between)
 
 
@@ -148,7 +142,7 @@ def _lead_time(reached: Sequence[LedgerEntry]) -> ChangeLeadTime:
     durations = []
     for entry in arrived.values():
         committed, end = _moment(entry.committed), _end(entry)
-        if committed is not None and end is not None and end >= committed:  # a clock that was wrong tells nothing
+        if committed is not None and end is not None and end >= committed:  # else a clock was wrong
             durations.append(Duration(entry.id, (end - committed).total_seconds()))
     typical, reason = _median(durations, "change with a known commit time")
     return ChangeLeadTime(typical, len(durations), len(arrived), tuple(durations), reason)
@@ -164,12 +158,12 @@ def _recovery(failed: Sequence[LedgerEntry], known: Sequence[LedgerEntry]) -> Fa
     durations = tuple(Duration(entry.id, seconds) for entry, seconds in found if seconds is not None)
     typical, reason = _median(durations, "recovery")
     if not durations:
-        reason = f"none of {len(failed)} is over, as far as the ledger tells" if failed else "no deployment failed"
+        reason = f"none of {len(failed)} has ended, as far as the ledger shows" if failed else "no deployment failed"
     return FailedDeploymentRecoveryTime(typical, len(durations), len(failed), durations, reason)
 
 
 def _recovered(entry: LedgerEntry, known: Sequence[LedgerEntry]) -> float | None:
-    """How long a failure lasted, in seconds; None where it lasts, or its end is not known. ``known``: oldest first."""
+    """Seconds that a failure lasted; None where it still lasts, or its end is unknown. ``known``: oldest first."""
     start = began(entry)
     if _failed(entry):
         if entry.outcome is Outcome.ROLLED_BACK:
@@ -186,7 +180,7 @@ def _recovered(entry: LedgerEntry, known: Sequence[LedgerEntry]) -> float | None
 
 
 def _ends(entry: LedgerEntry, broken: Iterable[str]) -> bool:
-    """True where the environment was healthy after this run, the endpoints ``broken`` before among what answers."""
+    """True where the environment was healthy after this run, including the endpoints that were ``broken`` before."""
     well = entry.verdict is not None and entry.verdict.verified
     done = entry.outcome is {"deploy": Outcome.DEPLOYED, "rollback": Outcome.ROLLED_BACK}.get(entry.kind)
     still = any(entry.checks[name].kind in _BROKEN for name in broken if name in entry.checks)
@@ -194,7 +188,7 @@ def _ends(entry: LedgerEntry, broken: Iterable[str]) -> bool:
 
 
 def _end(entry: LedgerEntry) -> datetime | None:
-    """When the run ended; older entries say only how long it took."""
+    """When the run ended; older entries have only how long it took."""
     start = began(entry)
     if (end := _moment(entry.ended)) is not None or start is None or entry.seconds is None:
         return end
@@ -213,14 +207,14 @@ def _median(durations: Sequence[Duration], what: str) -> tuple[float | None, str
 
 
 def _few(count: int, what: str) -> str | None:
-    """Why there is no number, or why it says little; None where there are enough."""
+    """Why there is no number, or why it says little; None where there are enough values."""
     if not count:
         return f"no {what} in this time"
     return f"only {count}, which says little" if count < FEW else None
 
 
 def _moment(stamp: str | None) -> datetime | None:
-    """RFC 3339 as the ledger has it; None where it is missing, or cannot be read."""
+    """A timestamp of the ledger (RFC 3339); None where it is missing or cannot be read."""
     try:
         moment = datetime.fromisoformat((stamp or "").replace("Z", "+00:00"))
     except ValueError:

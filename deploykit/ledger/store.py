@@ -1,9 +1,9 @@
-"""The ledger's store: a bucket or a folder that holds one record for each entry, under ``releases/``."""
+"""The ledger's store: a bucket or a folder with one record for each entry, under ``releases/``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -26,7 +26,7 @@ _SUFFIX = ".json"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _SHORT = 7  # digits of the commit's SHA in a release's id
 _AT_ONCE = 24  # reads side by side: fewer than the connections that one client keeps
-_ATTEMPTS = 8  # writes of one entry that other runs are writing too
+_ATTEMPTS = 8  # at writing one entry that other runs write, too
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,8 @@ class StoredEntry:
 class Listing:
     """Entries, newest first, and the records that cannot be read."""
 
-    stored: tuple[StoredEntry, ...]
+    entries: tuple[LedgerEntry, ...]
     broken: tuple[Problem, ...] = ()
-
-    def __iter__(self) -> Iterator[StoredEntry]:
-        return iter(self.stored)
-
-    @property
-    def entries(self) -> tuple[LedgerEntry, ...]:
-        return tuple(stored.entry for stored in self.stored)
 
 
 class Store:
@@ -85,13 +78,13 @@ class Store:
     def newest(self, limit: int | None = None, sha: str | None = None) -> Listing:
         """The newest ``limit`` entries (None: all); ``sha``: only those whose id names a commit that begins with it.
 
-        Records are read side by side. A broken one is reported in ``broken`` and hides no other.
+        Records are read side by side. A broken one does not hide the others.
         Raises: what ``Objects`` raises.
         """
         ids = [identifier for identifier in self.ids() if sha is None or _names_commit(identifier, sha)]
         found = side_by_side({identifier: partial(self._read, identifier) for identifier in ids[:limit]}, _AT_ONCE)
         return Listing(
-            tuple(item for item in found.values() if isinstance(item, StoredEntry)),
+            tuple(item.entry for item in found.values() if isinstance(item, StoredEntry)),
             tuple(Problem(item.message, file=item.name) for item in found.values() if isinstance(item, BrokenRecord)),
         )
 
@@ -105,12 +98,11 @@ class Store:
 def update(
     store: Store, identifier: str, change: Callable[[LedgerEntry], LedgerEntry], clock: Clock | None = None
 ) -> StoredEntry:
-    """Read an entry, ``change`` it and write it back; start again where another run wrote in between.
+    """Read an entry, ``change`` it and write it; start again where another run has written it meanwhile.
 
     ``change`` may be called several times. Where it changes nothing, nothing is written.
     Raises: NotFound, BrokenRecord; Conflict after eight attempts; what ``Objects`` raises.
     """
-
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(Conflict),
         wait=tenacity.wait_random_exponential(multiplier=0.05, max=2.0),
@@ -124,14 +116,14 @@ def update(
             changed = change(stored.entry)
             if changed == stored.entry:
                 return stored
-            return StoredEntry(changed, store.objects.replace(_name(identifier), encode(changed), stored.version))
+            return store.replace(changed, stored.version)
     raise AssertionError("tenacity raises the last error")  # its iterator never ends by itself
 
 
 def open_store(state: str | None, aws: Aws, root: Path) -> Store | None:
-    """The store that the configuration's ``state`` names; None where it names none. Reads and creates nothing.
+    """The store that the configuration's ``state`` names; None where there is none. Reads and creates nothing.
 
-    ``root``: the configuration file's folder, which the path of a state folder is relative to.
+    ``root``: the configuration file's folder; the path of a state folder is relative to it.
     """
     if not state:
         return None
@@ -144,8 +136,8 @@ def open_store(state: str | None, aws: Aws, root: Path) -> Store | None:
 def release_id(now: datetime, sha: str, after: str | None = None) -> str:
     """A new release's id: ``20261121T062000Z-1a2b3c4``.
 
-    ``after``: the newest id so far. The new id sorts after it whatever this machine's clock says, and differs from it
-    even within the same second.
+    ``after``: the newest id so far. The new id sorts after it, even if this machine's clock is slow, or within the same
+    second.
     """
     moment = now.astimezone(UTC)
     newest = _moment(after) if after else None

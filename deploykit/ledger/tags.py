@@ -1,4 +1,4 @@
-"""Releases as the tags on task definitions record them: enough for a rollback when the ledger cannot be read."""
+"""Releases as the tags of task definitions record them: enough for a rollback when the ledger cannot be read."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from deploykit.edges.aws.ecs import describe_definition, list_definitions, revision_of
-from deploykit.edges.aws.session import Aws, AwsRefused
+from deploykit.edges.aws.ecs import find_definition, list_definitions
+from deploykit.edges.aws.session import Aws
 from deploykit.edges.parallel import side_by_side
 from deploykit.ledger.store import started_of
 from deploykit.model.ledger import LedgerEntry
-from deploykit.model.observed import TAG_ENVIRONMENT, Definition, ObservedService
+from deploykit.model.observed import TAG_ENVIRONMENT, Definition, ObservedService, split_revision
 from deploykit.model.release import Outcome, ReleasedService, Verdict
 
-_PORTIONS = (3, 8)  # revisions of one family described at a time: few at first, since most questions end there
-AT_MOST = 200  # revisions of one family described
+_PORTIONS = (3, 8)  # revisions of one family described at first, and then at a time: most questions end at the first
+AT_MOST = 200  # revisions of one family
+_WORST_FIRST = (Verdict.WITHDRAWN, Verdict.UNHEALTHY, None, Verdict.INCONCLUSIVE, Verdict.UNCHECKED, Verdict.HEALTHY)
 
-Wanted = Callable[[Sequence[LedgerEntry]], str | None]
+Until = Callable[[Sequence[LedgerEntry]], str | None]
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,8 @@ class Revision:
     live: bool = False
 
     @property
-    def number(self) -> int:
-        return revision_of(self.arn)
-
-    @property
     def counts(self) -> bool:
-        """True where a later release that left the service alone may have run it: it was verified, or it runs now."""
+        """True where later releases that did not change the service may run it: it was verified, or it runs now."""
         return self.live or bool(self.verdict and self.verdict.verified)
 
 
@@ -48,13 +45,13 @@ def tagged_releases(
     aws: Aws,
     observed: Mapping[str, ObservedService],
     environment: str,
-    wanted: Wanted | None = None,
+    until: Until | None = None,
     at_most: int = AT_MOST,
 ) -> tuple[LedgerEntry, ...]:
     """The releases named by tags on the revisions of the ``observed`` services, newest first.
 
     Reads revisions newest first, deregistered ones included: a portion of each family at a time, side by side. Stops
-    when ``wanted`` names a release and what every service ran in it is known, or after ``at_most`` revisions of each
+    when ``until`` names a release and what every service ran in it is known, or after ``at_most`` revisions of each
     family. Ignores revisions that carry another environment's tag or none of deploykit's.
     Raises: NotAllowed, Throttled, AwsUnreachable.
     """
@@ -62,26 +59,25 @@ def tagged_releases(
     while True:
         arns = side_by_side({key: partial(family.following, at_most) for key, family in families.items()})
         listed = itertools.chain.from_iterable(arns.values())
-        calls = {arn: partial(aws.remember, ("definition", arn), partial(_describe, aws, arn)) for arn in listed}
-        found = side_by_side(calls)
+        found = side_by_side({arn: partial(find_definition, aws, arn) for arn in listed})
         for key, family in families.items():
             family.add(found[arn] for arn in arns[key])
         revisions = [revision for family in families.values() for revision in family.revisions]
         releases = releases_of(revisions, environment)
-        release = wanted(releases) if wanted else None
+        release = until(releases) if until else None
         if all(family.exhausted or (release and family.reaches(release)) for family in families.values()):
             return releases
 
 
 def releases_of(revisions: Iterable[Revision], environment: str = "") -> tuple[LedgerEntry, ...]:
-    """The ledger entries that ``revisions`` amount to, newest first; fields that no tag records are empty. Pure.
+    """The ledger entries that ``revisions`` tell, newest first; fields that no tag records are empty. Pure.
 
     A service that a release did not change ran the newest verified revision of an earlier release. A release's verdict
-    is the worst among its revisions; a revision without one belongs to a release that never finished.
+    is the worst of its revisions' verdicts; a revision without one belongs to a release that never finished.
     """
     services: dict[str, dict[str, Revision]] = {}
-    for revision in sorted(revisions, key=lambda revision: (revision.live, revision.number)):
-        # a rollback registers a release's revision again; of two for one release the later has the later verdict
+    for revision in sorted(revisions, key=lambda each: (each.live, split_revision(each.arn)[1])):
+        # a rollback registers a release's revision again; of the two, the later has the later verdict
         services.setdefault(revision.service, {})[revision.release] = revision
     ids = sorted({release for known in services.values() for release in known}, reverse=True)
     return tuple(_entry(identifier, environment, services) for identifier in ids)
@@ -89,7 +85,7 @@ def releases_of(revisions: Iterable[Revision], environment: str = "") -> tuple[L
 
 @dataclass
 class _Family:
-    """One service's task definition family, read from the newest revision backwards."""
+    """The task definition family of one service, read from the newest revision backwards."""
 
     aws: Aws
     service: str
@@ -101,11 +97,11 @@ class _Family:
     _arns: Iterator[str] | None = None
 
     def following(self, at_most: int) -> list[str]:
-        """ARNs of the next portion of revisions, newest first; no more than ``at_most`` over all calls."""
+        """ARNs of the next portion of revisions, newest first; at most ``at_most`` in all calls together."""
         if self._arns is None:
             family = self.observed.definition.family
             listed = [list_definitions(self.aws, family, status) for status in ("ACTIVE", "INACTIVE")]
-            self._arns = heapq.merge(*listed, key=lambda arn: -revision_of(arn))
+            self._arns = heapq.merge(*listed, key=lambda arn: -split_revision(arn)[1])
         portion = _PORTIONS[1] if self.seen else _PORTIONS[0]
         taken = list(itertools.islice(self._arns, min(portion, at_most - self.seen)))
         self.seen += len(taken)
@@ -114,39 +110,33 @@ class _Family:
 
     def add(self, definitions: Iterable[Definition | None]) -> None:
         for definition in definitions:
-            if definition is None or definition.tags.get(TAG_ENVIRONMENT) != self.environment:
+            if definition is None or definition.tags.get(TAG_ENVIRONMENT) != self.environment or not definition.release:
                 continue
-            if definition.release:
-                self.revisions.append(self._revision(definition, definition.release))
+            container = definition.container(self.observed.container) or {}
+            revision = Revision(
+                service=self.service,
+                arn=definition.arn,
+                release=definition.release,
+                sha=definition.sha,
+                verdict=next((word for word in Verdict if word.value == definition.verdict), None),
+                image=str(container.get("image") or "") or None,
+                live=definition.arn == self.observed.definition.arn,
+            )
+            self.revisions.append(revision)
 
     def reaches(self, release: str) -> bool:
         """True where the revisions read so far tell what this service ran in ``release``."""
         return any(r.release == release or (r.release < release and r.counts) for r in self.revisions)
 
-    def _revision(self, definition: Definition, release: str) -> Revision:
-        container = definition.container(self.observed.container)
-        return Revision(
-            service=self.service,
-            arn=definition.arn,
-            release=release,
-            sha=definition.sha,
-            verdict=next((word for word in Verdict if word.value == definition.verdict), None),
-            image=str(container["image"]) if container and container.get("image") else None,
-            live=definition.arn == self.observed.definition.arn,
-        )
-
-
-def _describe(aws: Aws, arn: str) -> Definition | None:
-    try:
-        return describe_definition(aws, arn)
-    except AwsRefused:
-        return None  # deleted after it was listed
-
 
 def _entry(identifier: str, environment: str, services: Mapping[str, Mapping[str, Revision]]) -> LedgerEntry:
     own = [known[identifier] for known in services.values() if identifier in known]
-    ran = {key: revision for key, known in services.items() if (revision := _ran(known, identifier))}
-    verdict = _worst([revision.verdict for revision in own])
+    released: dict[str, ReleasedService] = {}
+    for key, known in services.items():
+        before = _before(known, identifier)
+        if ran := known.get(identifier) or before:
+            released[key] = _released(ran, identifier, before)
+    verdict = min((revision.verdict for revision in own), key=_WORST_FIRST.index)
     return LedgerEntry(
         id=identifier,
         kind="deploy",
@@ -158,14 +148,8 @@ def _entry(identifier: str, environment: str, services: Mapping[str, Mapping[str
         by="",
         verdict=verdict,
         outcome=Outcome.DEPLOYED if verdict and (verdict.verified or verdict is Verdict.WITHDRAWN) else None,
-        services={
-            key: _released(revision, identifier, _before(services[key], identifier)) for key, revision in ran.items()
-        },
+        services=released,
     )
-
-
-def _ran(known: Mapping[str, Revision], release: str) -> Revision | None:
-    return known.get(release) or _before(known, release)
 
 
 def _before(known: Mapping[str, Revision], release: str) -> Revision | None:
@@ -179,8 +163,3 @@ def _released(revision: Revision, release: str, before: Revision | None) -> Rele
     changed = revision.release == release
     previous = before.arn if changed and before else None
     return ReleasedService(revision.service, revision.sha, revision.image, digest, revision.arn, previous, changed)
-
-
-def _worst(verdicts: Sequence[Verdict | None]) -> Verdict | None:
-    order = (Verdict.WITHDRAWN, Verdict.UNHEALTHY, None, Verdict.INCONCLUSIVE, Verdict.UNCHECKED, Verdict.HEALTHY)
-    return min(verdicts, key=order.index)

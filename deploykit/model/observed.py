@@ -97,6 +97,12 @@ class ServiceState:
         return next((rollout for rollout in self.rollouts if rollout.id == identifier), None)
 
 
+def split_revision(arn: str) -> tuple[str, int]:
+    """``("web", 3)`` of ``arn:…:task-definition/web:3``; an ARN without a number is number 0 of its own family."""
+    family, _, number = arn.rpartition("/")[2].rpartition(":")
+    return (family, int(number)) if family and number.isdigit() else (arn, 0)
+
+
 @dataclass(frozen=True)
 class Definition:
     """A task definition revision with its tags, as DescribeTaskDefinition answers."""

@@ -13,8 +13,8 @@ Action = Literal["build", "reuse", "keep"]
 
 
 @dataclass(frozen=True)
-class Supply:
-    """One service's image for this release. While it is still to be built its digest is empty."""
+class PlannedImage:
+    """One service's image for this release. Its digest is empty until it has been built and pushed."""
 
     action: Action
     image: Image

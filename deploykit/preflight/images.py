@@ -29,7 +29,7 @@ def check_images(aws: Aws, definitions: Mapping[str, Definition], registry: str 
         for image in (str(container.get("image") or "") for container in definition.containers):
             place = parse_reference(image, registry)
             if place is None:
-                continue  # another registry's, which only the cluster's own credentials may reach
+                continue  # in another registry, which perhaps only the cluster can reach
             if place.region not in (None, aws.region):
                 unseen[image].add(key)
             else:

@@ -18,7 +18,7 @@ from deploykit.preflight.looking import all_findings, look, missing, verb
 
 
 def check_log_groups(aws: Aws, definitions: Mapping[str, Definition]) -> tuple[Finding, ...]:
-    """``log-group-missing`` for each log group that containers of ``definitions`` (by service) would not create.
+    """``log-group-missing`` for each log group that ``definitions`` (by service) name and that ECS would not create.
 
     One call for each group, side by side.
     """

@@ -1,4 +1,4 @@
-"""What the checks share: many looks at AWS side by side; one that gets no answer is a finding and no failure."""
+"""What the checks share: they ask AWS side by side, and a question without an answer is a finding, not a failure."""
 
 from __future__ import annotations
 
@@ -24,17 +24,15 @@ def all_findings(checks: Sequence[Callable[[], tuple[Finding, ...]]]) -> tuple[F
 def look_for_each(
     kind: str, needed: Users, find: Callable[[str, Collection[str]], Iterable[Finding]], unseen: Users, place: str = ""
 ) -> tuple[Finding, ...]:
-    """What ``find`` says of each of ``needed``, side by side; ``unseen`` are in another ``place`` (region, account)."""
+    """What ``find`` returns for each of ``needed``; ``unseen`` are in another ``place`` (region or account)."""
     looks = [partial(look, f"{kind} {name}", who, partial(find, name, who)) for name, who in needed.items()]
     return (*all_findings(looks), *elsewhere(kind, unseen, place))
 
 
 def look(about: str, services: Iterable[str], find: Callable[[], Iterable[Finding]]) -> tuple[Finding, ...]:
-    """What ``find`` finds; where AWS gives no answer, that ``about`` (as in "role x") could not be looked for."""
-    answer = attempt(lambda: tuple(find()))
-    if isinstance(answer, DeploykitError):
-        return (could_not_look(f"for {about}", services, answer.message),)
-    return answer
+    """What ``find`` returns; where AWS gives no answer, a finding that ``about`` ("role x") could not be looked for."""
+    found = attempt(lambda: tuple(find()))
+    return (could_not_look(f"for {about}", services, found.message),) if isinstance(found, DeploykitError) else found
 
 
 def attempt(ask: Callable[[], _Answer]) -> _Answer | DeploykitError:
@@ -46,12 +44,12 @@ def attempt(ask: Callable[[], _Answer]) -> _Answer | DeploykitError:
 
 
 def could_not_look(where: str, services: Iterable[str], why: str) -> Finding:
-    """``where``: "for role x" or "at the policy of y"; what was not seen may well be in order."""
+    """A warning about ``where`` ("for role x", "at the policy of y"): what was not seen may well be in order."""
     return Finding("could-not-look", "warning", "low", _names(services), f"could not look {where}: {why}")
 
 
 def elsewhere(kind: str, unseen: Users, place: str) -> list[Finding]:
-    """What is in another ``place`` (region or account), whose AWS is not asked."""
+    """Warnings about what is in another ``place`` (region or account), which is not asked."""
     return [
         could_not_look(f"for {kind} {name}, which {verb(services, 'need')}", services, f"it is in another {place}")
         for name, services in unseen.items()
@@ -59,7 +57,7 @@ def elsewhere(kind: str, unseen: Users, place: str) -> list[Finding]:
 
 
 def missing(identifier: str, services: Iterable[str], summary: str, hint: str = "") -> Finding:
-    """An error that AWS is sure of: tasks of ``services`` would not start."""
+    """An error that is certain: tasks of ``services`` would not start."""
     return Finding(identifier, "error", "high", _names(services), summary, hint=hint)
 
 

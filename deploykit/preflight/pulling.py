@@ -1,4 +1,4 @@
-"""May tasks pull their images? IAM is one half of the answer; this check reads the repository's own policy.
+"""May tasks pull their images? IAM gives one half of the answer; this check reads the repository's own policy.
 
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policies.html
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 from deploykit.edges.aws.ecr_names import parse_reference
 from deploykit.edges.aws.ecr_policy import PULL, RepositoryPolicy, repository_policy
@@ -35,8 +34,8 @@ def check_pulls(
 ) -> tuple[Finding, ...]:
     """``pull-denied`` where a repository's policy prevents tasks of ``definitions`` (by service) from pulling.
 
-    A warning where that depends on conditions, or the policy cannot be read. Repositories of other regions are left
-    out. One call for each repository, side by side.
+    A warning where that depends on conditions, or where the policy cannot be read. Repositories of other regions are
+    not checked. One call for each repository, side by side.
     """
     pulls = [
         pull for key, definition in definitions.items() for pull in _pulls(key, definition, account, registry, aws)
@@ -73,24 +72,21 @@ def _pulls(key: str, definition: Definition, account: str, registry: str | None,
 
 
 def _judged(pull: _Pull, policy: RepositoryPolicy, account: str) -> Iterator[Finding]:
-    """What certainly goes wrong (an error), or may (a warning)."""
-    place = f"{pull.service}: the policy of {_named(pull.repository, pull.owner, account)}"
-    registry = "" if pull.owner == account else f" --registry-id {pull.owner}"
-    shown = f"`aws ecr get-repository-policy --repository-name {pull.repository}{registry}` shows it"
+    """An error where pulls fail for certain, a warning where they may fail."""
     words = {action: policy.denies(action, account, pull.role) for action in PULL}
     denied = ", ".join(action for action, word in words.items() if word == "yes")
     unsure = ", ".join(action for action, word in words.items() if word == "perhaps")
-
-    def finding(severity: Literal["error", "warning"], summary: str, hint: str) -> Finding:
-        confidence: Literal["high", "low"] = "high" if severity == "error" else "low"
-        return Finding("pull-denied", severity, confidence, pull.service, f"{place} {summary}", hint=hint)
-
+    registry = "" if pull.owner == account else f" --registry-id {pull.owner}"
+    hint = f"`aws ecr get-repository-policy --repository-name {pull.repository}{registry}` shows it"
+    place = f"{pull.service}: the policy of {_named(pull.repository, pull.owner, account)}"
+    error = partial(Finding, "pull-denied", "error", "high", pull.service)
     if denied:
-        yield finding("error", f"denies {denied} to its tasks", f"fix it ({shown})")
+        yield error(f"{place} denies {denied} to its tasks", hint=f"fix it ({hint})")
     elif pull.owner != account and not all(policy.allows(action, account, pull.role) for action in PULL):
-        yield finding("error", f"does not allow account {account} to pull", f"allow it there ({shown})")
+        yield error(f"{place} does not allow account {account} to pull", hint=f"allow it there ({hint})")
     elif unsure:
-        yield finding("warning", f"may deny {unsure} to its tasks", shown)
+        summary = f"{place} may deny {unsure} to its tasks"
+        yield Finding("pull-denied", "warning", "low", pull.service, summary, hint=hint)
 
 
 def _named(repository: str, owner: str, account: str) -> str:

@@ -1,8 +1,8 @@
-"""What would fail in ten minutes fails now: everything that the next revisions need is looked for first."""
+"""Would the next revisions start? Everything that they need is checked before anything changes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -12,18 +12,31 @@ from deploykit.errors import FailedBefore, Problem
 from deploykit.model.finding import Finding, errors, one_line
 from deploykit.model.observed import Definition
 from deploykit.model.plan import Plan
+from deploykit.preflight.images import check_images
 from deploykit.preflight.log_groups import check_log_groups
 from deploykit.preflight.looking import all_findings
 from deploykit.preflight.ports import check_ports
 from deploykit.preflight.pulling import check_pulls
-from deploykit.preflight.startable import checks
+from deploykit.preflight.roles import check_roles
+from deploykit.preflight.secrets import check_parameters, check_secrets
 from deploykit.preflight.waits import check_waits
 
 
-def preflight(configuration: Configuration, aws: Aws, plan: Plan) -> tuple[Finding, ...]:
-    """What the new revisions of ``plan`` lack; every check side by side, the findings in the order of the checks.
+def startable(
+    aws: Aws, definitions: Mapping[str, Definition], account: str, registry: str | None = None
+) -> tuple[Finding, ...]:
+    """What tasks of ``definitions`` (by service) need to start and do not find: images, secrets, roles, parameters.
 
-    Whether the plan's own images exist is not asked: they have just been looked up or built, or are still to be built.
+    ``registry`` stands in for ECR's own host name in image references. What cannot be checked is a warning: it may
+    well be there.
+    """
+    return all_findings(_named(aws, definitions, account, registry))
+
+
+def preflight(configuration: Configuration, aws: Aws, plan: Plan) -> tuple[Finding, ...]:
+    """What the new revisions of ``plan`` lack; the checks run side by side, their findings keep their order.
+
+    The plan's own images are not checked: they were just looked up or built, or will be built.
     """
     account, registry = configuration.account, configuration.registry
     definitions = {
@@ -34,7 +47,7 @@ def preflight(configuration: Configuration, aws: Aws, plan: Plan) -> tuple[Findi
     others = {key: _without_image(each, plan.changes[key].container) for key, each in definitions.items()}
     return all_findings(
         (
-            *checks(aws, others, account, registry),
+            *_named(aws, others, account, registry),
             partial(check_ports, plan.observed, definitions),
             partial(check_log_groups, aws, definitions),
             partial(check_pulls, aws, definitions, account, registry),
@@ -48,13 +61,23 @@ def refuse(findings: Iterable[Finding]) -> None:
     if found := errors(findings):
         raise FailedBefore(
             "the release would not start",
-            "make what is missing (in Terraform, where it owns it), then run the command again",
+            "create what is missing (in Terraform, where it owns it), then run the command again",
             problems=[Problem(one_line(finding)) for finding in found],
         )
 
 
+def _named(
+    aws: Aws, definitions: Mapping[str, Definition], account: str, registry: str | None
+) -> tuple[Callable[[], tuple[Finding, ...]], ...]:
+    """The checks of what task definitions name."""
+    return (
+        partial(check_images, aws, definitions, registry),
+        partial(check_secrets, aws, definitions),
+        partial(check_roles, aws, definitions, account),
+        partial(check_parameters, aws, definitions),
+    )
+
+
 def _without_image(definition: Definition, container: str) -> Definition:
-    containers: list[Mapping[str, object]] = [
-        {**item, "image": ""} if item.get("name") == container else item for item in definition.containers
-    ]
+    containers = [{**item, "image": ""} if item.get("name") == container else item for item in definition.containers]
     return replace(definition, content={**definition.content, "containerDefinitions": containers})

@@ -1,4 +1,4 @@
-"""Do the roles exist? ECS registers a task definition whose roles do not, and its tasks then fail to start.
+"""Do the roles exist? ECS registers a task definition without its roles, and its tasks then fail to start.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/security-ecs-iam-role-overview.html
 """
@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
-from deploykit.edges.aws.iam import role_exists
+from deploykit.edges.aws.exists import role_exists
 from deploykit.edges.aws.session import Aws
 from deploykit.model.finding import Finding
 from deploykit.model.observed import Definition
@@ -41,6 +41,6 @@ def _role(aws: Aws, role: str, services: Collection[str]) -> Iterable[Finding]:
             "role-missing",
             services,
             f"role {role} does not exist, and {verb(services, 'need')} it",
-            f"create it again where it came from (Terraform), or `aws iam create-role --role-name {name} "
+            f"create it again where it was defined (Terraform), or `aws iam create-role --role-name {name} "
             "--assume-role-policy-document …` and attach its policies",
         )

@@ -1,4 +1,4 @@
-"""Do the secrets exist? Containers name them in Secrets Manager and in SSM Parameter Store; no value is read.
+"""Do the secrets of containers exist, in Secrets Manager and SSM Parameter Store? No value is read.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specifying-sensitive-data.html
 """
@@ -10,18 +10,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 
-from deploykit.edges.aws.secrets import missing_parameters, secret_trouble
+from deploykit.edges.aws.exists import missing_parameters, secret_trouble
 from deploykit.edges.aws.session import Aws
 from deploykit.model.finding import Finding
 from deploykit.model.observed import Definition
 from deploykit.preflight.looking import elsewhere, look, look_for_each, missing, verb
 
-# What follows the ARN (":key:version-stage:version-id") chooses a part of the secret.
+# After the ARN, ":key:version-stage:version-id" may choose a part of the secret.
 _SECRET = re.compile(r"(arn:[\w-]+:secretsmanager:[\w-]+:\d+:secret:[^:]+)(?::.*)?")
 
 
 def check_secrets(aws: Aws, definitions: Mapping[str, Definition]) -> tuple[Finding, ...]:
-    """``secret-missing`` or ``secret-deleted`` for each secret in Secrets Manager that ``definitions`` could not read.
+    """``secret-missing`` or ``secret-deleted`` for each secret in Secrets Manager that tasks could not read.
 
     A registry's credentials are such a secret too, named by ARN or by name. One call for each, side by side.
     """
@@ -41,7 +41,7 @@ def check_secrets(aws: Aws, definitions: Mapping[str, Definition]) -> tuple[Find
 def check_parameters(aws: Aws, definitions: Mapping[str, Definition]) -> tuple[Finding, ...]:
     """``parameter-missing`` for each SSM parameter that ``definitions`` name and that does not exist.
 
-    ARNs say what they are; a bare name is a parameter of the tasks' own region. One call for ten parameters.
+    A name without an ARN is a parameter in the region of the tasks. One call for ten parameters.
     """
     needed: dict[str, set[str]] = defaultdict(set)
     unseen: dict[str, set[str]] = defaultdict(set)
@@ -75,7 +75,7 @@ def _secret(aws: Aws, secret: str, services: Collection[str]) -> Iterable[Findin
         command = f"`aws secretsmanager restore-secret --secret-id {secret} --region {aws.region}`"
         yield missing("secret-deleted", services, summary, command)
     else:
-        # A secret created again has another ARN than the task definition names: it ends in six random characters.
+        # A secret created again gets another ARN, because ARNs end in six random characters.
         remedy = "create it, and set its new ARN in the task definition (in Terraform, where that registers them)"
         yield missing("secret-missing", services, summary, remedy)
 

@@ -1,4 +1,4 @@
-"""Do the deadlines leave time for ECS's own waits? Blue/green and its kin run both revisions for a bake time. Pure."""
+"""Do the deadlines leave time for ECS's own waits, such as the bake time of a blue/green deployment? Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from deploykit.errors import FailedBefore
 from deploykit.model.finding import Finding
 from deploykit.model.plan import Plan
 
-_TO_START = 300.0  # seconds that the advice adds for tasks to start and old ones to drain
+_TO_START = 300.0  # seconds for new tasks to start and old ones to drain
 
 
 def check_waits(plan: Plan, deadline: float) -> tuple[Finding, ...]:
-    """``rollout-too-long`` where ``deadline`` (seconds) is no longer than ECS's own waits: rollouts could only fail."""
+    """``rollout-too-long`` where ``deadline`` (seconds) does not exceed ECS's own waits: every rollout would fail."""
     least = plan.least_seconds
     if least < deadline:
         return ()
@@ -24,7 +24,7 @@ def check_waits(plan: Plan, deadline: float) -> tuple[Finding, ...]:
             "error",
             "high",
             ", ".join(moving),
-            f"{services}: moving requests and baking takes ECS {format_duration(least)} at least, and the rollout has "
+            f"{services}: ECS takes at least {format_duration(least)} to shift traffic and bake, but the rollout has "
             f"{format_duration(deadline)}",
             hint=f'set `deadline = "{format_duration(least + _TO_START)}"` under [rollout] or a shorter bake time',
         ),
@@ -32,11 +32,11 @@ def check_waits(plan: Plan, deadline: float) -> tuple[Finding, ...]:
 
 
 def too_late(left: float, deadline: float, least: float) -> FailedBefore | None:
-    """Why no rollout begins: what is ``left`` of the run's ``deadline`` is no more than ``least`` (all in seconds)."""
+    """The refusal where ``left`` of the run's ``deadline`` is no more than ``least`` (all in seconds); else None."""
     if left > least:
         return None
     over = "were over before the rollout began"
-    short = f"leave less than the {format_duration(least)} that ECS takes to move requests and to bake"
+    short = f"leave less than the {format_duration(least)} that ECS takes to shift traffic and bake"
     return FailedBefore(
         f"the {deadline:.0f} s of the deadline {short if left > 0 else over}; nothing that runs was changed",
         f"give it more time: --deadline {format_duration(1800.0 + least)}",

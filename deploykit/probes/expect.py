@@ -1,6 +1,6 @@
-"""What an endpoint answered, against what it must answer. Pure: an `Answer` goes in, `Failure` values come out.
+"""Compares what an endpoint answered with what is expected. Pure: an `Answer` in, `Failure` values out.
 
-What is missing from a response fails its expectation; it never passes as zero or empty.
+A part that is missing from the response fails its expectation; it never passes as zero or empty.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from deploykit.config.checks import Expect, Matchers, VersionCheck
 from deploykit.model.probe import Failure
 from deploykit.probes.paths import MISSING, Missing, is_number, look_up, same
 
-BODY_LIMIT = 1024 * 1024  # bytes of a body that are read; enough for any health answer
+BODY_LIMIT = 1024 * 1024  # bytes of a body that are read: enough for any health check
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Answer:
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
-    truncated: bool = False  # the body goes on after the first `BODY_LIMIT` bytes
+    truncated: bool = False  # the body is longer than `BODY_LIMIT`
     latency: float = 0.0
     certificate_days: float | None = None
     charset: str | None = None
 
     def header(self, name: str) -> str | None:
-        """The header's value in any case of its name; several are joined with a comma, as HTTP means them."""
+        """The header's value, whatever the case of its name; several are joined with a comma, as in HTTP."""
         values = [value for key, value in self.headers if key.lower() == name.lower()]
         return ", ".join(values) if values else None
 
@@ -44,12 +44,12 @@ class Answer:
     def text(self) -> str:
         try:
             return self.body.decode(self.charset or "utf-8", errors="replace")
-        except (LookupError, ValueError):  # no charset that Python knows, or none for text
+        except (LookupError, ValueError):  # Python does not know it, or it is not for text
             return self.body.decode("utf-8", errors="replace")
 
     @cached_property
     def document(self) -> Any:
-        """The body as JSON, or `NOT_JSON`. NaN and Infinity are no JSON, whatever Python's parser thinks of them."""
+        """The body as JSON, or `NOT_JSON`. Python's parser accepts NaN and Infinity, which are not JSON."""
         try:
             return json.loads(self.text if self.charset else self.body, parse_constant=_refuse)
         except (ValueError, RecursionError):
@@ -57,16 +57,15 @@ class Answer:
 
     @property
     def cached(self) -> bool:
-        """True where Age or X-Cache speak of an answer out of a cache.
+        """True where a cache answered: only caches send Age (RFC 9111 5.1).
 
-        Age is there only on what a cache answers (RFC 9111 5.1); CloudFront says "Hit from cloudfront" or
-        "RefreshHit from cloudfront" in X-Cache.
+        CloudFront also says "Hit from cloudfront" or "RefreshHit from cloudfront" in X-Cache.
         """
         return self.age is not None or "hit" in (self.header("x-cache") or "").lower()
 
     @property
     def age(self) -> int | None:
-        """Whole seconds since the answer left its origin, rounded down; None where no cache gave it (RFC 9111 5.1)."""
+        """Whole seconds since the answer left its origin, rounded down; None where no cache sent it (RFC 9111 5.1)."""
         said = (self.header("age") or "").strip()
         return int(said) if said.isascii() and said.isdigit() else None
 
@@ -80,7 +79,7 @@ def failures(expect: Expect, answer: Answer) -> tuple[Failure, ...]:
 
 
 def version_of(check: VersionCheck | None, answer: Answer) -> str | None:
-    """The version the endpoint reports where ``check`` looks for it; None where it reports none."""
+    """The version that the endpoint reports where ``check`` looks for it; None where there is none."""
     if check is None:
         return None
     found: Any = None
@@ -112,7 +111,7 @@ def _failures(expect: Expect, answer: Answer) -> Iterator[Failure]:
         yield from _header(name, wanted, answer)
     if expect.max_latency is not None and answer.latency > expect.max_latency:
         took, limit = f"{answer.latency * 1000:.0f} ms", f"{expect.max_latency * 1000:.0f} ms"
-        yield Failure("max_latency", "slow", f"answered in {took}, allowed are {limit}")
+        yield Failure("max_latency", "slow", f"answered in {took}, more than the {limit} allowed")
     if expect.certificate_days is not None:
         yield from _certificate(expect.certificate_days, answer)
 
@@ -159,7 +158,7 @@ def _matchers(expectation: str, subject: str, wanted: Matchers, found: Any) -> I
             yield Failure(expectation, "missing", f"{subject} is missing")
         return
     if wanted.exists is False:
-        yield Failure(expectation, "present", f"{subject} is {_short(found)}, and should not be there")
+        yield Failure(expectation, "present", f"{subject} is {_short(found)}, but must be absent")
     if wanted.matches is not None and not (isinstance(found, str) and re.search(wanted.matches, found)):
         message = f"{subject} is {_short(found)}, does not match {_short(wanted.matches)}"
         yield Failure(expectation, "different", message)
@@ -183,7 +182,7 @@ def _certificate(days: int, answer: Answer) -> Iterator[Failure]:
 
 
 def _number(text: Any) -> float | None:
-    # Header values are text; only plain decimals count as numbers, not what float() reads besides ("nan", "1_0").
+    # Header values are text. Only plain decimals are numbers; float() would also take "nan" and "1_0".
     return float(text) if isinstance(text, str) and re.fullmatch(r"\s*-?\d+(\.\d+)?\s*", text) else None
 
 

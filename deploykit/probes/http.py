@@ -1,7 +1,7 @@
-"""Asking endpoints over HTTP: many at once, each request on a connection of its own, each under one deadline.
+"""Asks endpoints over HTTP: many at once, each request on its own connection and under one deadline.
 
-Trouble with an endpoint is a `Reading`, never an exception. Proxies out of the environment are not used: what a proxy
-answers (from its cache, or in an endpoint's place) would be judged as if the endpoint had said it.
+Trouble with an endpoint is a `Reading`, never an exception. Proxies of the environment are not used: a proxy's answer
+(from its cache, or instead of the endpoint) would be judged as the endpoint's.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from deploykit.probes.expect import BODY_LIMIT, Answer, failures, version_of
 from deploykit.probes.transport import ConnectTo, Route, Transport
 from deploykit.probes.trouble import failed
 
-AT_ONCE = 200  # requests under way: 1,000 endpoints at 100 ms in a second, and below the 256 open files of macOS
+AT_ONCE = 200  # requests in flight: 1,000 endpoints at 100 ms take a second; macOS allows 256 open files
 
 
 @dataclass(frozen=True)
 class Question:
-    """One request to send: an endpoint, and the whole address where it is asked."""
+    """One request to send: an endpoint and its whole address."""
 
     endpoint: Endpoint
     url: str
@@ -46,16 +46,16 @@ def ask(
 ) -> list[Reading]:
     """Every question ``samples`` times, all at once; readings in the order of the questions, samples side by side.
 
-    ``timeout`` is seconds for one whole request: name, connection, handshake, redirects and the last byte of the body.
-    A reading's latency is the time on connections to living addresses: what DNS (asked once a round) and dead addresses
-    take says nothing of the answer. ``tls`` is the context to verify certificates with, by default `default_tls`.
+    ``timeout``: seconds for one whole request: DNS, connection, handshake, redirects and the last byte of the body.
+    Latency counts only connections to addresses that answer: not DNS (asked once a round), nor dead addresses. ``tls``:
+    the context that verifies certificates, by default `default_tls`.
     """
     clock, route = clock or SystemClock(), Route(connect_to, tls)
 
     def reading(question: Question, turn: int) -> Reading:
         return _ask(question, Transport(route, turn, Deadline(clock, timeout)))
 
-    # Sample by sample, so that the samples of one endpoint are spread over the round.
+    # Sample by sample, which spreads the samples of one endpoint over the round.
     turns = [(question, turn) for turn in range(samples) for question in questions]
     if not turns:
         return []
@@ -69,9 +69,9 @@ def ask(
 
 @dataclass(frozen=True)
 class Prober:
-    """Asks an environment's endpoints: where they are, and how often and how long one round asks.
+    """Asks an environment's endpoints, each ``samples`` times a round, with ``timeout`` seconds for each request.
 
-    ``base_url`` may be None where every endpoint has an address of its own; durations are seconds.
+    ``base_url`` may be None where every endpoint has its own address.
     """
 
     base_url: str | None
@@ -96,8 +96,8 @@ class Prober:
     def _address(self, endpoint: Endpoint) -> str:
         if self.base_url is None and endpoint.url is None:
             raise ConfigError(
-                f"endpoint {endpoint.id!r} has a path, and the environment has no url to put before it",
-                hint='add url = "https://…" to the environment, or give the endpoint a url of its own',
+                f"endpoint {endpoint.id!r} has only a path, and the environment has no url",
+                hint='add url = "https://…" to the environment, or give the endpoint its own url',
             )
         return endpoint.address(self.base_url or "")
 
@@ -130,9 +130,9 @@ def _answer(endpoint: Endpoint, url: str, transport: Transport) -> Answer:
         headers["Content-Type"] = "application/json"
     session = transport.session(headers | endpoint.headers)
     request = session.prepare_request(Request(endpoint.method, url, data=body))
-    # A session that must not follow a redirect still reads where it leads, and fails where that is no address.
+    # Even if it must not follow redirects, a session parses their address, and fails where it is none.
     response = session.send(request) if endpoint.follow_redirects else transport.send(request)
-    # Where none is named, requests takes text/* for ISO-8859-1 still: https://www.rfc-editor.org/rfc/rfc7231#appendix-B
+    # Without a charset, requests still decodes text/* as ISO-8859-1: https://www.rfc-editor.org/rfc/rfc7231#appendix-B
     named = "charset=" in response.headers.get("Content-Type", "").lower()
     return Answer(
         response.status_code,

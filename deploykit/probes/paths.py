@@ -9,14 +9,14 @@ _STEP = re.compile(r'"((?:[^"\\]|\\.)*)"|([^."]+)')
 
 
 class Missing:
-    """What a path leads to where the document has nothing there."""
+    """What a path leads to where the document has nothing."""
 
 
 MISSING: Final = Missing()
 
 
 def parse_path(path: str) -> tuple[str, ...]:
-    """The steps of ``path``; the empty path is the whole document. A key with dots stands in double quotes.
+    """The steps of ``path``; the empty path is the whole document. A key with dots is in double quotes.
 
     Raises ValueError for an empty step or an open quote.
     """
@@ -55,7 +55,7 @@ def look_up(document: Any, path: str) -> Any:
 
 
 def same(expected: Any, actual: Any) -> bool:
-    """Equality as JSON means it: true is not 1, "3" is not 3, 3 is 3.0; lists and objects item by item."""
+    """Equality as in JSON: true is not 1, "3" is not 3, 3 is 3.0; lists and objects item by item."""
     if isinstance(expected, list | tuple) and isinstance(actual, list | tuple):
         return len(expected) == len(actual) and all(map(same, expected, actual))
     if isinstance(expected, dict) and isinstance(actual, dict):
@@ -66,5 +66,5 @@ def same(expected: Any, actual: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """True for JSON numbers; Python counts booleans among them, JSON does not."""
+    """True for JSON numbers, which booleans are only in Python."""
     return isinstance(value, int | float) and not isinstance(value, bool)

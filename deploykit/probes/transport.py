@@ -1,7 +1,7 @@
 """The transport that probes give to requests: one deadline, an address of our choice, a connection for each request.
 
-It is ours because requests bounds each read and not the whole answer, asks DNS and keeps connections as it sees fit,
-and cannot connect elsewhere with URL, Host, SNI and the certificate's name kept. The rest is left to requests.
+requests itself limits the time of each read and not of the whole answer, decides when to ask DNS and reuse connections,
+and cannot connect elsewhere while it keeps URL, Host, SNI and the certificate's name. The rest is left to requests.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ class ConnectTo:
 
     @classmethod
     def parse(cls, base_url: str, address: str) -> ConnectTo:
-        """From the base URL, whose host alone is meant (any port), and ``HOST:PORT``."""
+        """From the base URL, of which only the host matters, and ``HOST:PORT``."""
         to_host, _, port = address.rpartition(":")
-        with contextlib.suppress(ValueError):  # no address: each reading says so
-            base_url = Request("GET", base_url).prepare().url or ""  # xn--… for letters beyond ASCII, as it is sent
+        with contextlib.suppress(ValueError):  # no valid address: each reading reports it
+            base_url = Request("GET", base_url).prepare().url or ""  # as it is sent: xn--… for letters beyond ASCII
         return cls((urlsplit(base_url).hostname or "").lower(), to_host.strip("[]"), int(port))
 
 
 @dataclass(frozen=True)
 class Route:
-    """How a round's requests reach their hosts; ``tls`` None stands for `default_tls`."""
+    """How a round's requests reach their hosts; ``tls`` None means `default_tls`."""
 
     connect_to: ConnectTo | None = None
     tls: ssl.SSLContext | None = None
@@ -53,9 +53,9 @@ class Route:
 
 
 class Transport(HTTPAdapter):
-    """Sends one probe's request, and those its redirects lead to, before one deadline.
+    """Sends one probe's request, and those that its redirects lead to, before one deadline.
 
-    ``turn`` is the number of the sample: which of a host's addresses it begins with.
+    ``turn``: the number of the sample, which decides the host's address to try first.
     """
 
     def __init__(self, route: Route, turn: int, deadline: Deadline) -> None:
@@ -63,15 +63,15 @@ class Transport(HTTPAdapter):
         self.route = route
         self.turn = turn
         self.deadline = deadline
-        self.connected = False  # the other side took a connection: from here on trouble is in its answer
-        self.latency: float | None = None  # seconds on connections to living addresses, to the last byte or the trouble
+        self.connected = False  # from then on, trouble is in the answer
+        self.latency: float | None = None  # seconds on connections that were made, to the last byte or the trouble
         self.certificate_days: float | None = None  # until the last connection's certificate ends; None without TLS
 
     def session(self, headers: dict[str, str]) -> Session:
-        """A session that sends everything this way, with these headers and no others."""
+        """A session that sends everything through this transport, with these headers only."""
         session = _Session()
         session.adapters.clear()
-        session.mount("", self)  # what is not http gets the transport's own words
+        session.mount("", self)  # for every scheme: the transport reports those that are not http
         session.trust_env = False
         session.max_redirects = REDIRECTS
         session.headers.clear()
@@ -122,7 +122,7 @@ class Transport(HTTPAdapter):
 
 class _Session(Session):
     def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
-        """Beside what requests does for Authorization: a Cookie header of the endpoint's own stays with its host."""
+        """As requests does for Authorization: the endpoint's own Cookie header is sent to its own host only."""
         super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]  # the stubs leave it untyped
         first = (response.history or [response])[0]
         leaves = self.should_strip_auth(first.url, prepared_request.url)  # type: ignore[no-untyped-call]  # as above
@@ -133,13 +133,13 @@ class _Session(Session):
 
 class _Answer(http.client.HTTPResponse):
     def begin(self) -> None:
-        """Passes over informational answers: http.client knows only 100. 101, which nobody asks for, is final.
+        """Skip informational answers, of which http.client knows only 100. 101, which nobody asks for, is final.
 
         https://www.rfc-editor.org/rfc/rfc9110#section-15.2
         """
         super().begin()
         while 100 < self.status < 200 and self.status != 101:
-            self.headers = None  # type: ignore[assignment]  # begin reads on only where there are none yet
+            self.headers = None  # type: ignore[assignment]  # begin reads only where there are none yet
             super().begin()
 
 
@@ -147,5 +147,5 @@ class _Client(HTTPConnection):
     response_class = _Answer
 
 
-class _SecureClient(HTTPSConnection):  # for its default port, which the Host header leaves out; it connects nowhere
+class _SecureClient(HTTPSConnection):  # for its default port, which the Host header omits; it does not connect
     response_class = _Answer

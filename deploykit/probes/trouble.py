@@ -1,4 +1,4 @@
-"""Why a request got no answer: an exception goes in, the Failure and whether it speaks of this machine come out."""
+"""Why a request got no answer: an exception in, its Failure and whether this machine is to blame out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib3.exceptions import DecodeError, HTTPError
 from deploykit.model.probe import Failure
 from deploykit.probes.wire import Unresolved
 
-# No way out of this machine, or nothing left on it to go out with.
+# This machine has no route, or no resources left to connect.
 _NO_ROUTE = {
     errno.ENETUNREACH: "the network is unreachable",
     errno.ENETDOWN: "the network is down",
@@ -29,13 +29,13 @@ _NO_ROUTE = {
 
 
 class NotHttp(ValueError):
-    """An address that is none, or that is not http or https."""
+    """No address, or neither http nor https."""
 
 
 def failed(error: Exception, connected: bool, timeout: float) -> tuple[Failure, bool]:
-    """The failure that ``error`` of a request stands for, and True where it speaks of the prober.
+    """The failure that ``error`` means, and True where the prober itself has the trouble.
 
-    ``connected``: the other side had taken the connection; ``timeout`` is the request's, in seconds.
+    ``connected``: the connection had been made; ``timeout``: the request's, in seconds.
     """
     expectation = "response" if connected else "connect"
     if isinstance(error, DecodeError):

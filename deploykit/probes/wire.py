@@ -1,4 +1,4 @@
-"""Connections whose every wait ends at one moment, however slowly the other side drips."""
+"""Connections whose waits all end at one deadline, however slowly the other side sends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Address = tuple[socket.AddressFamily, Any]
 
 
 class Unresolved(OSError):
-    """The host's name led to no address: the name service refused, knew nothing, or did not answer in time."""
+    """The host's name has no address: DNS refused, did not know it, or did not answer in time."""
 
 
 def left(deadline: Deadline) -> float:
@@ -34,9 +34,9 @@ def left(deadline: Deadline) -> float:
 
 @dataclass
 class Resolver:
-    """Name look-ups of one round: each host once, in a thread that nobody has to wait for.
+    """The DNS look-ups of one round: each host once, in a thread of its own.
 
-    `socket.getaddrinfo` knows no timeout, and a machine without network can keep it for half a minute.
+    `socket.getaddrinfo` has no timeout, and can take half a minute on a machine without network.
     """
 
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -52,23 +52,23 @@ class Resolver:
         try:
             return answer.result(timeout=left(deadline))
         except TimeoutError:
-            raise Unresolved(f"the name service did not answer within {deadline.seconds:g} s") from None
+            raise Unresolved(f"DNS did not answer within {deadline.seconds:g} s") from None
 
 
 def _resolve(host: str, port: int, answer: Future[list[Address]]) -> None:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:  # UnicodeError: no host name at all, such as a label of 64 letters
+    except (OSError, UnicodeError) as error:  # UnicodeError: not a host name, such as a label of 64 letters
         answer.set_exception(Unresolved(getattr(error, "strerror", None) or str(error)))
     else:
         answer.set_result([(family, address) for family, _, _, _, address in found])
 
 
 def dial(addresses: list[Address], turn: int, deadline: Deadline) -> tuple[socket.socket, float]:
-    """A connection to one of ``addresses``, and the clock's seconds when that one was begun.
+    """A connection to one of ``addresses``, and the clock's seconds when it was begun.
 
-    ``turn`` is the number of the address to try first, so that samples reach every node behind a name.
-    Raises the OSError of the first address that says something of the other side, else of the first.
+    ``turn``: the number of the address to try first, so that samples reach every node behind a name.
+    Raises the OSError of the first address that tells something about the other side, else of the first.
     """
     first = turn % len(addresses)
     order = addresses[first:] + addresses[:first]
@@ -76,7 +76,7 @@ def dial(addresses: list[Address], turn: int, deadline: Deadline) -> tuple[socke
     for position, (family, address) in enumerate(order):
         connection, began = socket.socket(family, socket.SOCK_STREAM), deadline.clock.monotonic()
         try:
-            # A share of the time each: one address that swallows packets must not use up the others' time.
+            # Each gets a share of the time: an address that drops packets must not use up the others'.
             connection.settimeout(left(deadline) / (len(order) - position))
             connection.connect(address)
         except OSError as error:
@@ -92,16 +92,16 @@ def dial(addresses: list[Address], turn: int, deadline: Deadline) -> tuple[socke
 
 
 def default_tls() -> ssl.SSLContext:
-    """The one TLS context of the process: reading the certificates takes 60 ms, far too long for every connection.
+    """The TLS context of the process: reading the certificates takes 60 ms, too long for every connection.
 
-    Trusted are the system's authorities (``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` included) and certifi's, because slim
-    images come without any.
+    It trusts the system's authorities (with ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``) and certifi's, because slim images
+    have none.
     """
     with _READING:
         return _read_certificates()
 
 
-_READING = threading.Lock()  # a cache alone lets every thread of the first round read them
+_READING = threading.Lock()  # without it, every thread of the first round would read them
 
 
 @cache
@@ -112,7 +112,7 @@ def _read_certificates() -> ssl.SSLContext:
 
 
 class Wire(io.RawIOBase):
-    """A connected socket as urllib3 and http.client want it, every read and write bounded by ``deadline``."""
+    """A connected socket as urllib3 and http.client use it; ``deadline`` limits every read and write."""
 
     def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         self._connection = connection
@@ -134,7 +134,7 @@ class Wire(io.RawIOBase):
         return self._connection.recv_into(buffer)
 
     def settimeout(self, seconds: float | None) -> None:
-        """Does nothing: urllib3 sets seconds for each read, and the deadline is for all of them."""
+        """Does nothing: urllib3 would set seconds for each read, but the deadline is for all of them."""
 
     def close(self) -> None:
-        """Leaves the socket open: `http.client` closes its end before the body is read; whoever dialled closes it."""
+        """Leaves the socket open: `http.client` closes it before the body is read; the transport closes it later."""

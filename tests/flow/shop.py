@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
 from deploykit.config.schema import Configuration
+from deploykit.edges.aws.session import Aws
+from deploykit.edges.clock import SystemClock
 from deploykit.edges.docker import Docker
 from deploykit.edges.git import Repository
+from deploykit.edges.world import World
 from deploykit.images.sources import identify
 from deploykit.model.release import Commit
 from tests.unit.config_files import read
@@ -97,6 +101,9 @@ class Shop:
 
     def identify(self, *, allow_dirty: bool = False) -> Commit:
         return identify(self.repository, self.configuration, self.configuration.services, allow_dirty=allow_dirty)
+
+    def world(self, environment: Mapping[str, str] = os.environ) -> World:
+        return World(SystemClock(), Aws("us-east-1"), self.told, environment)
 
     def remove_images(self, docker: Docker) -> None:
         """Take this shop's images off the engine, and no others."""

@@ -8,7 +8,7 @@ import os
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ from uuid import uuid4
 
 import pytest
 
-from deploykit.edges.aws.session import Aws
 from deploykit.edges.docker import Builder, Docker, find_docker, inspect_image
+from deploykit.edges.git import Source
 from deploykit.edges.process import run
 from deploykit.errors import FailedBefore, OutOfReach
-from deploykit.images.build import Wanted, build_images
+from deploykit.images.build import ImageToBuild, build_images
 from deploykit.images.push import push_images
 from deploykit.images.sources import built_services
 from deploykit.model.release import Commit
@@ -53,14 +53,16 @@ def make_shop(tmp_path: Path, docker: Docker) -> Iterator[MakeShop]:
         shop.remove_images(docker)
 
 
-def _build(docker: Docker, shop: Shop, commit: Commit, *services: str, **more: Any) -> dict[str, str]:
+def _build(
+    docker: Docker, shop: Shop, commit: Commit, *services: str, environment: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     wanted = _wanted(shop, commit, *services)
-    return build_images(docker, shop.repository, shop.configuration, commit, wanted, shop.told, **more)
+    return build_images(docker, Source(shop.repository, commit), shop.configuration, wanted, shop.world(environment))
 
 
-def _wanted(shop: Shop, commit: Commit, *services: str) -> dict[str, Wanted]:
+def _wanted(shop: Shop, commit: Commit, *services: str) -> dict[str, ImageToBuild]:
     owners = built_services(shop.configuration, services or shop.configuration.services)
-    return {key: Wanted(commit.tag, service.platform) for key, service in owners.items()}
+    return {key: ImageToBuild(commit.tag, service.platform) for key, service in owners.items()}
 
 
 def _contents(docker: Docker, image: str) -> dict[str, bytes]:
@@ -235,18 +237,18 @@ def registry(simulated: SimulatedEcr) -> Iterator[Registry]:
         yield running
 
 
-def _push(docker: Docker, shop: Shop, aws: Aws, commit: Commit, built: dict[str, str] | None = None) -> Any:
-    return push_images(docker, aws, shop.configuration, _wanted(shop, commit), shop.told, built=built)
+def _push(docker: Docker, shop: Shop, commit: Commit, built: dict[str, str] | None = None) -> Any:
+    return push_images(docker, shop.world(), shop.configuration, _wanted(shop, commit), built)
 
 
 def test_pushed_images_are_in_ecr_as_they_were_built(
     docker: Docker, make_shop: MakeShop, simulated: SimulatedEcr, registry: Registry
 ) -> None:
-    shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
+    shop = make_shop(registry=registry.host)
     simulated.create(shop.configuration)
     commit = shop.identify()
     built = _build(docker, shop, commit)
-    images = _push(docker, shop, aws, commit, built)
+    images = _push(docker, shop, commit, built)
     assert list(images) == ["web", "api"]
     assert images["web"].config_digest == built["web"]
     assert registry.refused > 0  # it does ask for the login
@@ -255,7 +257,7 @@ def test_pushed_images_are_in_ecr_as_they_were_built(
 def test_the_push_leaves_no_token_behind(
     docker: Docker, make_shop: MakeShop, simulated: SimulatedEcr, registry: Registry, tmp_path: Path
 ) -> None:
-    shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
+    shop = make_shop(registry=registry.host)
     simulated.create(shop.configuration)
     user = tmp_path / "docker-config"
     user.mkdir()
@@ -264,7 +266,7 @@ def test_the_push_leaves_no_token_behind(
     commit = shop.identify()
     _build(docker, shop, commit)
     wanted = _wanted(shop, commit, "web")
-    push_images(docker, aws, shop.configuration, wanted, shop.told, environment=environment)
+    push_images(docker, shop.world(environment), shop.configuration, wanted)
     assert (user / "config.json").read_text() == "{}"
     assert not any("simulated" in " ".join(argv) for argv in shop.told.commands)
 
@@ -272,7 +274,7 @@ def test_the_push_leaves_no_token_behind(
 def test_somebody_elses_faster_push_of_the_same_commit_is_taken(
     docker: Docker, make_shop: MakeShop, simulated: SimulatedEcr, registry: Registry
 ) -> None:
-    shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
+    shop = make_shop(registry=registry.host)
     simulated.create(shop.configuration)
     commit = shop.identify()
     built = _build(docker, shop, commit)
@@ -282,38 +284,38 @@ def test_somebody_elses_faster_push_of_the_same_commit_is_taken(
         theirs[repository] = simulated.sim.ecr.push(repository, tag)
 
     simulated.before_put = be_faster
-    images = _push(docker, shop, aws, commit, built)
+    images = _push(docker, shop, commit, built)
     assert images["web"].digest == theirs[f"{shop.unique}/web"]
-    assert any("pushed by somebody else" in warning for warning in shop.told.warnings)
+    assert any("pushed by another run" in warning for warning in shop.told.warnings)
 
 
 def test_an_image_that_was_tagged_anew_after_the_build_is_not_released(
     docker: Docker, make_shop: MakeShop, simulated: SimulatedEcr, registry: Registry
 ) -> None:
-    shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
+    shop = make_shop(registry=registry.host)
     simulated.create(shop.configuration)
     commit = shop.identify()
     built = _build(docker, shop, commit)
     with pytest.raises(FailedBefore, match=r"and sha256:0{64} was built"):
-        _push(docker, shop, aws, commit, {**built, "web": "sha256:" + "0" * 64})
+        _push(docker, shop, commit, {**built, "web": "sha256:" + "0" * 64})
 
 
 def test_a_push_of_nothing_says_what_to_run(
     docker: Docker, make_shop: MakeShop, simulated: SimulatedEcr, registry: Registry
 ) -> None:
-    shop, aws = make_shop(registry=registry.host), Aws("us-east-1")
+    shop = make_shop(registry=registry.host)
     simulated.create(shop.configuration)
     with pytest.raises(FailedBefore) as caught:
-        _push(docker, shop, aws, shop.identify())
+        _push(docker, shop, shop.identify())
     assert "deploykit build web" in caught.value.hint
 
 
 def test_a_registry_out_of_reach_is_said_to_be_that(
     docker: Docker, make_shop: MakeShop, simulated: SimulatedEcr
 ) -> None:
-    shop, aws = make_shop(registry="127.0.0.1:9"), Aws("us-east-1")
+    shop = make_shop(registry="127.0.0.1:9")
     simulated.create(shop.configuration)
     commit = shop.identify()
     built = _build(docker, shop, commit)
     with pytest.raises(OutOfReach, match=r"the registry 127\.0\.0\.1:9 is not reachable"):
-        _push(docker, shop, aws, commit, built)
+        _push(docker, shop, commit, built)

@@ -52,7 +52,7 @@ def test_an_image_that_somebody_built_for_another_architecture_is_refused(world:
         world,
         "api",
         f"the image of commit {sha[:7]} in shop/api runs on linux/arm64",
-        "linux/amd64 is asked for",
+        "linux/amd64 is needed",
         "--rebuild",
     )
 
@@ -70,7 +70,7 @@ def test_an_image_for_the_former_architecture_is_refused_once_terraform_asks_for
     kept = ("family", "containerDefinitions", "cpu", "memory", "networkMode")
     world.sim.ecs.register_task_definition({name: live[name] for name in kept} | {"runtimePlatform": ARM})
     world.commit("first")
-    refused(world, "api", "runs on linux/amd64", "linux/arm64 is asked for")
+    refused(world, "api", "runs on linux/amd64", "linux/arm64 is needed")
 
 
 def test_an_image_for_several_architectures_needs_only_the_one(world: World) -> None:

@@ -85,7 +85,7 @@ def test_what_an_image_was_made_of_is_a_warning_where_its_tags_may_not_be_listed
     world.commit("first")
     world.sim.faults.deny("DescribeImages", service="ecr")
     plan = world.run("plan")
-    told = "what the image under"
+    told = "what the image of commit"
     assert (plan.code, plan.document["refusals"]) == (0, [])
     assert [text for text in plan.document["warnings"] if told in text and "ecr:DescribeImages" in text]
     done = world.run("deploy")

@@ -69,7 +69,7 @@ def test_a_bake_time_beyond_the_deadline_is_refused_before_anything_changes(blue
     configure(blue, '[rollout]\ndeadline = "5m"')
     blue.commit("first")
     words = (
-        "api (BLUE_GREEN), web (BLUE_GREEN): moving requests and baking takes ECS 6m at least, and the rollout has 5m: "
+        "api (BLUE_GREEN), web (BLUE_GREEN): ECS takes at least 6m to shift traffic and bake, but the rollout has 5m: "
         'set `deadline = "11m"` under [rollout]'
     )
     assert words in blue.run("plan").document["refusals"][0]
@@ -82,7 +82,7 @@ def test_a_bake_time_beyond_the_deadline_is_refused_before_anything_changes(blue
 def test_a_bake_time_beyond_the_runs_own_deadline_is_refused_before_anything_that_runs_is_touched(blue: World) -> None:
     blue.commit("first")
     done = blue.run("deploy", "api", "--deadline", "2m")
-    words = "the 120 s of the deadline leave less than the 3m that ECS takes to move requests and to bake"
+    words = "the 120 s of the deadline leave less than the 3m that ECS takes to shift traffic and bake"
     assert_end(done, 5, "failed", (words, "--deadline 33m"), (0, 5), NOTHING, 30)
     assert blue.running("api") == "dev-api:1"
 

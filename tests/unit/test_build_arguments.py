@@ -9,7 +9,7 @@ import pytest
 
 from deploykit.edges.docker import Builder, Docker
 from deploykit.errors import FailedBefore
-from deploykit.images.arguments import BuildOrder, build_arguments, image_labels, refuse_unbuildable
+from deploykit.images.arguments import BuildSpec, build_arguments, image_labels, refuse_unbuildable
 from deploykit.model.release import Commit
 
 BUILDX = Docker("/bin/docker", "28.2.2", Builder.BUILDX, "linux/amd64", attestations=True)
@@ -17,7 +17,7 @@ OLD_BUILDX = replace(BUILDX, attestations=False)
 BUILDKIT = Docker("/bin/docker", "20.10.24", Builder.BUILDKIT, "linux/amd64")
 CLASSIC = Docker("/bin/docker", "28.2.2", Builder.CLASSIC, "linux/amd64")
 
-PLAIN = BuildOrder("web", Path("/t/web"), Path("/t/web/Dockerfile"), "registry/web:abc")
+PLAIN = BuildSpec("web", Path("/t/web"), Path("/t/web/Dockerfile"), "registry/web:abc")
 FULL = replace(
     PLAIN,
     labels={"l": "1"},
@@ -32,7 +32,7 @@ SECRET = "--secret id=npm,env=NPM_TOKEN"
 
 
 @pytest.mark.parametrize(
-    ("docker", "order", "line"),
+    ("docker", "spec", "line"),
     [
         (BUILDX, PLAIN, f"buildx build --load --progress plain --provenance=false {FILE}"),
         (OLD_BUILDX, PLAIN, f"buildx build --load --progress plain {FILE}"),
@@ -43,8 +43,8 @@ SECRET = "--secret id=npm,env=NPM_TOKEN"
         (CLASSIC, replace(FULL, build_secrets={}), f"build {FILE} {OPTIONS}"),
     ],
 )
-def test_each_builder_gets_its_own_command(docker: Docker, order: BuildOrder, line: str) -> None:
-    assert " ".join(build_arguments(docker, order, Path("/t/id"))) == f"/bin/docker {line} /t/web"
+def test_each_builder_gets_its_own_command(docker: Docker, spec: BuildSpec, line: str) -> None:
+    assert " ".join(build_arguments(docker, spec, Path("/t/id"))) == f"/bin/docker {line} /t/web"
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_the_classic_builder_is_not_trusted_with_secrets() -> None:
 
 
 def test_the_classic_builder_is_not_trusted_with_a_dockerfiles_own_ignore_file(tmp_path: Path) -> None:
-    order = replace(PLAIN, dockerfile=tmp_path / "web.Dockerfile")
-    refuse_unbuildable(CLASSIC, order, {})
+    spec = replace(PLAIN, dockerfile=tmp_path / "web.Dockerfile")
+    refuse_unbuildable(CLASSIC, spec, {})
     (tmp_path / "web.Dockerfile.dockerignore").write_text("*.env\n")
-    refuse_unbuildable(BUILDKIT, order, {})
+    refuse_unbuildable(BUILDKIT, spec, {})
     with pytest.raises(FailedBefore, match=r"web\.Dockerfile\.dockerignore needs BuildKit"):
-        refuse_unbuildable(CLASSIC, order, {})
+        refuse_unbuildable(CLASSIC, spec, {})

@@ -80,7 +80,7 @@ def test_without_a_client_it_says_how_to_get_one(tmp_path: Path) -> None:
     ("complaint", "environment", "message", "hint"),
     [
         (DOWN, {}, "the Docker Engine is not reachable: Cannot connect", "sudo systemctl start docker"),
-        (DOWN, {"DOCKER_HOST": "ssh://far"}, "the Docker Engine at ssh://far is not reachable", "is DOCKER_HOST"),
+        (DOWN, {"DOCKER_HOST": "ssh://far"}, "the Docker Engine at ssh://far is not reachable", "check DOCKER_HOST"),
         ("permission denied while trying to connect", {}, "not allowed to use the Docker Engine", "usermod -aG docker"),
     ],
 )

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from deploykit.errors import ExitCode
-from deploykit.images.arguments import BuildOrder
+from deploykit.images.arguments import BuildSpec
 from deploykit.images.failures import build_failed, push_failed
 
-ORDER = BuildOrder("web", Path("/t/web"), Path("/t/web/Dockerfile"), "registry/web:abc", platform="linux/arm64")
+SPEC = BuildSpec("web", Path("/t/web"), Path("/t/web/Dockerfile"), "registry/web:abc", platform="linux/arm64")
 UNREACHABLE = (
     'Error response from daemon: Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on '
     "127.0.0.53:53: no such host"
@@ -19,7 +19,7 @@ UNREACHABLE = (
 
 
 def test_a_failed_build_names_service_dockerfile_and_exit_code() -> None:
-    error = build_failed(ORDER, 2, "#5 ERROR: process did not complete successfully: exit code: 2\n", "linux/amd64")
+    error = build_failed(SPEC, 2, "#5 ERROR: process did not complete successfully: exit code: 2\n", "linux/amd64")
     assert error.message == "web: the build of Dockerfile failed with exit code 2"
     assert error.code is ExitCode.FAILED_BEFORE
 
@@ -36,20 +36,20 @@ def test_a_failed_build_names_service_dockerfile_and_exit_code() -> None:
     ],
 )
 def test_a_base_image_out_of_reach_is_not_the_builds_fault(output: str, registry: str) -> None:
-    error = build_failed(ORDER, 1, output, "linux/amd64")
+    error = build_failed(SPEC, 1, output, "linux/amd64")
     assert error.code is ExitCode.OUT_OF_REACH
     assert f"the registry {registry} is not reachable" in error.message
 
 
 def test_a_program_without_a_network_is_the_builds_own_failure() -> None:
-    error = build_failed(ORDER, 1, "npm ERR! getaddrinfo: no such host registry.npmjs.org", "linux/amd64")
+    error = build_failed(SPEC, 1, "npm ERR! getaddrinfo: no such host registry.npmjs.org", "linux/amd64")
     assert error.code is ExitCode.FAILED_BEFORE
 
 
 def test_a_foreign_platform_without_emulation_is_explained() -> None:
-    error = build_failed(ORDER, 1, "exec /bin/sh: exec format error", "linux/amd64")
+    error = build_failed(SPEC, 1, "exec /bin/sh: exec format error", "linux/amd64")
     assert "(linux/amd64) cannot run programs of linux/arm64" in error.hint
-    native = build_failed(replace(ORDER, platform=None), 1, "exec format error", "linux/amd64")
+    native = build_failed(replace(SPEC, platform=None), 1, "exec format error", "linux/amd64")
     assert "QEMU" not in native.hint
 
 

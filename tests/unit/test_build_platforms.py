@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploykit.config.schema import Configuration
-from deploykit.images.platforms import Demand, demands, platform_of
+from deploykit.images.lookup import NeededImage, needed_images, platform_of
 from deploykit.model.observed import Definition
 from tests.unit.config_files import read
 from tests.unit.test_build_sources import HEAD, SERVICES
@@ -36,21 +36,21 @@ def configuration(tmp_path: Path) -> Configuration:
 
 
 def test_the_live_platform_is_taken_where_none_is_set_and_else_amd64(configuration: Configuration) -> None:
-    assert demands(configuration, ["web", "worker"], {"web": "linux/arm64"}) == [
-        Demand("web", ("web",), "linux/arm64"),
-        Demand("api", ("worker",), "linux/amd64"),
+    assert needed_images(configuration, ["web", "worker"], {"web": "linux/arm64"}) == [
+        NeededImage("web", ("web",), "linux/arm64"),
+        NeededImage("api", ("worker",), "linux/amd64"),
     ]
 
 
 def test_users_of_one_image_that_run_on_different_platforms_are_named(configuration: Configuration) -> None:
-    (demand,) = demands(configuration, ["api", "worker"], {"api": "linux/amd64", "worker": "linux/arm64"})
-    assert demand.platform == "linux/amd64"
-    assert demand.differing == (
+    (needed,) = needed_images(configuration, ["api", "worker"], {"api": "linux/amd64", "worker": "linux/arm64"})
+    assert needed.platform == "linux/amd64"
+    assert needed.differing == (
         "worker: its task definition runs linux/arm64, and another service with the same image says linux/amd64",
     )
 
 
 def test_a_variant_that_only_one_side_names_is_no_difference(tmp_path: Path) -> None:
     services = SERVICES.replace('context = "../web"', 'context = "../web"\n    platform = "linux/arm64/v8"')
-    (demand,) = demands(read(tmp_path, HEAD + services), ["web"], {"web": "linux/arm64"})
-    assert (demand.platform, demand.differing) == ("linux/arm64/v8", ())
+    (needed,) = needed_images(read(tmp_path, HEAD + services), ["web"], {"web": "linux/arm64"})
+    assert (needed.platform, needed.differing) == ("linux/arm64/v8", ())

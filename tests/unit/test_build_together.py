@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from deploykit.edges.parallel import together
 from deploykit.edges.process import Children
-from deploykit.images.together import together
 
 
 def _sleeper(children: Children, pids: list[int], begun: threading.Event) -> int:

@@ -326,7 +326,7 @@ def test_connect_to_knows_a_host_with_letters_beyond_ascii(server: Server) -> No
 
 
 def test_a_path_without_a_base_url_is_said_with_its_fix() -> None:
-    with pytest.raises(ConfigError, match="'api' has a path") as caught:
+    with pytest.raises(ConfigError, match="'api' has only a path") as caught:
         Prober(None, 5.0, 1)([endpoint()])
     assert "url" in caught.value.hint
 

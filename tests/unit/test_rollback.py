@@ -104,7 +104,7 @@ def test_a_service_that_no_earlier_release_had_otherwise_is_told_so() -> None:
     found = refused([SECOND, FIRST], live(api=2, web=1), services=["web"])
     assert (
         found.reason
-        == f"nothing to go back to: every verified release before {release(2)} of {sha(2)[:12]} had the same web"
+        == f"nothing to roll back to: every verified release before {release(2)} of {sha(2)[:12]} had the same web"
     )
 
 
@@ -131,7 +131,7 @@ def test_an_unknown_name_is_refused_with_what_there_is(name: str) -> None:
 
 def test_an_ambiguous_name_lists_what_it_fits() -> None:
     found = refused(ALL, NOW, "000000")
-    assert "fits 3 releases" in found.reason
+    assert "matches 3 releases" in found.reason
     assert len(found.candidates) == 3
 
 
@@ -143,7 +143,7 @@ def test_a_named_release_need_not_be_verified_but_it_is_said() -> None:
 
 def test_a_named_release_that_was_put_back_is_refused() -> None:
     undone = replace(SECOND, outcome=Outcome.ROLLED_BACK, verdict=Verdict.UNHEALTHY)
-    assert "put back" in refused([THIRD, undone, FIRST], NOW, sha(2)).reason
+    assert "rolled back" in refused([THIRD, undone, FIRST], NOW, sha(2)).reason
 
 
 def test_of_several_releases_of_a_commit_the_verified_one_is_meant() -> None:

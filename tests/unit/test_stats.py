@@ -131,7 +131,7 @@ def test_a_release_left_broken_is_recovered_from_by_the_next_healthy_one_that_me
     assert {one.release: one.seconds for one in found.durations} == {broken.id: 3 * DAY + 600, undone.id: 600}
     lasting = stats(broken, elsewhere).failed_deployment_recovery_time
     assert (lasting.recovered, lasting.failed, lasting.reason) == (
-        0, 1, "none of 1 is over, as far as the ledger tells"
+        0, 1, "none of 1 has ended, as far as the ledger shows"
     )  # fmt: skip
 
 

@@ -10,8 +10,11 @@ import pytest
 
 from deploykit.config.schema import Configuration
 from deploykit.edges.aws.session import Aws
+from deploykit.edges.clock import SystemClock
 from deploykit.edges.docker import Builder, Docker, exports_cache
-from deploykit.images.build import Wanted, build_images
+from deploykit.edges.git import Source
+from deploykit.edges.world import World
+from deploykit.images.build import ImageToBuild, build_images
 from deploykit.images.cache import LayerCache, cache_troubles, layer_cache, only_the_cache_failed
 from tests.flow.shop import Shop, Told
 from tests.simulator import Simulator, clients
@@ -53,7 +56,7 @@ def client(folder: Path, driver: str = "docker-container", store: str = "overlay
 
 def opened(docker: Docker, configuration: Configuration, told: Told, tmp_path: Path) -> LayerCache | None:
     environment = {"HOME": str(tmp_path), "PATH": f"{Path(docker.program).parent}:/usr/bin:/bin"}
-    with layer_cache(configuration, docker, Aws("us-east-1"), told, environment) as cache:
+    with layer_cache(configuration, docker, World(SystemClock(), Aws("us-east-1"), told, environment)) as cache:
         return cache
 
 
@@ -110,7 +113,7 @@ def test_the_cache_is_under_the_environments_registry_and_docker_is_logged_in(
     elsewhere = configuration.model_copy(update={"registry": "127.0.0.1:4566"})
     docker = client(tmp_path)
     environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
-    with layer_cache(elsewhere, docker, Aws("us-east-1"), told, environment) as cache:
+    with layer_cache(elsewhere, docker, World(SystemClock(), Aws("us-east-1"), told, environment)) as cache:
         assert cache is not None
         assert (cache.uri, cache.exports) == ("127.0.0.1:4566/shop/cache", True)
         settings = json.loads((Path(cache.environment["DOCKER_CONFIG"]) / "config.json").read_text())
@@ -227,9 +230,9 @@ def test_a_build_that_failed_over_its_cache_is_made_without_it(tmp_path: Path) -
     program.chmod(0o755)
     shop = Shop(tmp_path / "shop")
     docker = Docker(str(program), "28.2.2", Builder.BUILDX, "linux/amd64", attestations=True)
-    commit, wanted = shop.identify(), {"web": Wanted("one", "linux/amd64")}
+    source, wanted = Source(shop.repository, shop.identify()), {"web": ImageToBuild("one", "linux/amd64")}
     cache = LayerCache("ecr/shop/cache", exports=True, environment={"PATH": "/usr/bin:/bin"})
-    built = build_images(docker, shop.repository, shop.configuration, commit, wanted, shop.told, cache=cache)
+    built = build_images(docker, source, shop.configuration, wanted, shop.world(), cache=cache)
     assert built == {"web": "sha256:made"}
     first, second, _ = Path(f"{program}.log").read_text().splitlines()
     assert "--cache-to" in first

@@ -78,7 +78,7 @@ def test_only_the_version_that_was_read_is_deleted(store: Store) -> None:
 
 
 def test_a_store_that_was_never_written_to_is_empty(store: Store) -> None:
-    assert store.newest().stored == ()
+    assert store.newest().entries == ()
 
 
 def test_the_newest_entries_come_first(store: Store) -> None:
@@ -225,7 +225,7 @@ def test_more_records_than_one_page_holds_are_all_listed(bucket: Store, there: S
     with there.sim.recording() as calls:
         newest = bucket.newest(5)
     assert len(bucket.ids()) == 1501
-    assert len(newest.stored) == 5
+    assert len(newest.entries) == 5
     assert [call.operation for call in calls].count("GetObject") == 5
 
 

@@ -13,7 +13,7 @@ from deploykit.edges.aws.ecs import definitions_of
 from deploykit.edges.aws.session import Aws
 from deploykit.model.finding import Finding, errors, one_line, warnings
 from deploykit.model.observed import Definition
-from deploykit.preflight.startable import startable
+from deploykit.preflight.release import startable
 from tests.simulator import Served, serve
 from tests.unit.ledger_kit import ACCOUNT, Simulated, world
 

@@ -1,4 +1,4 @@
-"""CloudFront: invalidations, and which distributions there are.
+"""CloudFront: invalidations, and the account's distributions.
 
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Invalidation.html
 """
@@ -15,36 +15,32 @@ from deploykit.edges.aws.session import Aws
 
 @dataclass(frozen=True)
 class Invalidation:
-    """One invalidation as CloudFront knows it; ``completed`` is its word that every edge has dropped the paths."""
+    """One invalidation; ``completed``: CloudFront says that every edge has dropped the paths."""
 
     id: str
     completed: bool
 
 
 def create_invalidation(aws: Aws, distribution: str, paths: Sequence[str], reference: str) -> Invalidation:
-    """Ask for ``paths`` to be dropped. The same reference with the same paths returns the first invalidation again.
+    """Have ``paths`` dropped. The same reference with the same paths returns the first invalidation again.
 
     https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_CreateInvalidation.html
-    Raises: AwsRefused (NoSuchDistribution, TooManyInvalidationsInProgress, InvalidArgument, …), NotAllowed.
+    Raises: AwsRefused (NoSuchDistribution, TooManyInvalidationsInProgress, InvalidArgument, …).
     """
-    answer = aws.call(
-        "cloudfront",
-        "CreateInvalidation",
-        DistributionId=distribution,
-        InvalidationBatch={"Paths": {"Quantity": len(paths), "Items": list(paths)}, "CallerReference": reference},
-    )["Invalidation"]
-    return Invalidation(answer["Id"], answer["Status"] == "Completed")
+    batch = {"Paths": {"Quantity": len(paths), "Items": list(paths)}, "CallerReference": reference}
+    return _invalidation(
+        aws.call("cloudfront", "CreateInvalidation", DistributionId=distribution, InvalidationBatch=batch)
+    )
 
 
 def get_invalidation(aws: Aws, distribution: str, identifier: str) -> Invalidation:
     """The invalidation's state now."""
-    answer = aws.call("cloudfront", "GetInvalidation", DistributionId=distribution, Id=identifier)["Invalidation"]
-    return Invalidation(answer["Id"], answer["Status"] == "Completed")
+    return _invalidation(aws.call("cloudfront", "GetInvalidation", DistributionId=distribution, Id=identifier))
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """One distribution, as the list of all shows it."""
+    """One distribution, as ListDistributions describes it."""
 
     id: str
     domain: str  # "d111111abcdef8.cloudfront.net"
@@ -54,7 +50,7 @@ class Distribution:
     behaviours: tuple[tuple[str, str], ...]  # path pattern → origin's host name, in order; the default ("*") last
 
     def origin_of(self, path: str) -> str:
-        """The host name that answers ``path``: the first pattern that matches it decides.
+        """The host name that answers ``path``: that of the first pattern that matches.
 
         https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesCacheBehavior.html
         """
@@ -65,7 +61,6 @@ def list_distributions(aws: Aws) -> list[Distribution]:
     """Every distribution of the account.
 
     https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ListDistributions.html
-    Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
     found: list[Distribution] = []
     more: dict[str, Any] = {}
@@ -78,7 +73,7 @@ def list_distributions(aws: Aws) -> list[Distribution]:
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Whether a path pattern of CloudFront or a load balancer takes ``path``: ``*`` is any text, ``?`` any character.
+    """Whether a path pattern of CloudFront or a load balancer matches: ``*`` is any text, ``?`` any character.
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
     """
@@ -86,9 +81,14 @@ def matches(pattern: str, path: str) -> bool:
     return re.fullmatch("".join(parts), path) is not None
 
 
+def _invalidation(answer: Mapping[str, Any]) -> Invalidation:
+    found = answer["Invalidation"]
+    return Invalidation(found["Id"], found["Status"] == "Completed")
+
+
 def _distribution(item: Mapping[str, Any]) -> Distribution:
     hosts = {origin["Id"]: str(origin["DomainName"]).lower() for origin in _items(item, "Origins")}
-    for group in _items(item, "OriginGroups"):  # a behaviour may name a group; its first member is asked first
+    for group in _items(item, "OriginGroups"):  # a behaviour may name a group, whose first member is asked first
         members = list(_items(group, "Members"))
         hosts[group["Id"]] = hosts.get(members[0]["OriginId"], "") if members else ""
     behaviours = [(b["PathPattern"], hosts.get(b["TargetOriginId"], "")) for b in _items(item, "CacheBehaviors")]

@@ -1,4 +1,4 @@
-"""The container registry: repositories, images by tag, the login of a push."""
+"""ECR: repositories, images by tag, and the login for a push."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any
 
 from deploykit.edges.aws.ecr_platforms import INDEXES, platforms_of_index
 from deploykit.edges.aws.session import Aws, AwsRefused
+from deploykit.edges.parallel import portions
 from deploykit.errors import FailedBefore
 from deploykit.model.hint import Hint, command
 from deploykit.model.release import Image
 
-# All of them: without, ECR translates the manifest or leaves the image out.
+# Name all of them: otherwise ECR translates the manifest or leaves the image out.
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetImage.html
 _ACCEPTED = (
     "application/vnd.docker.distribution.manifest.v2+json",
@@ -28,7 +29,7 @@ _TAKEN = ("ImageAlreadyExistsException", "ImageTagAlreadyExistsException")
 
 @dataclass(frozen=True)
 class Login:
-    """What a push logs in with, good for twelve hours. The password never shows in a ``repr``."""
+    """What a push logs in with; it is valid for twelve hours."""
 
     username: str
     password: str = field(repr=False)
@@ -39,16 +40,14 @@ def list_repositories(aws: Aws) -> list[str]:
     """The names of the region's repositories.
 
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html
-    Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
     return [str(item["repositoryName"]) for item in aws.pages("ecr", "DescribeRepositories", "repositories")]
 
 
 def tag_mutability(aws: Aws, repository: str) -> str | None:
-    """Whether tags can be moved ("MUTABLE", "IMMUTABLE"); None where the repository does not exist.
+    """Whether tags can be moved ("MUTABLE", "IMMUTABLE" …); None where the repository does not exist.
 
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html
-    Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
     try:
         answer = aws.call("ecr", "DescribeRepositories", repositoryNames=[repository])
@@ -64,13 +63,13 @@ class NoRepository(FailedBefore):
 
 
 class TagTaken(FailedBefore):
-    """Another image has the tag for good; ``holder`` is that image, where it is still there."""
+    """Another image has the tag, which cannot be moved; ``holder`` is that image, where it still exists."""
 
     def __init__(self, tag: str, repository: str, holder: Image | None) -> None:
         owner = holder.digest if holder else "another image"
         super().__init__(
             f"the tag {tag} of {repository} belongs to {owner}, and the repository is immutable",
-            "commit again for a SHA of its own, or delete that image from ECR",
+            "make a new commit, which has a SHA of its own, or delete that image from ECR",
         )
         self.holder = holder
 
@@ -79,23 +78,23 @@ def missing_repository(name: str, region: str) -> NoRepository:
     """The error of a repository that does not exist."""
     return NoRepository(
         f"the ECR repository {name} does not exist in {region}",
-        "create it (or mend `repository` in deploykit.toml): "
+        "create it (or fix `repository` in deploykit.toml): "
         f"`aws ecr create-repository --repository-name {name} --image-tag-mutability IMMUTABLE --region {region}`",
     )
 
 
 def find_images(aws: Aws, repository: str, tags: Sequence[str], uri: str) -> dict[str, Image]:
-    """The images under those of ``tags`` that exist, by tag; in one call as a rule.
+    """The images of those ``tags`` that exist, by tag; usually in one call.
 
-    ``config_digest`` is None for an index of images, and ``platforms`` are known for an index only.
-    Raises: FailedBefore (no such repository), NotAllowed, AwsUnreachable.
+    ``config_digest`` is None for an index of images; only for an index are ``platforms`` known.
+    Raises: FailedBefore (no such repository).
     """
     shown, missing = _batch_get(aws, repository, [{"imageTag": tag} for tag in tags])
     by_tag = {str(image["imageId"].get("imageTag")): image for image in shown}
     found = {tag: _image(by_tag[tag], repository, tag, uri) for tag in tags if tag in by_tag}
-    for tag, image in found.items():  # for the tag that it may get in a moment
-        aws.remember(_manifest_key(repository, image.digest), partial(by_tag.__getitem__, tag))
-    # an image with several of the tags may be shown once only
+    for tag, image in found.items():  # a retag may need the manifest in a moment
+        aws.remember(("manifest", repository, image.digest), partial(by_tag.__getitem__, tag))
+    # ECR may return an image with several of the tags once only
     for tag in (tag for tag in tags if tag not in by_tag and tag not in missing and len(tags) > 1):
         found |= find_images(aws, repository, [tag], uri)
     return found
@@ -111,12 +110,12 @@ def tags_beside(aws: Aws, repository: str, tag: str) -> list[str]:
 
 
 def retag(aws: Aws, image: Image, tag: str) -> Image:
-    """Give ``image`` one more tag. Repeating it is no error; a tag that another image holds for good is.
+    """Give ``image`` one more tag. Repeating it is no error.
 
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-retag.html
     Raises: TagTaken (an immutable tag that is another image's), FailedBefore (no such repository or image).
     """
-    found = aws.remember(_manifest_key(image.repository, image.digest), partial(_manifest, aws, image))
+    found = aws.remember(("manifest", image.repository, image.digest), partial(_manifest, aws, image))
     try:
         aws.call(
             "ecr",
@@ -127,7 +126,7 @@ def retag(aws: Aws, image: Image, tag: str) -> Image:
             imageTag=tag,
         )
     except AwsRefused as error:
-        # Either code means "already there", also for this very image: what counts is whose the tag is.
+        # Either code may mean that this very image has the tag already: look whose it is.
         # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html
         if error.error not in _TAKEN:
             raise
@@ -138,7 +137,7 @@ def retag(aws: Aws, image: Image, tag: str) -> Image:
 
 
 def login(aws: Aws) -> Login:
-    """A user name and password for the registry, asked for once.
+    """A user name and password for the registry, requested once.
 
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
     """
@@ -158,7 +157,9 @@ def _batch_get(
     try:
         answer = aws.call("ecr", "BatchGetImage", acceptedMediaTypes=list(_ACCEPTED), **asked)
     except AwsRefused as error:
-        raise _in_our_words(error, repository, aws.region) from error
+        if error.error != "RepositoryNotFoundException":
+            raise
+        raise missing_repository(repository, aws.region) from error
     missing = []
     for failure in answer.get("failures") or ():
         which = failure["imageId"].get("imageDigest") or failure["imageId"].get("imageTag", "")
@@ -177,19 +178,9 @@ def _manifest(aws: Aws, image: Image) -> dict[str, Any]:
     return shown[0]
 
 
-def _manifest_key(repository: str, digest: str) -> tuple[str, ...]:
-    """What a manifest is remembered by: a digest never means another one."""
-    return ("manifest", repository, digest)
-
-
-def _in_our_words(error: AwsRefused, repository: str, region: str) -> FailedBefore:
-    return missing_repository(repository, region) if error.error == "RepositoryNotFoundException" else error
-
-
 def _media_type(found: Mapping[str, Any]) -> str:
-    return str(
-        found.get("imageManifestMediaType") or json.loads(found["imageManifest"]).get("mediaType") or _ACCEPTED[0]
-    )
+    named = found.get("imageManifestMediaType") or json.loads(found["imageManifest"]).get("mediaType")
+    return str(named or _ACCEPTED[0])
 
 
 def _image(found: Mapping[str, Any], repository: str, tag: str, uri: str) -> Image:
@@ -203,12 +194,11 @@ def _image(found: Mapping[str, Any], repository: str, tag: str, uri: str) -> Ima
 def missing_images(aws: Aws, repository: str, images: Sequence[str], account: str | None = None) -> list[str]:
     """Those of ``images`` (digests or tags) that ``repository`` does not hold; all, where it does not exist.
 
-    ``account``: the registry's, where it may be another's. Raises: NotAllowed, AwsUnreachable, AwsRefused.
+    ``account``: the registry's, where it may be another account's.
     """
     registry = {"registryId": account} if account else {}
     missing: list[str] = []
-    for start in range(0, len(images), _IMAGES_A_CALL):
-        some = images[start : start + _IMAGES_A_CALL]
+    for some in portions(images, _IMAGES_A_CALL):
         asked = [{"imageDigest" if image.startswith("sha256:") else "imageTag": image} for image in some]
         try:
             missing += _batch_get(aws, repository, asked, **registry)[1]

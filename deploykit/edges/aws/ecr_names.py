@@ -1,4 +1,4 @@
-"""The names of images in ECR: made and taken apart here only. Pure; no call to AWS.
+"""The names of images in ECR: this is the one place that makes and parses them. Pure.
 
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
 """
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from deploykit.edges.aws.partitions import dns_suffix
 
-# 123456789012.dkr.ecr.us-east-1.amazonaws.com, and where IPv6 is spoken too 123456789012.dkr-ecr.us-east-1.on.aws
+# 123456789012.dkr.ecr.us-east-1.amazonaws.com, or for IPv6 as well 123456789012.dkr-ecr.us-east-1.on.aws
 _HOST = re.compile(r"(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[a-z0-9.-]+")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """An image's name in ECR, taken apart."""
+    """The parts of an image's name in ECR."""
 
-    account: str | None  # None: a registry that only stands in for ECR
+    account: str | None  # None: in a registry that stands in for ECR
     region: str | None
     repository: str
     tag: str | None
@@ -31,7 +31,7 @@ def image_uri(account: str, region: str, repository: str, registry: str | None =
 
 
 def parse_reference(image: str, registry: str | None = None) -> Reference | None:
-    """The parts of an image's name; None where it is in another registry than ECR (and ``registry``, its stand-in)."""
+    """The parts of an image's name; None where it is neither in ECR nor in ``registry``, which stands in for it."""
     host, _, rest = image.partition("/")
     found = _HOST.fullmatch(host)
     if registry and image.startswith(f"{registry}/"):

@@ -1,4 +1,4 @@
-"""What an image in the registry runs on: an index says it in its manifest, an image in its configuration."""
+"""The platforms an image in ECR runs on: an index names them in its manifest, an image in its configuration."""
 
 from __future__ import annotations
 
@@ -15,15 +15,12 @@ from botocore.utils import get_environ_proxies
 from deploykit.edges.aws.session import Aws, AwsUnreachable
 from deploykit.model.release import Image
 
-INDEXES = (
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.oci.image.index.v1+json",
-)
+INDEXES = ("application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.oci.image.index.v1+json")
 _PATIENCE = 20  # seconds to connect, and between two pieces of the answer
 
 
 def platforms_of_index(manifest: Mapping[str, Any]) -> tuple[str, ...]:
-    """The platforms of an index's images, attestations left out.
+    """The platforms of an index's images, without attestations.
 
     https://github.com/opencontainers/image-spec/blob/main/image-index.md
     """
@@ -32,11 +29,10 @@ def platforms_of_index(manifest: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def image_platforms(aws: Aws, image: Image) -> tuple[str, ...]:
-    """What ``image`` runs on ("linux/amd64"); nothing where it does not say. One call, and none for an index.
+    """What ``image`` runs on ("linux/amd64"); empty where it does not say. One call; none for an index.
 
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html
     https://github.com/opencontainers/image-spec/blob/main/config.md
-    Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
     digest = image.config_digest
     if digest is None:
@@ -44,7 +40,7 @@ def image_platforms(aws: Aws, image: Image) -> tuple[str, ...]:
     answer = aws.call("ecr", "GetDownloadUrlForLayer", repositoryName=image.repository, layerDigest=digest)
     body = _download(str(answer["downloadUrl"]))
     if f"sha256:{hashlib.sha256(body).hexdigest()}" != digest:
-        raise AwsUnreachable(f"what the registry has as {digest} of {image.repository} is something else")
+        raise AwsUnreachable(f"ECR returned something else than {digest} of {image.repository}")
     platform = _platform(json.loads(body))
     return (platform,) if platform else ()
 
@@ -55,7 +51,7 @@ def _platform(facts: Mapping[str, Any]) -> str:
 
 
 def _download(url: str) -> bytes:
-    """The body of a presigned address, through the proxies that boto3 would take."""
+    """The body at a presigned address, through the proxies that boto3 would use."""
     host = url.partition("://")[2].partition("/")[0]
     try:
         session = URLLib3Session(proxies=get_environ_proxies(url), timeout=_PATIENCE)
@@ -64,5 +60,4 @@ def _download(url: str) -> bytes:
         raise AwsUnreachable(f"{host} could not be reached: {error}", "check the network and proxies") from error
     if answer.status_code != 200:
         raise AwsUnreachable(f"{host} answered {answer.status_code}")
-    body: bytes = answer.content
-    return body
+    return bytes(answer.content)

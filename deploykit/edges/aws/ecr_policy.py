@@ -1,4 +1,4 @@
-"""A repository's own policy, and whether it keeps somebody from pulling or pushing."""
+"""A repository's own policy, and whether it denies pulls or pushes."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class RepositoryPolicy:
     statements: tuple[Mapping[str, Any], ...] = ()
 
     def denies(self, action: str, account: str, role: str | None) -> Word:
-        """Whether ``action`` is denied to ``role`` of ``account`` (an ARN; None: it is not known which).
+        """Whether ``action`` is denied to ``role`` of ``account`` (an ARN; None: not known which).
 
-        ``perhaps``: under conditions, or to principals that cannot be told from here.
+        ``perhaps``: under conditions, or to principals that may include the role.
         """
         words = [_deny(statement, account, role) for statement in self._about("Deny", action)]
         return "yes" if "yes" in words else "perhaps" if words and set(words) != {"no"} else "no"
 
     def allows(self, action: str, account: str, role: str | None) -> bool:
-        """Whether somebody else's repository may let ``role`` of ``account`` in; conditions count as fulfilled.
+        """Whether another account's repository allows ``action`` to ``role`` of ``account``; conditions count as met.
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
         """
@@ -50,16 +50,15 @@ class RepositoryPolicy:
 
 
 def repository_policy(aws: Aws, repository: str, account: str | None = None) -> RepositoryPolicy | None:
-    """The repository's policy, asked for once; None where the repository does not exist. ``account``: its registry's.
+    """The repository's policy, read once; None where the repository does not exist. ``account``: its registry's.
 
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetRepositoryPolicy.html
-    Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
     return aws.remember(("repository policy", account or "", repository), partial(_read, aws, repository, account))
 
 
 def own_principal(aws: Aws) -> str:
-    """The user or role that this run acts as, as policies name it; of a role with a path, without it.
+    """The ARN of the user or role that this run acts as, as policies name it; a role's path is left out.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
     Raises: OutOfReach.
@@ -98,7 +97,7 @@ def _deny(statement: Mapping[str, Any], account: str, role: str | None) -> Word:
 
 
 def _names_of(account: str, role: str | None) -> set[str]:
-    """What a policy may call a role by, itself, its account or everybody.
+    """The names by which a policy may mean a role: its own, its account, or everybody.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
     """
@@ -107,7 +106,7 @@ def _names_of(account: str, role: str | None) -> set[str]:
 
 
 def _named(statement: Mapping[str, Any], key: str) -> set[str]:
-    """The AWS principals that a statement names; services are none."""
+    """The AWS principals that a statement names, without services."""
     principal = statement.get(key)
     return set(_listed(principal.get("AWS") if isinstance(principal, Mapping) else principal))
 

@@ -1,4 +1,4 @@
-"""ECS: clusters, services and task definitions, in deploykit's nouns.
+"""ECS: clusters, services and task definitions.
 
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/Welcome.html
 """
@@ -10,14 +10,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from deploykit.edges.aws.portions import portions
 from deploykit.edges.aws.session import Aws, AwsRefused
-from deploykit.edges.parallel import side_by_side
+from deploykit.edges.parallel import portions, side_by_side
 from deploykit.errors import FailedBefore
-from deploykit.model.observed import Definition, Rollout, ServiceName, ServiceState, Shifting, TargetGroup
+from deploykit.model.observed import (
+    Definition,
+    Rollout,
+    ServiceName,
+    ServiceState,
+    Shifting,
+    TargetGroup,
+    split_revision,
+)
 
 _SERVICES_A_CALL = 10  # DescribeServices takes no more
-# What DescribeServices and RunTask name alike. A service has a launch type or a capacity provider strategy, never both:
+# Fields that DescribeServices and RunTask share. A service has a launch type or a capacity provider strategy, not both:
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
 _PLACING = (
     "networkConfiguration",
@@ -30,7 +37,7 @@ _PLACING = (
 
 
 def describe_services(aws: Aws, names: Sequence[ServiceName], *, retry: bool = True) -> dict[str, ServiceState]:
-    """The services that exist, by key; ten a call and cluster. Missing ones are left out.
+    """The services that exist, by key; one call for ten of a cluster.
 
     Raises: FailedBefore where the cluster itself does not exist.
     """
@@ -45,10 +52,10 @@ def describe_services(aws: Aws, names: Sequence[ServiceName], *, retry: bool = T
                     raise
                 raise FailedBefore(
                     f"ECS cluster {cluster} does not exist in {aws.region}",
-                    "check `cluster` in deploykit.toml; `aws ecs list-clusters` shows what is there",
+                    "check `cluster` in deploykit.toml; `aws ecs list-clusters` shows the clusters",
                 ) from refusal
             for service in answer["services"]:
-                if service["status"] != "INACTIVE":  # a deleted service is still described for a while
+                if service["status"] != "INACTIVE":  # deleted, and still described for a while
                     key = keys[service["serviceName"]]
                     found[key] = _service(key, service)
     return found
@@ -58,34 +65,45 @@ def list_services(aws: Aws, cluster: str) -> list[str]:
     """The names of a cluster's services, in ECS's order.
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServices.html
-    Raises: NotAllowed, AwsUnreachable, AwsRefused (ClusterNotFoundException).
+    Raises: AwsRefused (ClusterNotFoundException).
     """
     listed = aws.pages("ecs", "ListServices", "serviceArns", cluster=cluster, maxResults=100)
     return [str(arn).rsplit("/", 1)[-1] for arn in listed]
 
 
 def list_clusters(aws: Aws) -> list[str]:
-    """The names of the region's clusters. Raises: NotAllowed, AwsUnreachable, AwsRefused."""
+    """The names of the region's clusters."""
     return [str(arn).rsplit("/", 1)[-1] for arn in aws.pages("ecs", "ListClusters", "clusterArns")]
 
 
 def describe_definition(aws: Aws, name: str) -> Definition:
-    """One revision with its tags; ``name`` is an ARN or ``family:revision``, deregistered ones included.
+    """One revision with its tags, deregistered or not; ``name`` is an ARN or ``family:revision``.
 
-    Raises: AwsRefused (ClientException) where there is none.
+    Raises: AwsRefused (ClientException) where it does not exist.
     """
     body = {"taskDefinition": name, "include": ["TAGS"]}
     return _definition(aws.call_json("ecs", "DescribeTaskDefinition", body, taskDefinition=name))
 
 
 def definitions_of(aws: Aws, revisions: Mapping[str, str]) -> tuple[dict[str, Definition], list[str]]:
-    """The definitions of revisions by service, and a sentence for each that ECS does not know any more.
+    """The definitions of revisions by service, and a sentence for each that was deleted.
 
-    Deregistered revisions are described still; deleted ones are not:
+    ECS still describes deregistered revisions, but not deleted ones:
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/delete-task-definition-v2.html
     """
+    found = side_by_side({key: partial(find_definition, aws, arn) for key, arn in revisions.items()})
+    deleted = [
+        f"{key}: task definition {revisions[key].rpartition('/')[2]} was deleted"
+        for key, definition in found.items()
+        if definition is None
+    ]
+    return {key: definition for key, definition in found.items() if definition is not None}, deleted
 
-    def describe(arn: str) -> Definition | None:
+
+def find_definition(aws: Aws, arn: str) -> Definition | None:
+    """One revision with its tags, described once; None where it was deleted."""
+
+    def describe() -> Definition | None:
         try:
             return describe_definition(aws, arn)
         except AwsRefused as error:
@@ -93,20 +111,12 @@ def definitions_of(aws: Aws, revisions: Mapping[str, str]) -> tuple[dict[str, De
                 raise
             return None
 
-    asks = {key: partial(aws.remember, ("definition", arn), partial(describe, arn)) for key, arn in revisions.items()}
-    found = side_by_side(asks)
-    gone = [
-        f"{key}: task definition {revisions[key].rpartition('/')[2]} was deleted"
-        for key, definition in found.items()
-        if definition is None
-    ]
-    return {key: definition for key, definition in found.items() if definition is not None}, gone
+    return aws.remember(("definition", arn), describe)
 
 
 def register_definition(aws: Aws, request: Mapping[str, Any], tags: Mapping[str, str]) -> Definition:
     """A new revision of the family that ``request`` names."""
-    listed = [{"key": key, "value": value} for key, value in tags.items()]
-    body = {**request, "tags": listed}
+    body = {**request, "tags": [{"key": key, "value": value} for key, value in tags.items()]}
     return _definition(
         aws.call_json("ecs", "RegisterTaskDefinition", body, family=request["family"], containerDefinitions=[])
     )
@@ -122,27 +132,16 @@ def list_definitions(aws: Aws, family: str, status: str = "ACTIVE") -> Iterator[
     listed = aws.pages(
         "ecs", "ListTaskDefinitions", "taskDefinitionArns", familyPrefix=family, status=status, sort="DESC"
     )
-    # familyPrefix is documented as the full family name; emulators and old regions have matched longer ones
-    return (arn for arn in listed if family_of(arn) == family)
+    # AWS documents familyPrefix as the full family name; emulators and old regions have matched longer ones
+    return (arn for arn in listed if split_revision(arn)[0] == family)
 
 
 def update_service(aws: Aws, name: ServiceName, task_definition: str) -> ServiceState:
-    """Set the revision a service runs; the answer's PRIMARY rollout is the one that this call began."""
+    """Set the revision that a service runs; the PRIMARY rollout of the answer is the one that this call began."""
     answer = aws.call(
         "ecs", "UpdateService", cluster=name.cluster, service=name.service, taskDefinition=task_definition
     )
     return _service(name.key, answer["service"])
-
-
-def family_of(arn: str) -> str:
-    """``web`` of ``arn:…:task-definition/web:3`` and of ``web:3``."""
-    return arn.rsplit("/", 1)[-1].rsplit(":", 1)[0]
-
-
-def revision_of(arn: str) -> int:
-    """``3`` of ``arn:…:task-definition/web:3``; 0 where there is no number."""
-    number = arn.rpartition(":")[2]
-    return int(number) if number.isdigit() else 0
 
 
 def _service(key: str, service: Mapping[str, Any]) -> ServiceState:
@@ -175,7 +174,7 @@ def _service(key: str, service: Mapping[str, Any]) -> ServiceState:
 
 
 def _shifting(configuration: Mapping[str, Any]) -> Shifting | None:
-    """Defaults where AWS has some: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinearConfiguration.html"""
+    """With AWS's defaults: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinearConfiguration.html"""
     strategy = configuration.get("strategy") or "ROLLING"
     if strategy == "ROLLING":
         return None
@@ -184,7 +183,7 @@ def _shifting(configuration: Mapping[str, Any]) -> Shifting | None:
         steps = (configuration.get("canaryConfiguration") or {}).get("canaryBakeTimeInMinutes", 10)
     elif strategy == "LINEAR":
         linear = configuration.get("linearConfiguration") or {}
-        waits = math.ceil(100 / (linear.get("stepPercent") or 10.0)) - 1  # none behind the last step
+        waits = math.ceil(100 / (linear.get("stepPercent") or 10.0)) - 1  # none after the last step
         steps = waits * linear.get("stepBakeTimeInMinutes", 6)
     return Shifting(strategy, 60.0 * steps, 60.0 * (configuration.get("bakeTimeInMinutes") or 0))
 

@@ -1,4 +1,4 @@
-"""ECS's own record of each rollout, the "service deployment": how it stands, and how to stop it."""
+"""ECS's own record of each rollout, the "service deployment": its state, and how to stop it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from deploykit.edges.aws.portions import portions
 from deploykit.edges.aws.session import Aws
+from deploykit.edges.parallel import portions
 from deploykit.model.observed import ServiceName
 
 _RECORDS_A_CALL = 20  # DescribeServiceDeployments takes no more
@@ -16,34 +16,31 @@ _RECORDS_A_CALL = 20  # DescribeServiceDeployments takes no more
 
 @dataclass(frozen=True)
 class ServiceDeployment:
-    """A service deployment: ECS's own record of one rollout, kept when the rollout has left the service's list.
+    """ECS's own record of one rollout, kept when the rollout has left the service's list.
 
-    Its id is another than that of the service's list, so the revision tells which is which.
+    Its id differs from the one in that list, so the revision tells which is which.
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html
     """
 
     arn: str
     status: str  # PENDING, IN_PROGRESS, SUCCESSFUL, STOPPED, STOP_REQUESTED, ROLLBACK_*
-    revision: str  # ARN of the service revision that it brings
+    revision: str  # ARN of the new service revision
     created: datetime | None = None
     reason: str = ""
-    task_definition: str | None = None  # where it was looked up
-    # of rollouts that move requests (blue/green and its kin), where it was described:
+    task_definition: str | None = None  # if it was looked up
+    # if it was described, of rollouts that move requests (blue/green, linear, canary):
     stage: str = ""  # PRE_SCALE_UP … BAKE_TIME, CLEAN_UP
-    weight: float | None = None  # percent of the requests that the new revision gets
-    paused: str = ""  # the id of a lifecycle hook that waits for somebody
+    weight: float | None = None  # percent of requests to the new revision
+    paused: str = ""  # the id of a lifecycle hook that waits for a person
 
     @property
     def under_way(self) -> bool:
-        """True where it can still be stopped."""
+        """True while it can be stopped."""
         return self.status in ("PENDING", "IN_PROGRESS")
 
 
 def find_service_deployment(aws: Aws, name: ServiceName, task_definition: str) -> ServiceDeployment | None:
-    """The newest service deployment that brought this revision; among the last ten, None where it is none of them.
-
-    Raises: NotAllowed, AwsRefused.
-    """
+    """The newest of the last ten service deployments that brought this revision; None where none did."""
     answer = aws.call("ecs", "ListServiceDeployments", cluster=name.cluster, service=name.service, maxResults=10)
     briefs = sorted(answer["serviceDeployments"], key=lambda brief: brief["createdAt"], reverse=True)
     wanted = list(dict.fromkeys(brief["targetServiceRevisionArn"] for brief in briefs))
@@ -66,10 +63,9 @@ def find_service_deployment(aws: Aws, name: ServiceName, task_definition: str) -
 
 
 def describe_service_deployments(aws: Aws, arns: Sequence[str]) -> dict[str, ServiceDeployment]:
-    """These service deployments as they stand, by ARN; unknown ones are left out. Not retried: callers poll.
+    """These service deployments now, by ARN, without unknown ones. Not retried: callers poll.
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceDeployments.html
-    Raises: NotAllowed, AwsRefused, AwsUnreachable, Throttled.
     """
     found: dict[str, ServiceDeployment] = {}
     for some in portions(arns, _RECORDS_A_CALL):
@@ -79,20 +75,18 @@ def describe_service_deployments(aws: Aws, arns: Sequence[str]) -> dict[str, Ser
 
 
 def serving_groups(aws: Aws, revision: str) -> tuple[str, ...]:
-    """ARNs of the target groups that a service revision's tasks are in, where ECS chose between two; else none.
+    """ARNs of the target groups that a service revision's tasks are in, where ECS chooses between two; else none.
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ResolvedConfiguration.html
-    Raises: NotAllowed, AwsRefused.
     """
     found = aws.call("ecs", "DescribeServiceRevisions", serviceRevisionArns=[revision])["serviceRevisions"]
-    balancers = [
-        balancer for each in found for balancer in (each.get("resolvedConfiguration") or {}).get("loadBalancers") or ()
-    ]
+    resolved = [each.get("resolvedConfiguration") or {} for each in found]
+    balancers = [balancer for each in resolved for balancer in each.get("loadBalancers") or ()]
     return tuple(balancer["targetGroupArn"] for balancer in balancers if balancer.get("targetGroupArn"))
 
 
 def stop_service_deployment(aws: Aws, arn: str) -> None:
-    """Have ECS put back the service's previous revision.
+    """Have ECS roll the service back to its previous revision.
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopServiceDeployment.html
     """

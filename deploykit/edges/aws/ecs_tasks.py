@@ -1,12 +1,12 @@
-"""ECS tasks: of a service, of a family, and single ones that are run to their end."""
+"""ECS tasks: of a service, of a family, and one-off tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploykit.edges.aws.portions import portions
 from deploykit.edges.aws.session import Aws
+from deploykit.edges.parallel import portions
 from deploykit.model.observed import ServiceName
 from deploykit.model.task import Task, TaskContainer
 
@@ -15,26 +15,13 @@ _TASKS_A_CALL = 100  # DescribeTasks takes no more
 
 def list_tasks(aws: Aws, name: ServiceName, desired_status: str, *, retry: bool = True) -> list[Task]:
     """The tasks of a service that should run (``RUNNING``) or have ended within the last hour (``STOPPED``)."""
-    arns: list[str] = []
-    parameters: dict[str, Any] = {
-        "cluster": name.cluster,
-        "serviceName": name.service,
-        "desiredStatus": desired_status,
-    }
-    while True:
-        answer = aws.call("ecs", "ListTasks", retry=retry, **parameters)
-        arns += answer["taskArns"]
-        if not answer.get("nextToken"):
-            break
-        parameters["nextToken"] = answer["nextToken"]
-    tasks: list[Task] = []
-    for some in portions(arns, _TASKS_A_CALL):
-        tasks += map(_task, aws.call("ecs", "DescribeTasks", retry=retry, cluster=name.cluster, tasks=some)["tasks"])
-    return tasks
+    asked = {"cluster": name.cluster, "serviceName": name.service, "desiredStatus": desired_status}
+    arns = list(aws.pages("ecs", "ListTasks", "taskArns", retry=retry, **asked))
+    return _described(aws, name.cluster, arns, retry)
 
 
 def run_task(aws: Aws, cluster: str, **request: Any) -> tuple[Task | None, str]:
-    """Start one task; the task, or why none could be placed (``RESOURCE:MEMORY`` …), in ECS's words.
+    """Start one task: the task, or ECS's reason why it could not be placed (``RESOURCE:MEMORY`` …).
 
     ``request``: RunTask's own parameters. The same ``clientToken`` with the same parameters gives the first answer
     again: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
@@ -48,30 +35,35 @@ def run_task(aws: Aws, cluster: str, **request: Any) -> tuple[Task | None, str]:
 
 
 def describe_task(aws: Aws, cluster: str, arn: str, *, retry: bool = True) -> Task | None:
-    """One task, up to about an hour after it stopped; None where ECS does not know it (any more, or yet)."""
+    """One task, until about an hour after it stopped; None where ECS does not know it (yet, or any more)."""
     found = aws.call("ecs", "DescribeTasks", retry=retry, cluster=cluster, tasks=[arn])["tasks"]
     return _task(found[0]) if found else None
 
 
 def stop_task(aws: Aws, cluster: str, arn: str, reason: str) -> None:
-    """Have a task stopped: its containers get SIGTERM, and SIGKILL after their ``stopTimeout``."""
+    """Stop a task: its containers get SIGTERM, and SIGKILL after their ``stopTimeout``."""
     aws.call("ecs", "StopTask", cluster=cluster, task=arn, reason=reason)
 
 
 def list_family_tasks(aws: Aws, cluster: str, family: str) -> list[Task]:
-    """The tasks of a family, whoever started them, also those that are stopping or have stopped within the hour.
+    """The tasks of a family, whoever started them, and those that are stopping or stopped within the last hour.
 
-    ``startedBy`` cannot be asked for together with anything else, and finds no stopped task, so callers filter.
+    ListTasks takes ``startedBy`` with no other filter and finds no stopped tasks by it, so callers filter.
     """
     arns = [
         arn
         for status in ("RUNNING", "STOPPED")
         for arn in aws.pages("ecs", "ListTasks", "taskArns", cluster=cluster, family=family, desiredStatus=status)
     ]
-    tasks: list[Task] = []
-    for some in portions(list(dict.fromkeys(arns)), _TASKS_A_CALL):
-        tasks += map(_task, aws.call("ecs", "DescribeTasks", cluster=cluster, tasks=some)["tasks"])
-    return tasks
+    return _described(aws, cluster, list(dict.fromkeys(arns)))
+
+
+def _described(aws: Aws, cluster: str, arns: Sequence[str], retry: bool = True) -> list[Task]:
+    calls = (
+        aws.call("ecs", "DescribeTasks", retry=retry, cluster=cluster, tasks=some)
+        for some in portions(arns, _TASKS_A_CALL)
+    )
+    return [_task(task) for answer in calls for task in answer["tasks"]]
 
 
 def _task(task: Mapping[str, Any]) -> Task:

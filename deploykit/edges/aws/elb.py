@@ -1,15 +1,16 @@
-"""Load balancers: which of a service's tasks get requests, and which requests get to which service.
+"""Load balancers: which tasks of a service get requests, and which requests go to which service.
 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetHealth.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deploykit.edges.aws.session import Aws, AwsRefused
+from deploykit.edges.parallel import portions
 
 _A_CALL = 20  # DescribeLoadBalancers takes no more ARNs
 _GONE = ("TargetGroupNotFound", "LoadBalancerNotFound")
@@ -43,7 +44,7 @@ def target_health(aws: Aws, target_group: str, *, retry: bool = True) -> list[Ta
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """How a load balancer finds out whether a target of a group is well."""
+    """How a load balancer checks the targets of a group."""
 
     target_group: str  # its ARN
     path: str | None  # None where it only opens a connection
@@ -62,7 +63,7 @@ class LoadBalancer:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a listener: which requests go where. Without hosts and paths it takes all."""
+    """One rule of a listener: which requests go where. Without hosts and paths it matches all."""
 
     balancer: str  # ARN
     protocol: str  # the listener's: HTTP, HTTPS, TCP …
@@ -71,7 +72,7 @@ class Rule:
     hosts: tuple[str, ...]
     paths: tuple[str, ...]
     conditions: tuple[str, ...]  # the fields of others, such as http-header
-    target_groups: tuple[str, ...]  # ARNs; none where it answers itself
+    target_groups: tuple[str, ...]  # ARNs; none where the balancer answers itself
     redirects: bool
 
 
@@ -79,47 +80,42 @@ def health_checks(aws: Aws, target_groups: Sequence[str]) -> dict[str, HealthChe
     """The health check of each target group that exists, by its ARN.
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetGroups.html
-    Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
     found = _described(aws, "DescribeTargetGroups", "TargetGroupArns", target_groups)
     return {group["TargetGroupArn"]: _health_check(group) for group in found}
 
 
 def load_balancers(aws: Aws, arns: Sequence[str]) -> dict[str, LoadBalancer]:
-    """Those of the load balancers that exist, by ARN. Raises: NotAllowed, AwsUnreachable, AwsRefused."""
-    return {
-        item["LoadBalancerArn"]: LoadBalancer(
-            item["LoadBalancerArn"], item["DNSName"], item.get("Scheme") == "internal"
-        )
-        for item in _described(aws, "DescribeLoadBalancers", "LoadBalancerArns", arns)
-    }
+    """Those of the load balancers that exist, by ARN."""
+    described = _described(aws, "DescribeLoadBalancers", "LoadBalancerArns", arns)
+    found = (
+        LoadBalancer(each["LoadBalancerArn"], each["DNSName"], each.get("Scheme") == "internal") for each in described
+    )
+    return {balancer.arn: balancer for balancer in found}
 
 
 def rules(aws: Aws, balancer: str) -> list[Rule]:
-    """Every listener's rules, each listener's by priority and its default last.
+    """The rules of every listener, by priority and with its default last.
 
-    Listeners of network load balancers have no rules of their own, only the default's action.
+    Listeners of network load balancers have no rules, only default actions.
     https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeRules.html
-    Raises: NotAllowed, AwsUnreachable, AwsRefused.
     """
     found: list[Rule] = []
     for listener in aws.pages("elbv2", "DescribeListeners", "Listeners", LoadBalancerArn=balancer):
-        where = (balancer, listener.get("Protocol", ""), listener.get("Port", 0))
-        if where[1] in ("HTTP", "HTTPS"):
-            listed = list(aws.pages("elbv2", "DescribeRules", "Rules", ListenerArn=listener["ListenerArn"]))
-        else:
-            listed = [{"Priority": "default", "Actions": listener.get("DefaultActions") or ()}]
-        mine = [_rule(*where, rule) for rule in listed]
+        protocol, port = listener.get("Protocol", ""), listener.get("Port", 0)
+        listed: Iterable[Mapping[str, Any]] = [{"Actions": listener.get("DefaultActions") or ()}]
+        if protocol in ("HTTP", "HTTPS"):
+            listed = aws.pages("elbv2", "DescribeRules", "Rules", ListenerArn=listener["ListenerArn"])
+        mine = [_rule(balancer, protocol, port, rule) for rule in listed]
         found += sorted(mine, key=lambda rule: (rule.priority is None, rule.priority or 0))
     return found
 
 
 def _described(aws: Aws, operation: str, key: str, arns: Sequence[str]) -> list[dict[str, Any]]:
-    """The answers for ``arns``; one that does not exist refuses a whole call, so then each is asked for alone."""
+    """The answers for ``arns``. One that does not exist makes the whole call fail: then each is asked for alone."""
     items = operation.removeprefix("Describe")
     found: list[dict[str, Any]] = []
-    for start in range(0, len(arns), _A_CALL):
-        some = list(arns[start : start + _A_CALL])
+    for some in portions(arns, _A_CALL):
         try:
             found += aws.pages("elbv2", operation, items, **{key: some})
         except AwsRefused as refusal:
@@ -135,7 +131,7 @@ def _health_check(group: Mapping[str, Any]) -> HealthCheck:
     matcher = group.get("Matcher") or {}
     return HealthCheck(
         target_group=group["TargetGroupArn"],
-        # with GrpcCode the path is a gRPC method's: no address that HTTP can ask
+        # with GrpcCode the path is a gRPC method, which HTTP cannot ask
         path=group.get("HealthCheckPath") if asked and "GrpcCode" not in matcher else None,
         codes=matcher.get("HttpCode", "200"),
         balancers=tuple(group.get("LoadBalancerArns") or ()),
@@ -146,7 +142,7 @@ def _rule(balancer: str, protocol: str, port: int, rule: Mapping[str, Any]) -> R
     conditions: dict[str, list[str]] = {}
     for condition in rule.get("Conditions") or ():
         nested = next((v for k, v in condition.items() if k.endswith("Config") and isinstance(v, dict)), {})
-        # the same values stand in both places for hosts and paths written the old way
+        # hosts and paths written the old way have the same values in both places
         conditions.setdefault(condition["Field"], []).extend(nested.get("Values") or condition.get("Values") or ())
     actions = rule.get("Actions") or ()
     groups = [action["TargetGroupArn"] for action in actions if action.get("TargetGroupArn")]

@@ -23,7 +23,7 @@ class LogLine:
 
 
 def last_lines(aws: Aws, group: str, stream: str, count: int) -> list[LogLine]:
-    """The newest ``count`` lines of a stream, oldest of them first.
+    """The newest ``count`` lines of a stream, the oldest first.
 
     Raises: AwsRefused (ResourceNotFoundException) where group or stream does not exist (yet).
     """
@@ -34,26 +34,23 @@ def last_lines(aws: Aws, group: str, stream: str, count: int) -> list[LogLine]:
 
 
 def lines_from(aws: Aws, group: str, stream: str, token: str | None = None) -> tuple[list[LogLine], str]:
-    """The lines of a stream that follow ``token`` (None: from its head), and the token to go on with.
+    """The lines of a stream that follow ``token`` (None: from its head), and the token for the next call.
 
-    The same token again means that the end is reached; a page without lines alone does not.
+    The same token again means the end of the stream; an empty page does not.
     https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
-    Raises: AwsRefused (ResourceNotFoundException) where group or stream does not exist (yet); NotAllowed.
+    Raises: AwsRefused (ResourceNotFoundException) where group or stream does not exist (yet).
     """
-    going_on = {"nextToken": token} if token else {}
-    answer = aws.call(
-        "logs", "GetLogEvents", retry=False, logGroupName=group, logStreamName=stream, startFromHead=True, **going_on
-    )
+    asked: dict[str, object] = {"logGroupName": group, "logStreamName": stream, "startFromHead": True}
+    answer = aws.call("logs", "GetLogEvents", retry=False, **asked, **({"nextToken": token} if token else {}))
     lines = [_line(event["timestamp"], stream, event["message"]) for event in answer["events"]]
     return lines, str(answer["nextForwardToken"])
 
 
 def lines_since(aws: Aws, group: str, since: datetime, prefix: str = "") -> Iterator[LogLine]:
-    """Every line of a group from ``since`` on, of streams whose names begin with ``prefix``."""
-    parameters: dict[str, object] = {"logGroupName": group, "startTime": int(since.timestamp() * 1000)}
-    if prefix:
-        parameters["logStreamNamePrefix"] = prefix
-    for event in aws.pages("logs", "FilterLogEvents", "events", **parameters):
+    """Every line of a group since ``since``, of streams whose names begin with ``prefix``."""
+    asked: dict[str, object] = {"logGroupName": group, "startTime": int(since.timestamp() * 1000)}
+    asked |= {"logStreamNamePrefix": prefix} if prefix else {}
+    for event in aws.pages("logs", "FilterLogEvents", "events", **asked):
         yield _line(event["timestamp"], event.get("logStreamName", ""), event["message"], event.get("eventId", ""))
 
 

@@ -1,4 +1,4 @@
-"""AWS's partitions (commercial, China, GovCloud, European Sovereign Cloud …): what their names and hosts end in.
+"""AWS's partitions (commercial, China, GovCloud, European Sovereign Cloud …): their names and host names.
 
 The table is botocore's own, so a partition that AWS adds comes with an update of boto3:
 https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
@@ -10,8 +10,6 @@ import re
 from functools import cache
 from typing import Any
 
-_COMMERCIAL = "aws"
-
 
 def names() -> tuple[str, ...]:
     """Every partition as ARNs name it: ``aws``, ``aws-cn`` …"""
@@ -21,10 +19,10 @@ def names() -> tuple[str, ...]:
 def dns_suffix(region: str) -> str:
     """What the host names of ``region``'s services end in: ``amazonaws.com``, ``amazonaws.eu`` …
 
-    A region newer than botocore belongs to the partition whose pattern its name fits, else to the commercial one.
+    For a region newer than botocore, the partition is the one whose pattern it matches, else the commercial one.
     """
     partitions = _partitions()
-    commercial = next(partition for partition in partitions if partition["id"] == _COMMERCIAL)
+    commercial = next(partition for partition in partitions if partition["id"] == "aws")
     listed = (partition for partition in partitions if region in partition["regions"])
     fitting = (partition for partition in partitions if re.match(partition["regionRegex"], region))
     return str(next(listed, next(fitting, commercial))["outputs"]["dnsSuffix"])
@@ -32,7 +30,7 @@ def dns_suffix(region: str) -> str:
 
 @cache
 def _partitions() -> list[dict[str, Any]]:
-    """botocore's table, read when first needed: 0.2 ms, and 0.1 s where botocore itself is still to be imported."""
+    """botocore's table, read when first needed: 0.2 ms, and 0.1 s more where botocore must be imported first."""
     from botocore.loaders import Loader
 
     found: list[dict[str, Any]] = Loader().load_data("partitions")["partitions"]

@@ -15,7 +15,7 @@ from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, NotAllo
 from deploykit.edges.objects import AlreadyExists, Conflict, NotFound, StoredObject
 from deploykit.errors import FailedBefore
 
-# 412: the condition was not met. 409: a conflicting write of the same object was in progress:
+# 412: the condition was not met. 409: another write of the same object was in progress:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 _CONFLICTS = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
 _ABSENT = frozenset({"NoSuchKey", "404"})
@@ -51,7 +51,7 @@ class S3Objects:
             raise
         try:
             return StoredObject(answer["Body"].read(), str(answer["ETag"]))
-        except BotoCoreError as error:  # the body arrives after the call has returned
+        except BotoCoreError as error:  # the body is read after the call has returned
             raise AwsUnreachable(f"{self._address(name)} could not be read completely: {error}") from error
 
     def create(self, name: str, body: bytes) -> str:
@@ -82,12 +82,10 @@ class S3Objects:
                 raise
 
     def _put(self, name: str, body: bytes, **condition: str) -> str:
-        more: dict[str, Any] = {"Key": self._prefix + name, "ContentType": "application/json", **condition}
-        with self._explained("PutObject"):
-            return str(self._aws.call("s3", "PutObject", Bucket=self.bucket, Body=body, **more)["ETag"])
+        return str(self._call("PutObject", name, Body=body, ContentType="application/json", **condition)["ETag"])
 
     def _ours(self, name: str, body: bytes) -> str | None:
-        """The object's version where its body is what was just sent, by a write whose response was lost; else None."""
+        """The object's version where its body is the one just sent: the write arrived and its response was lost."""
         try:
             found = self.read(name)
         except NotFound:
@@ -106,7 +104,7 @@ class S3Objects:
 
     @contextmanager
     def _explained(self, operation: str) -> Iterator[None]:
-        """Add to an error of S3 the bucket's name, and the commands to type where the bucket does not exist."""
+        """Name the bucket in errors of S3; where it does not exist, add the commands that create it."""
         try:
             yield
         except NotAllowed as error:

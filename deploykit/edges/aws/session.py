@@ -1,4 +1,4 @@
-"""The one way to AWS: every call is counted, and every refusal becomes an error that says what to do."""
+"""The only way to AWS: it counts every call, and turns every refusal into an error that says what to do."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _THROTTLED = {
 
 
 class AwsRefused(FailedBefore):
-    """AWS understood and said no. ``error`` is its code; callers turn the ones they expect into their own words."""
+    """AWS refused the request. ``error`` is its code; callers explain the codes they expect in their own words."""
 
     def __init__(self, service: str, operation: str, error: str, text: str) -> None:
         super().__init__(f"{service}:{operation} was refused by AWS with {error}: {text}")
@@ -77,7 +77,7 @@ class NotAllowed(OutOfReach):
 
 
 class Throttled(OutOfReach):
-    """AWS asked to slow down, and still did after the retries of this call."""
+    """AWS asked to slow down, and still did after this call's retries."""
 
 
 class AwsUnreachable(OutOfReach):
@@ -86,7 +86,7 @@ class AwsUnreachable(OutOfReach):
 
 @dataclass
 class _Shared:
-    """What the regions of one process have in common; ``region`` is the first of them, where roles are assumed."""
+    """What the regions of one process share; ``region`` is the first of them, where roles are assumed."""
 
     region: str
     profile: str | None
@@ -97,14 +97,13 @@ class _Shared:
 
 
 class Aws:
-    """Calls to AWS in one region, through one boto3 session made when it is first needed.
+    """Calls to AWS in one region, through one boto3 session created when it is first needed.
 
-    ``calls`` counts the requests sent, by operation (``ecs:UpdateService``), to any region; every retry is a request
-    of its own.
+    ``calls`` counts requests to all regions by operation (``ecs:UpdateService``); a retry counts as a request.
     """
 
     def __init__(self, region: str, profile: str | None = None, *, beside: Aws | None = None) -> None:
-        """``beside``: the same credentials' Aws of another region, for `in_region`."""
+        """``beside``: the Aws of another region, whose credentials this one shares."""
         self.region = region
         self._shared: _Shared = beside._shared if beside else _Shared(region, profile)
         self._shared.regions[region] = self
@@ -118,18 +117,18 @@ class Aws:
         return self._shared.calls
 
     def in_region(self, region: str) -> Aws:
-        """The same AWS in another region: credentials and the count of requests are one, what is remembered is not."""
+        """AWS in another region, with the same credentials and count of requests, and with a memory of its own."""
         with self._lock:
             return self._shared.regions.get(region) or Aws(region, beside=self)
 
     def call(self, service: str, operation: str, /, *, retry: bool = True, **parameters: Any) -> dict[str, Any]:
         """Send one request: ``aws.call("ecs", "DescribeServices", cluster=…)`` → the parsed answer.
 
-        ``retry=False`` is for polls that do their own waiting.
+        ``retry=False`` is for polls, which wait themselves.
         Raises: NotAllowed, Throttled, AwsUnreachable, OutOfReach (credentials), AwsRefused (any other error code).
         """
         try:
-            method = getattr(self._client(service, retry), _snake(operation))
+            method = getattr(self._client(service, retry), botocore.xform_name(operation))
             answer: dict[str, Any] = method(**parameters)
         except boto.ClientError as error:
             raise self._refusal(service, operation, error) from error
@@ -139,9 +138,7 @@ class Aws:
                 "set AWS_PROFILE, or log in (`aws configure`, `aws sso login`); check: `aws sts get-caller-identity`",
             ) from error
         except (boto.ProfileNotFound, boto.TokenRetrievalError, boto.SSOError) as error:
-            raise OutOfReach(
-                f"AWS credentials cannot be read: {error}", "run `aws sso login`, or set AWS_PROFILE"
-            ) from error
+            raise _unreadable(error) from error
         except (boto.ConnectionError, boto.HTTPClientError, boto.EndpointConnectionError) as error:
             raise AwsUnreachable(
                 f"{service}:{operation} could not be reached: {error}",
@@ -154,10 +151,10 @@ class Aws:
         return answer
 
     def call_json(self, service: str, operation: str, body: Mapping[str, Any], /, **parameters: Any) -> dict[str, Any]:
-        """Send ``body`` and return the answer as they stand on the wire, for a service that speaks JSON.
+        """Send ``body`` and return the answer exactly as they are on the wire, for a service that speaks JSON.
 
-        boto3 drops fields that its model does not know, so a newer field of AWS would vanish on its way through.
-        ``parameters`` only satisfies boto3's validation. Raises what ``call`` raises.
+        boto3 drops fields that its model does not know, such as those newer than it. ``parameters`` only satisfies
+        boto3's validation. Raises what ``call`` raises.
         """
         self._wire.body = json.dumps(body).encode()
         try:
@@ -168,7 +165,7 @@ class Aws:
         return answer
 
     def pages(self, service: str, operation: str, /, items: str, **parameters: Any) -> Iterator[Any]:
-        """Every item named ``items`` of a paged list, asking for the next page only when it is needed."""
+        """Every item named ``items`` of a paged list; the next page is requested when it is needed."""
         pairs = {"s3": ("ContinuationToken", "NextContinuationToken"), "elbv2": ("Marker", "NextMarker")}
         (token, following) = pairs.get(service, ("nextToken", "nextToken"))
         while True:
@@ -179,7 +176,7 @@ class Aws:
             parameters |= {token: answer[following]}
 
     def remember(self, key: tuple[str, ...], ask: Callable[[], _Answer]) -> _Answer:
-        """The answer of ``ask``, which is called once per process for each ``key``: for what one run looks at twice."""
+        """The answer of ``ask``, which is called once per process for each ``key``."""
         with self._lock:
             if key in self._remembered:
                 found: _Answer = self._remembered[key]
@@ -193,11 +190,10 @@ class Aws:
         with self._lock:  # creating clients is not thread-safe; using them is
             found = self._clients.get((service, retry))
             if found is None:
-                if self._shared.session is None:
-                    self._shared.session = boto3.Session(
-                        region_name=self._shared.region, profile_name=self._shared.profile
-                    )
-                found = self._shared.session.client(
+                shared = self._shared
+                if shared.session is None:
+                    shared.session = boto3.Session(region_name=shared.region, profile_name=shared.profile)
+                found = shared.session.client(
                     service,
                     region_name=self.region,
                     config=botocore.config.Config(
@@ -233,7 +229,8 @@ class Aws:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         if code in _DENIED or (status == 403 and code in ("403", "Forbidden")):
             named = re.search(r"not authorized to perform:? ([\w-]+:\w+)", text)
-            return NotAllowed(named[1] if named else f"{_IAM_PREFIX.get(service, service)}:{operation}", text)
+            prefix = {"elbv2": "elasticloadbalancing"}.get(service, service)
+            return NotAllowed(named[1] if named else f"{prefix}:{operation}", text)
         if code in _BAD_CREDENTIALS:
             return OutOfReach(
                 f"AWS does not accept these credentials ({code}: {text})",
@@ -248,17 +245,25 @@ class Aws:
         return AwsRefused(service, operation, code, text)
 
 
-_IAM_PREFIX = {"elbv2": "elasticloadbalancing"}
-
-
-def _snake(operation: str) -> str:
-    name: str = botocore.xform_name(operation)
-    return name
-
-
 def caller_account(aws: Aws) -> str:
     """The account of the credentials in use, 12 digits.
 
     https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
     """
     return str(aws.call("sts", "GetCallerIdentity")["Account"])
+
+
+def configured_region() -> str | None:
+    """AWS_DEFAULT_REGION, else the region of the profile in use; None where neither is set.
+
+    https://docs.aws.amazon.com/cli/latest/topic/config-vars.html
+    Raises: OutOfReach (AWS_PROFILE names no profile).
+    """
+    try:
+        return boto3.Session().region_name
+    except boto.ProfileNotFound as error:
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: Exception) -> OutOfReach:
+    return OutOfReach(f"AWS credentials cannot be read: {error}", "run `aws sso login`, or set AWS_PROFILE")

@@ -8,11 +8,11 @@ from dataclasses import replace
 from functools import partial
 
 from deploykit.config.schema import Configuration
-from deploykit.edges.aws.ecs import describe_definition, describe_services, list_definitions, revision_of
+from deploykit.edges.aws.ecs import describe_definition, describe_services, list_definitions
 from deploykit.edges.aws.session import Aws, NotAllowed
 from deploykit.edges.parallel import side_by_side
 from deploykit.errors import FailedBefore, Problem
-from deploykit.model.observed import Definition, ObservedService, ServiceName
+from deploykit.model.observed import Definition, ObservedService, ServiceName, split_revision
 from deploykit.model.progress import Progress
 
 _REVISIONS = 20  # of a family that are looked at, newest first
@@ -90,9 +90,9 @@ def with_newer(
     """``observed`` with the newest revision of each family that is not live and not deploykit's, for ``keys``."""
 
     def newer(service: ObservedService) -> Definition | None:
-        live = revision_of(service.definition.arn)
+        live = split_revision(service.definition.arn)[1]
         listed = itertools.islice(list_definitions(aws, service.definition.family), _REVISIONS)
-        arns = itertools.takewhile(lambda arn: revision_of(arn) > live, listed)
+        arns = itertools.takewhile(lambda arn: split_revision(arn)[1] > live, listed)
         found = (describe_definition(aws, arn) for arn in arns)
         return next((definition for definition in found if not definition.release), None)
 
