@@ -49,7 +49,7 @@ def test_an_undo_that_was_interrupted_says_what_is_back_and_how_to_put_back_the_
     done = interrupted(world, 70, "deploy")
     assert "interrupted; api is on its way back to dev-api:3, web runs dev-web:3 again" in done.people
     again = f"deploykit rollback --to {second[:12]}"
-    assert f"`{again}` goes on putting back" in done.document["error"]["hint"]
+    assert f"`{again}` continues restoring" in done.document["error"]["hint"]
     world.sim.clock.advance(300)
     assert world.command(*again.split()[1:]).code == 0
     assert (world.running("api"), world.running("web")) == ("dev-api:3", "dev-web:3")
@@ -61,7 +61,7 @@ def test_an_undo_that_was_interrupted_at_once_is_gone_on_with_by_the_command_it_
     done = interrupted(world, 68, "deploy")
     assert "interrupted; api runs dev-api:4, web is on its way back to dev-web:3" in done.people
     again = f"deploykit rollback --to {second[:12]}"
-    assert f"`{again}` goes on putting back" in done.document["error"]["hint"]
+    assert f"`{again}` continues restoring" in done.document["error"]["hint"]
     world.sim.clock.advance(300)
     assert world.command(*again.split()[1:]).code == 0
     assert (world.running("api"), world.running("web")) == ("dev-api:3", "dev-web:3")
