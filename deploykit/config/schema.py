@@ -65,7 +65,7 @@ class Environment(Table):
     history: Literal["forward", "any"] = "forward"
     """`any`: commits may go backwards or sideways."""
     registry: RegistryHost | None = None
-    """Where image references point when ECR's own host name is not it."""
+    """The host of image references, where it is not ECR's own."""
     connect_to: HostPort | None = None
     """HOST:PORT to connect to instead of the URL's host, as curl --connect-to."""
 
@@ -100,7 +100,7 @@ class Rollout(Table):
 
 
 class FromEnvironment(Table):
-    """A value that stands in an environment variable."""
+    """A value from an environment variable."""
 
     env: EnvironmentVariable
     """The variable's name."""
@@ -143,7 +143,7 @@ class Common(Table):
     checks: Checks = Checks()
     """How endpoints are asked, and how sure a verdict must be."""
     local: Local = Local()
-    """What only a local platform has to be told; ignored on AWS."""
+    """What only a local platform must be told; ignored on AWS."""
 
 
 class Tables(Common):
