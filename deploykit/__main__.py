@@ -45,7 +45,6 @@ def main(
     if isinstance(parsed, int):
         return parsed
     from deploykit.cli.run import Run
-    from deploykit.report import json as documents
 
     if clock is None:
         from deploykit.edges.clock import SystemClock
@@ -57,9 +56,7 @@ def main(
     for line in result.lines:
         run.people.line(shown(line, run.options.named))
     if run.options.json and result.document is not None:
-        document = documents.envelope(run.command, run.environment, result.exit_code, run.seconds, run.calls)
-        document |= result.document
-        _write(run.stdout, documents.write(document, run.options.named, line=run.invocation.stream))
+        _write(run.stdout, run.document(result.document, result.exit_code, line=run.invocation.stream))
     return int(result.exit_code)
 
 

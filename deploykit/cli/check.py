@@ -41,9 +41,9 @@ def add_to(app: typer.Typer) -> None:
         world = _world(run)
         while True:
             result = look(configuration, names, rounds, world)
-            fields = ("healthy", "endpoints", "reason")
             now = run.clock.now()
-            document = {"at": plain(now), **{name: plain(getattr(result, name)) for name in fields}}
+            document = {"at": plain(now), **plain(result)}
+            del document["exit_code"]  # it is the envelope's
             lines = views.of_check(document, run.style, now if watch else None)
             if not watch:
                 return Result(result.exit_code, document, lines)

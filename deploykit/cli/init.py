@@ -52,8 +52,7 @@ def add_to(app: typer.Typer) -> None:
             world = run.world_in(verb.region_of(from_cluster, region, run.environ))
             account = caller_account(world.aws)
             name = from_cluster.rsplit("/", 1)[-1]  # of an ARN, its end
-            where = "sandbox" if run.environ.get("DEPLOYKIT_SANDBOX") else f"account {account} · {world.aws.region}"
-            run.people.line(run.style.bold(f"cluster {name} · {where}"))
+            run.say_where(f"cluster {name}", account, world.aws.region)
             written = verb.init_from_cluster(name, account, environment, root, file, world)
             lines = _of_cluster(written)
         document = plain(written)

@@ -179,15 +179,15 @@ def lookback(option: str, text: str) -> float:
     """The value of ``option`` in seconds; it may be in days, too. Raises: UsageError, with an example."""
     from deploykit.config.durations import parse_lookback
 
-    return _seconds(option, text, parse_lookback, f"write for example {option} 10m, or {option} 30d")
+    return _seconds(option, text, parse_lookback, f"write for example {option} 10m, or {option} 30d", most=_LONGEST)
 
 
-def _seconds(option: str, text: str, parse: Callable[[str], float], example: str) -> float:
+def _seconds(option: str, text: str, parse: Callable[[str], float], example: str, most: float = float("inf")) -> float:
     try:
         seconds = parse(text)
     except ValueError as error:
         raise UsageError(f"{option} {text!r} {error}", example) from None
-    if not 0 < seconds <= _LONGEST:
+    if not 0 < seconds <= most:
         said = "must be more than 0" if seconds <= 0 else "must be at most 100 years"
         raise UsageError(f"{option} {text!r} {said}", example)
     return seconds
@@ -198,9 +198,7 @@ def known(kind: str, names: Sequence[str], among: Iterable[str]) -> tuple[str, .
     there = list(among)
     unknown = [name for name in dict.fromkeys(names) if name not in there]
     if unknown:
-        near = {name: nearest(name, there) for name in unknown}
-        said = [
-            f"no {kind} {name!r}" + (f" (did you mean {meant!r}?)" if meant else "") for name, meant in near.items()
-        ]
+        meant = [f" (did you mean {near!r}?)" if (near := nearest(name, there)) else "" for name in unknown]
+        said = [f"no {kind} {name!r}{question}" for name, question in zip(unknown, meant, strict=True)]
         raise UsageError("; ".join(said), f"this environment's {kind}s: {', '.join(there) or 'none'}")
     return tuple(dict.fromkeys(names))

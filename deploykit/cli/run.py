@@ -108,8 +108,14 @@ class Run:
             named = Path(self.options.config) if self.options.config else None
             path = load.find(named, self.environ, Path.cwd())
             self._configuration = load.load(path, self.options.env, self.environ)
-            self.people.line(self.style.bold(self._where(self._configuration)))
+            name = f"{self._configuration.project.name} {self._configuration.environment}"
+            self.say_where(name, self._configuration.account, self._configuration.region)
         return self._configuration
+
+    def say_where(self, name: str, account: str, region: str) -> None:
+        """The first line for people: where the command acts."""
+        where = "sandbox" if self.environ.get("DEPLOYKIT_SANDBOX") else f"account {account} · {region}"
+        self.people.line(self.style.bold(f"{name} · {where}"))
 
     def world(self, *, account: bool = True) -> World:
         """The world that the command acts in. ``account``: refuse the credentials of any account but the environment's.
@@ -137,19 +143,17 @@ class Run:
 
     def emit(self, part: Mapping[str, Any], exit_code: int = 0) -> None:
         """One document of a stream (``--watch``, ``--follow``), on a line of its own."""
+        self.stdout.write(self.document(part, exit_code, line=True))
+        self.stdout.flush()
+
+    def document(self, part: Mapping[str, Any], exit_code: int, *, line: bool) -> str:
+        """The text of a document with ``part``, the command's own keys."""
         from deploykit.report import json as documents
 
         document = documents.envelope(self.command, self.environment, exit_code, self.seconds, self.calls) | dict(part)
-        self.stdout.write(documents.write(document, self.options.named, line=True))
-        self.stdout.flush()
+        return documents.write(document, self.options.named, line=line)
 
     def close(self) -> None:
         """Take live lines off the terminal."""
         if self._screen is not None:
             self._screen.close()
-
-    def _where(self, configuration: Configuration) -> str:
-        name = f"{configuration.project.name} {configuration.environment}"
-        if self.environ.get("DEPLOYKIT_SANDBOX"):
-            return f"{name} · sandbox"
-        return f"{name} · account {configuration.account} · {configuration.region}"

@@ -45,14 +45,14 @@ def init(root: Path, file: Path, progress: Progress) -> Written:
     found = dockerfile_folders(root, project)
     services = found or [FoundService(project, ".", None)]
     write_new(file, starter_text(project, services))
-    warnings = [] if found else [
+    doubt = (
         f"no Dockerfile in {root} or two folders deep: service {project} stands for one that you have yet to write; "
         "set its `context`, or add a Dockerfile"
-    ]  # fmt: skip
-    for text in warnings:
-        progress.warn(text)
+    )
+    if not found:
+        progress.warn(doubt)
     keys = tuple(service.key for service in services)
-    return Written(file, keys, bucket_commands(f"{project}-deploykit"), warnings=tuple(warnings))
+    return Written(file, keys, bucket_commands(f"{project}-deploykit"), warnings=() if found else (doubt,))
 
 
 def init_from_cluster(

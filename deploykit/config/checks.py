@@ -100,7 +100,7 @@ with warnings.catch_warnings():
         """Days the certificate must still be valid (https only)."""
 
     class VersionCheck(Table):
-        """Where an endpoint says which commit it runs: one of the two."""
+        """Where an endpoint shows the commit it runs: one of the two."""
 
         json: Text | None = None  # type: ignore[assignment]  # see above
         """Path into the JSON body, as under `expect`."""
@@ -112,7 +112,7 @@ class Endpoint(Table):
     """One address that users rely on."""
 
     id: Key
-    """Stable name of the endpoint: its history hangs on it."""
+    """Stable name of the endpoint: its history depends on it."""
     name: Text = ""
     """What people call it; by default the id."""
     path: UrlPath | None = None
@@ -180,9 +180,9 @@ class Checks(Table):
     samples: Count = 3
     """Requests per endpoint and round, each on a connection of its own."""
     noise: Share = 0.01
-    """Share of failures that chance may cause."""
+    """Share of failures that may be chance."""
     detect: Share = 0.33
-    """Share of failures that must not pass for healthy."""
+    """Share of failures that must not count as healthy."""
     deadline: Duration = 300.0
     """The longest a verdict may take."""
     incident_after: Count = 3

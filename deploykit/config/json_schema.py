@@ -48,16 +48,13 @@ def _plain(node: Any) -> Any:
         return node
     plain = {key: _plain(value) for key, value in node.items() if key != "title" or isinstance(value, dict)}
     if isinstance(choices := plain.get("anyOf"), list):
-        choices = [choice for choice in choices if choice != {"type": "null"}]
-        plain = plain | {"anyOf": choices} if len(choices) > 1 else _without(plain, "anyOf") | choices[0]
+        plain["anyOf"] = [choice for choice in choices if choice != {"type": "null"}]
+        if len(plain["anyOf"]) == 1:
+            plain |= plain.pop("anyOf")[0]
     if "default" in plain:
         default = plain["default"]
         if default in (None, "", []) or isinstance(default, dict):
-            plain = _without(plain, "default")
+            del plain["default"]
         elif plain.get("pattern") == PATTERN:
             plain["default"] = format_duration(default)
     return plain
-
-
-def _without(node: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in node.items() if name != key}

@@ -142,24 +142,21 @@ def _resolve(path: Path, name: str, tables: dict[str, Tables], outside: dict[str
     own = tables[name]
     environment = own.environment.model_copy(update=outside)
     services = {key: _service(key, service, own.services) for key, service in own.services.items()}
-    return Configuration(
-        **dict(environment) | {"region": environment.region or own.project.region},
-        path=path,
-        environment=name,
-        project=own.project,
-        services=services,
-        cdn={key: _cdn(cdn, services) for key, cdn in own.cdn.items()},
-        build=own.build,
-        rollout=own.rollout,
-        notify=own.notify,
-        checks=_checks(own.checks, services),
-        local=own.local.model_copy(
+    values = {
+        "path": path,
+        "environment": name,
+        "region": environment.region or own.project.region,
+        "services": services,
+        "cdn": {key: _cdn(cdn, services) for key, cdn in own.cdn.items()},
+        "checks": _checks(own.checks, services),
+        "local": own.local.model_copy(
             update={"services": {key: one for key, one in own.local.services.items() if key in services}}
         ),
-        other_distributions={
+        "other_distributions": {
             cdn.distribution: other for other in tables if other != name for cdn in tables[other].cdn.values()
         },
-    )
+    }
+    return Configuration(**dict(own) | dict(environment) | values)
 
 
 def _service(key: str, service: Service, services: dict[str, Service]) -> Service:

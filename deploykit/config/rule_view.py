@@ -58,9 +58,3 @@ def numbered(item: dict[str, Any], key: str) -> Iterator[tuple[int, str]]:
 
 
 Rule = Callable[[RuleView], Iterator[Fault]]
-
-
-def faults(view: RuleView, rules: tuple[Rule, ...]) -> Iterator[Fault]:
-    """Everything that ``rules`` find."""
-    for rule in rules:
-        yield from rule(view)

@@ -65,7 +65,7 @@ class Environment(Table):
     history: Literal["forward", "any"] = "forward"
     """`any`: commits may go backwards or sideways."""
     registry: RegistryHost | None = None
-    """Where image references point when ECR's own host name is not it."""
+    """The host of image references, where it is not ECR's own."""
     connect_to: HostPort | None = None
     """HOST:PORT to connect to instead of the URL's host, as curl --connect-to."""
 
@@ -100,7 +100,7 @@ class Rollout(Table):
 
 
 class FromEnvironment(Table):
-    """A value that stands in an environment variable."""
+    """A value from an environment variable."""
 
     env: EnvironmentVariable
     """The variable's name."""
@@ -125,12 +125,11 @@ class Notify(Table):
     """Address that gets the messages, or { env = "NAME" }."""
 
 
-class Tables(Table):
-    """The file's tables with one environment's laid over them."""
+class Common(Table):
+    """The tables that are the same for the whole file and for one environment."""
 
     project: Project
     """What is released: [project] with name and region."""
-    environment: Environment
     services: dict[Key, Service] = Field(default_factory=dict)
     """ECS services and their images, by the names used on the command line."""
     cdn: dict[Key, Cdn] = Field(default_factory=dict)
@@ -144,11 +143,17 @@ class Tables(Table):
     checks: Checks = Checks()
     """How endpoints are asked, and how sure a verdict must be."""
     local: Local = Local()
-    """What only a local platform has to be told; ignored on AWS."""
+    """What only a local platform must be told; ignored on AWS."""
 
 
-class Configuration(Environment):
-    """The file resolved for one environment: its own keys, and all else that a command works from.
+class Tables(Common):
+    """The file's tables with one environment's over them."""
+
+    environment: Environment
+
+
+class Configuration(Environment, Common):
+    """The file resolved for one environment: what everything else works from.
 
     ``services``, ``cdn`` and the endpoints are those that this environment has; placeholders are filled in; a service
     with ``image`` has the repository of the service it names. Durations are seconds.
@@ -156,15 +161,7 @@ class Configuration(Environment):
 
     path: Path
     environment: str
-    project: Project
     region: Region  # its own or the project's
-    services: dict[str, Service] = Field(default_factory=dict)
-    cdn: dict[str, Cdn] = Field(default_factory=dict)
-    build: Build = Build()
-    rollout: Rollout = Rollout()
-    notify: Notify = Notify()
-    checks: Checks = Checks()
-    local: Local = Local()
     other_distributions: dict[str, str] = Field(default_factory=dict)
     """CloudFront distribution id to the name of the other environment that names it."""
 

@@ -30,7 +30,7 @@ class Migrate(Table):
     command: SomeStrings
     """Program and arguments."""
     paths: Strings = ()
-    """Files and folders whose change calls for it; none: it runs with every new image."""
+    """Files and folders; it runs when one of them changes. None: it runs with every new image."""
     timeout: Duration = 600.0
     """The longest it may take (seconds)."""
     on_rollback: Literal["allow", "stop"] = "allow"
@@ -51,7 +51,7 @@ class Service(Table):
     container: Name = ""
     """Container that runs the image; by default the service's key. Others are left alone."""
     release_env: EnvironmentVariable | None = None
-    """Environment variable under which the container gets its own commit's SHA."""
+    """Environment variable that gets the SHA of the container's own commit."""
     migrate: Migrate | None = None
     """A command run before the rollout."""
     depends_on: Strings = ()
@@ -78,7 +78,7 @@ class LocalService(Table):
     port: Port | None = None
     """The port it listens on; without it, it is a worker behind no load balancer."""
     routes: Strings = ()
-    """Load balancer path patterns; the one service with a port and none takes the rest."""
+    """Load balancer path patterns; the one service with a port and no patterns gets all other requests."""
     health_check: UrlPath = "/"
     """Path that the load balancer asks."""
     count: Count = 1
@@ -86,7 +86,7 @@ class LocalService(Table):
     environment: dict[EnvironmentVariable, str] = Field(default_factory=dict)
     """Environment variables of the container."""
     secrets: dict[EnvironmentVariable, Name] = Field(default_factory=dict)
-    """Environment variable to Secrets Manager name and JSON key ("NAME:KEY"); the values are made up at random."""
+    """Environment variable to Secrets Manager name and JSON key ("NAME:KEY"); the values are random."""
 
 
 class LocalDatabase(Table):
@@ -97,7 +97,7 @@ class LocalDatabase(Table):
 
 
 class Local(Table):
-    """Everything that only a local platform has to be told."""
+    """What only a local platform must be told."""
 
     services: dict[str, LocalService] = Field(default_factory=dict)
     """By the service's key."""

@@ -129,7 +129,8 @@ def _local_services(view: RuleView) -> Iterator[Fault]:
         )
 
 
-def _only(view: RuleView) -> Iterator[Fault]:
+def limited(view: RuleView) -> Iterator[Fault]:
+    """``only`` names environments; also for what the environment itself does not have."""
     places: list[tuple[KeyPath, dict[str, Any]]] = [(("services", name), item) for name, item in view.services.items()]
     places += [(("cdn", name), item) for name, item in view.of("cdn").items()]
     places += [(("checks", "endpoints", number), item) for number, item in view.endpoints]
@@ -140,7 +141,6 @@ def _only(view: RuleView) -> Iterator[Fault]:
                 yield (*path, "only", number), text
 
 
-ANYWHERE: tuple[Rule, ...] = (_only,)  # checked on services that the environment does not have, too
 SERVICE_RULES: tuple[Rule, ...] = (
     _image_or_context,
     _own_repository,

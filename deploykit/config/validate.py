@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,10 +13,10 @@ from deploykit.config.check_rules import CHECK_RULES
 from deploykit.config.locate import KeyPath
 from deploykit.config.nearest import nearest
 from deploykit.config.overlay import Layered, endpoints_of, layer
-from deploykit.config.rule_view import RuleView, faults
+from deploykit.config.rule_view import RuleView
 from deploykit.config.scalars import FromFile
 from deploykit.config.schema import Tables
-from deploykit.config.service_rules import ANYWHERE, SERVICE_RULES
+from deploykit.config.service_rules import SERVICE_RULES, limited
 from deploykit.config.wording import clean_path, description, expectation, key_text, shown, suggestion, unknown_key
 from deploykit.errors import Problem
 
@@ -71,10 +72,10 @@ def validate(file: dict[str, Any], lines: dict[KeyPath, int], shown_path: str, u
         if tables is not None:
             report.tables[name] = tables
         everything = RuleView(layered.tables, name, tuple(environments), tuple(sorted(services)), url_given)
-        present = RuleView(admitted.tables, name, tuple(environments), tuple(sorted(services)), url_given)
-        for path, rest in faults(everything, ANYWHERE):
+        present = replace(everything, tables=admitted.tables)
+        for path, rest in limited(everything):
             report.add(*layered.source(path), rest)
-        for path, rest in faults(present, SERVICE_RULES + CHECK_RULES):
+        for path, rest in chain.from_iterable(rule(present) for rule in SERVICE_RULES + CHECK_RULES):
             if path not in meant:
                 also = _or_meant(admitted, path) if rest.startswith("is missing") else ""
                 report.add(*admitted.source(path), rest + also)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import date, time
 from typing import Any, get_args, get_origin
 
@@ -134,13 +135,10 @@ def _text(error: ErrorDetails) -> str:
 
 def _number(kind: str, read: Callable[[str], object]) -> Callable[[ErrorDetails], str]:
     def say(error: ErrorDetails) -> str:
-        value = error["input"]
-        if isinstance(value, str):
-            try:
+        if isinstance(value := error["input"], str):
+            with suppress(ValueError):
                 read(value)
-            except ValueError:
-                return f"must be {kind}"
-            return f"must be {kind}: write {value.strip()}, without quotes"
+                return f"must be {kind}: write {value.strip()}, without quotes"
         return f"must be {kind}"
 
     return say

@@ -21,11 +21,9 @@ _VERSION = "proves each release, where the answer shows the commit"
 def endpoint_blocks(adopted: Sequence[Adopted], seen: SeenCluster, main: Address | None) -> list[Block]:
     """An endpoint for each service behind a load balancer; commented out where another service would answer."""
     blocks = [block for one in adopted if (block := _endpoint(one, adopted, seen, main))]
-    if any("version" in [line.key for line in block.lines] for block in blocks):
-        first = next(i for i, block in enumerate(blocks) if not block.off) if not all(b.off for b in blocks) else 0
-        blocks = [block if i == first else _without_notes(block) for i, block in enumerate(blocks)]
-    if blocks:
-        return blocks
+    if blocks:  # only the first one that is not commented out explains `version`
+        first = next((i for i, block in enumerate(blocks) if not block.off), 0)
+        return [block if i == first else _unexplained(block) for i, block in enumerate(blocks)]
     return [
         Block(
             "[[checks.endpoints]]",
@@ -123,8 +121,7 @@ def _lines(one: Adopted, shown: str, note: str, seen: SeenCluster, own: bool = F
     return tuple(lines)
 
 
-def _without_notes(block: Block) -> Block:
-    """The block without the note that the first one has already."""
+def _unexplained(block: Block) -> Block:
     return replace(block, lines=tuple(replace(one, note="") if one.key == "version" else one for one in block.lines))
 
 

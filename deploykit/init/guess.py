@@ -104,10 +104,8 @@ def _place(seen: SeenCluster, name: str, why: str, main: Address | None, bucket:
         Line("account", quoted(seen.account), "of the credentials that read this; refuses to act on any other account"),
         Line("cluster", quoted(seen.name)),
     ]
-    if main is not None and main.public:
-        lines.append(Line("url", quoted(main.url), main.why))
-    elif main is not None:
-        lines.append(Line("url", quoted(main.url), main.why, off=True))
+    if main is not None:
+        lines.append(Line("url", quoted(main.url), main.why, off=not main.public))
     else:
         balanced = any(service.state.target_groups for service in seen.services)
         note = "the address people use; it could not be read" if balanced else "no service is behind a load balancer"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from deploykit.errors import ExitCode
 from deploykit.model.hint import Hint, command
@@ -58,13 +58,8 @@ def _ending(report: RunReport, verb: str, style: Style, seconds: float) -> str:
     if not report.message and report.release.verdict is not None and report.exit_code == ExitCode.OK:
         said += f", {report.release.verdict.value}"
     took = f" ({spoken(seconds)})" if seconds >= 1 else ""
-    return Hint(f"{_paint(report.exit_code, style)(verb)}: ", said, took)
-
-
-def _paint(code: int, style: Style) -> Callable[[str], str]:
-    return {ExitCode.OK: style.good, ExitCode.ROLLED_BACK: style.warn, ExitCode.INCONCLUSIVE: style.warn}.get(
-        ExitCode(code), style.bad
-    )
+    paints = {ExitCode.OK: style.good, ExitCode.ROLLED_BACK: style.warn, ExitCode.INCONCLUSIVE: style.warn}
+    return Hint(f"{paints.get(ExitCode(report.exit_code), style.bad)(verb)}: ", said, took)
 
 
 def _services(services: Mapping[str, ReleasedService], style: Style) -> list[str]:

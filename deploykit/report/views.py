@@ -25,7 +25,7 @@ def of_status(document: Document, style: Style, now: datetime) -> list[str]:
     width = max((len(name) for name in document["services"]), default=0)
     for name, service in document["services"].items():
         desired, running = service["desired"], service["running"]
-        count = f"{_known(running)}/{_known(desired)} tasks"
+        count = "/".join("-" if number is None else str(number) for number in (running, desired)) + " tasks"
         paint = style.good if desired and running == desired else style.warn
         since = f"since {ago(service['since'], now)}" if service["since"] else ""
         by = f"by {service['by']}" if service["by"] else ""
@@ -167,12 +167,8 @@ def _endpoint_line(endpoint: Document, width: int, style: Style) -> str:
     mark = {True: style.good("ok  "), False: bad, None: style.warn("?   ")}[endpoint["ok"]]
     latency = f"{endpoint['latency_ms']:.0f} ms" if endpoint["latency_ms"] is not None else ""
     version = short(endpoint["version"]) if endpoint["version"] else ""
-    words = [mark, endpoint["id"].ljust(width), _known(endpoint["status"]), latency, style.dim(version)]
+    words = [mark, endpoint["id"].ljust(width), str(endpoint["status"] or "-"), latency, style.dim(version)]
     return "  " + "  ".join(word for word in words if word).rstrip()
-
-
-def _known(value: Any) -> str:
-    return "-" if value is None else str(value)
 
 
 def ago(stamp: str, now: datetime) -> str:
