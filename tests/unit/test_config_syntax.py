@@ -50,8 +50,8 @@ def test_a_curly_quotation_mark_inside_a_text_is_not_the_mistake(tmp_path: Path)
 
 def test_a_text_without_an_end_at_the_end_of_the_file_is_told_there(tmp_path: Path) -> None:
     error = refused(tmp_path, TEN_LINES + 'target = """a\nb')
-    why = "a string is not closed: add its quotation mark"
-    assert error.problems[0].message == f"not TOML at the end of the file: {why}"
+    [problem] = error.problems
+    assert problem.message == "not TOML at the end of the file: a string is not closed: add its quotation mark"
 
 
 @given(st.integers(0, len(TEN_LINES)), st.text(alphabet="\"'[]{}=#.:;,\n “x1", min_size=1, max_size=4))
