@@ -23,6 +23,8 @@ _ABSENT = frozenset({"NoSuchKey", "404"})
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 _ACTIONS = {"ListObjectsV2": "s3:ListBucket", "HeadObject": "s3:GetObject"}
 
+_JSON = "application/json"
+
 
 class S3Objects:
     """Objects under ``s3://bucket/prefix``; the version is the ETag."""
@@ -56,7 +58,7 @@ class S3Objects:
 
     def create(self, name: str, body: bytes) -> str:
         try:
-            return self._put(name, body, IfNoneMatch="*")
+            return str(self._call("PutObject", name, Body=body, ContentType=_JSON, IfNoneMatch="*")["ETag"])
         except AwsRefused as error:
             if error.error not in _CONFLICTS:
                 raise
@@ -64,7 +66,7 @@ class S3Objects:
 
     def replace(self, name: str, body: bytes, version: str) -> str:
         try:
-            return self._put(name, body, IfMatch=version)
+            return str(self._call("PutObject", name, Body=body, ContentType=_JSON, IfMatch=version)["ETag"])
         except AwsRefused as error:
             if error.error in _ABSENT:
                 raise NotFound(f"{self._address(name)} no longer exists") from error
@@ -80,9 +82,6 @@ class S3Objects:
                 self._raise(Conflict, name, "was changed by another run")
             if error.error not in _ABSENT:
                 raise
-
-    def _put(self, name: str, body: bytes, **condition: str) -> str:
-        return str(self._call("PutObject", name, Body=body, ContentType="application/json", **condition)["ETag"])
 
     def _ours(self, name: str, body: bytes) -> str | None:
         """The object's version where its body is the one just sent: the write arrived and its response was lost."""
