@@ -8,7 +8,7 @@ import typer
 
 from deploykit.cli.options import command
 from deploykit.cli.run import Result, Run
-from deploykit.cli.steps import released
+from deploykit.cli.steps import deploy_request, shown
 
 
 def add_to(app: typer.Typer) -> None:
@@ -17,4 +17,4 @@ def add_to(app: typer.Typer) -> None:
         """Build the images that the registry lacks."""
         from deploykit.commands.build import build as verb
 
-        return released(run, verb, asked)
+        return shown(run, verb(deploy_request(run, **asked), run.world()))

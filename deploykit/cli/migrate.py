@@ -8,7 +8,7 @@ import typer
 
 from deploykit.cli.options import command
 from deploykit.cli.run import Result, Run
-from deploykit.cli.steps import released
+from deploykit.cli.steps import deploy_request, shown
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,4 +23,4 @@ def add_to(app: typer.Typer) -> None:
         """Run the migrations of a commit's images, and roll nothing out."""
         from deploykit.commands.migrate import migrate as verb
 
-        return released(run, verb, {**asked, "force": force})
+        return shown(run, verb(deploy_request(run, force=force, **asked), run.world()))

@@ -8,7 +8,7 @@ import typer
 
 from deploykit.cli.options import command
 from deploykit.cli.run import Result, Run
-from deploykit.cli.steps import released
+from deploykit.cli.steps import deploy_request, shown
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,4 +21,4 @@ def add_to(app: typer.Typer) -> None:
         """Push the images that the registry lacks."""
         from deploykit.commands.push import push as verb
 
-        return released(run, verb, {**asked, "rebuild": rebuild})
+        return shown(run, verb(deploy_request(run, rebuild=rebuild, **asked), run.world()))

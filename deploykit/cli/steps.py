@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from deploykit.cli.options import duration, known
 from deploykit.cli.run import Result, Run
@@ -12,13 +12,7 @@ from deploykit.model.hint import Command
 
 if TYPE_CHECKING:
     from deploykit.deploy.request import DeployRequest
-    from deploykit.edges.world import World
     from deploykit.model.report import RunReport
-
-
-def released(run: Run, verb: Callable[[DeployRequest, World], RunReport], asked: dict[str, Any]) -> Result:
-    """Run ``verb`` with what the command line ``asked`` for: the values of its release options, by name."""
-    return shown(run, verb(deploy_request(run, **asked), run.world()))
 
 
 def deploy_request(
