@@ -66,11 +66,6 @@ class Run:
         return self.options.env or self.environ.get("DEPLOYKIT_ENV") or None
 
     @property
-    def calls(self) -> Mapping[str, int]:
-        """Requests sent to AWS so far, by operation."""
-        return dict(self._aws.calls) if self._aws is not None else {}
-
-    @property
     def seconds(self) -> float:
         return self.clock.monotonic() - self.began
 
@@ -150,7 +145,8 @@ class Run:
         """The text of a document with ``part``, the command's own keys."""
         from deploykit.report import json as documents
 
-        document = documents.envelope(self.command, self.environment, exit_code, self.seconds, self.calls) | dict(part)
+        calls = self._aws.calls if self._aws is not None else {}
+        document = documents.envelope(self.command, self.environment, exit_code, self.seconds, calls) | dict(part)
         return documents.write(document, self.options.named, line=line)
 
     def close(self) -> None:

@@ -118,22 +118,19 @@ def _from_outside(env: Mapping[str, str]) -> tuple[dict[str, str], list[Problem]
 
 
 def _choose(tables: dict[str, Tables], flag: str | None, env: Mapping[str, str], shown_path: str) -> str:
-    default = next(iter(tables.values())).project.default_environment
-    wanted = flag or env.get("DEPLOYKIT_ENV") or default
-    names = ", ".join(tables)
+    first, names = next(iter(tables)), ", ".join(tables)
+    wanted = flag or env.get("DEPLOYKIT_ENV") or tables[first].project.default_environment
+    pick = f"pick one: --env {first}"
     if wanted is None and len(tables) == 1:
-        return next(iter(tables))
+        return first
     if wanted is None:
-        raise ConfigError(
-            f"{shown_path} has several environments ({names}) and no default_environment",
-            f"pick one: --env {next(iter(tables))}",
-        )
+        raise ConfigError(f"{shown_path} has several environments ({names}) and no default_environment", pick)
     if wanted not in tables:
         source = "--env" if flag else "DEPLOYKIT_ENV"
         near = nearest(wanted, tables)
-        pick = f"did you mean --env {near}?" if near else f"pick one: --env {next(iter(tables))}"
+        pick = f"did you mean --env {near}?" if near else pick
         if not flag:
-            pick = f"set DEPLOYKIT_ENV={near or next(iter(tables))}, or unset it and add --env NAME"
+            pick = f"set DEPLOYKIT_ENV={near or first}, or unset it and add --env NAME"
         raise ConfigError(f'there is no environment "{wanted}" (from {source}) in {shown_path}; it has {names}', pick)
     return wanted
 
