@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from deploykit.edges.aws.session import configured_region
-from deploykit.edges.world import World
 from deploykit.errors import UsageError
-from deploykit.init.guess import draft
-from deploykit.init.read import read
-from deploykit.init.services import LeftOut
 from deploykit.init.starter import (
     FoundService,
     bucket_commands,
@@ -21,6 +17,10 @@ from deploykit.init.starter import (
     write_new,
 )
 from deploykit.model.progress import Progress
+
+if TYPE_CHECKING:  # without a cluster nothing of AWS is loaded
+    from deploykit.edges.world import World
+    from deploykit.init.services import LeftOut
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,9 @@ def init_from_cluster(
     ``account``: of the credentials; ``environment``: the name to give it, guessed where None.
     Raises: UsageError (the file exists or cannot be written), and what `read` and `draft` raise.
     """
+    from deploykit.init.guess import draft
+    from deploykit.init.read import read
+
     seen = read(world.aws, account, cluster, world.environ.get("DEPLOYKIT_REGISTRY") or None)
     for text in seen.unseen:
         world.progress.warn(text)
@@ -79,6 +82,8 @@ def region_of(cluster: str, given: str | None, environ: Mapping[str, str]) -> st
 
     Raises: UsageError where there is none; OutOfReach (AWS_PROFILE names no profile).
     """
+    from deploykit.edges.aws.session import configured_region
+
     arn = cluster.split(":")
     found = (
         given or (arn[3] if len(arn) == 6 else None) or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
