@@ -116,7 +116,7 @@ def update(
             changed = change(stored.entry)
             if changed == stored.entry:
                 return stored
-            return store.replace(changed, stored.version)
+            return StoredEntry(changed, store.objects.replace(_name(identifier), encode(changed), stored.version))
     raise AssertionError("tenacity raises the last error")  # its iterator never ends by itself
 
 

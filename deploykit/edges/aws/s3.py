@@ -82,7 +82,9 @@ class S3Objects:
                 raise
 
     def _put(self, name: str, body: bytes, **condition: str) -> str:
-        return str(self._call("PutObject", name, Body=body, ContentType="application/json", **condition)["ETag"])
+        more: dict[str, Any] = {"Key": self._prefix + name, "ContentType": "application/json", **condition}
+        with self._explained("PutObject"):
+            return str(self._aws.call("s3", "PutObject", Bucket=self.bucket, Body=body, **more)["ETag"])
 
     def _ours(self, name: str, body: bytes) -> str | None:
         """The object's version where its body is the one just sent: the write arrived and its response was lost."""
