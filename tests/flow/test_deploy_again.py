@@ -196,5 +196,5 @@ def test_a_rollout_by_itself_that_answers_wrongly_is_put_back_by_the_deploy_that
     assert world.run("rollout").code == 0
     judged = world.run("deploy")
     assert (judged.code, judged.document["outcome"]) == (10, "rolled_back"), judged.people
-    assert "nobody asked before this release began" in judged.people
+    assert "no baseline was taken before this release began" in judged.people
     assert (world.running("api"), world.running("web")) == before
