@@ -26,7 +26,7 @@ class DeployRequest:
     undo: bool = True  # --no-rollback makes it False
     deadline: float = 1800.0  # seconds for everything after the push
     command: str = "deploy"
-    again: Command = _DEPLOY  # what to type to continue with this order
+    again: Command = _DEPLOY  # what to type to continue with the same
 
     def then(self, step: str, *options: str) -> Command:
         """The runbook step that continues with the same commit and services."""

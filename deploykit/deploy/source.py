@@ -19,7 +19,7 @@ from deploykit.targets.ecs.observe import refuse_controllers
 
 
 def identify(request: DeployRequest, chosen: Sequence[str]) -> Source:
-    """The commit that the order means; whether something is uncommitted beside it is another question.
+    """The commit that the request means; uncommitted changes beside it are another question.
 
     Raises: FailedBefore (no repository, unknown commit).
     """

@@ -15,7 +15,7 @@ from deploykit.model.probe import EndpointClass, EndpointResult, Reading, Sample
 KEPT = 20  # readings with another version that are kept, to tell a stale edge from a release that did not arrive
 
 
-class Watch:
+class EndpointWatch:
     """One endpoint's samples after a release, and what they prove.
 
     Two tests run side by side: health over all samples, version over those whose expectations held. ``expected`` is

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from deploykit.judge.endpoint import Watch, shown
+from deploykit.judge.endpoint import EndpointWatch, shown
 from deploykit.model.finding import Finding
 from deploykit.model.hint import Hint, command
 
 
-def endpoint_findings(watch: Watch, repaired: bool, undecided: bool) -> list[Finding]:
+def endpoint_findings(watch: EndpointWatch, repaired: bool, undecided: bool) -> list[Finding]:
     """The findings on one endpoint.
 
     ``repaired``: the caches before it were emptied because it kept an old version. ``undecided``: the judging ended
@@ -37,7 +37,7 @@ def prober_offline(reason: str) -> Finding:
     )
 
 
-def _regression(watch: Watch) -> Finding:
+def _regression(watch: EndpointWatch) -> Finding:
     before = watch.before
     was = f"before the release {before.failed} of {before.samples} samples failed" if before.samples else ""
     return Finding(
@@ -51,7 +51,7 @@ def _regression(watch: Watch) -> Finding:
     )
 
 
-def _undecided(watch: Watch) -> Finding:
+def _undecided(watch: EndpointWatch) -> Finding:
     return Finding(
         "endpoint-undecided",
         "warning",
@@ -63,7 +63,7 @@ def _undecided(watch: Watch) -> Finding:
     )
 
 
-def _version(watch: Watch, repaired: bool) -> Finding:
+def _version(watch: EndpointWatch, repaired: bool) -> Finding:
     after = ", also after its caches were emptied" if repaired else ""
     total = watch.versions.total()
     evidence = (
@@ -81,7 +81,7 @@ def _version(watch: Watch, repaired: bool) -> Finding:
     )
 
 
-def _repaired(watch: Watch) -> Finding:
+def _repaired(watch: EndpointWatch) -> Finding:
     return Finding(
         "stale-edge",
         "warning",
@@ -92,7 +92,7 @@ def _repaired(watch: Watch) -> Finding:
     )
 
 
-def _look(watch: Watch) -> Hint:
+def _look(watch: EndpointWatch) -> Hint:
     service = watch.endpoint.service
     words = ("logs", service, "--since", "10m") if service else ("check", watch.endpoint.id)
     return Hint(command(*words, ticks=False))

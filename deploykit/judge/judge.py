@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deploykit.config.checks import Checks
-from deploykit.judge.endpoint import Watch
+from deploykit.judge.endpoint import EndpointWatch
 from deploykit.judge.findings import endpoint_findings, prober_offline
 from deploykit.judge.noise import broken
 from deploykit.judge.tally import prober_blind
@@ -60,7 +60,7 @@ class Judge:
         self._blind_rounds = 0
         self._repaired: set[str] = set()
         self._watches = {
-            each.id: Watch(
+            each.id: EndpointWatch(
                 each,
                 checks,
                 expected.get(each.id),
@@ -96,7 +96,7 @@ class Judge:
         """The last readings of each endpoint that showed another version than they should."""
         return {name: tuple(self._watches[name].other_version) for name in endpoints}
 
-    def watch(self, endpoint: str) -> Watch:
+    def watch(self, endpoint: str) -> EndpointWatch:
         """What is known of one endpoint, by its id."""
         return self._watches[endpoint]
 
@@ -148,7 +148,7 @@ class Judge:
         return self._judgement(Verdict.INCONCLUSIVE, f"not decided by the deadline: {waiting}", undecided=True)
 
     @property
-    def _deciding(self) -> list[Watch]:
+    def _deciding(self) -> list[EndpointWatch]:
         return [watch for watch in self._watches.values() if watch.decides]
 
     def _blind(self) -> Judgement:
@@ -174,9 +174,9 @@ class Judge:
         )
 
 
-def _failing(watches: Sequence[Watch]) -> str:
+def _failing(watches: Sequence[EndpointWatch]) -> str:
     return "; ".join(f"{watch.endpoint.id} fails: {watch.tally.evidence[0]}" for watch in watches)
 
 
-def _keeping(watches: Sequence[Watch]) -> str:
+def _keeping(watches: Sequence[EndpointWatch]) -> str:
     return "; ".join(f"{watch.endpoint.id} {watch.state}" for watch in watches)

@@ -51,7 +51,7 @@ TIME = {
 }
 ACCUMULATE = {
     "RolloutWatch", "Rollouts", "ServiceDeployments", "Suspicion", "TaskWatch", "LogTail",  # polls
-    "Proof", "Past", "Judge", "Watch", "Tally",  # rounds of samples
+    "Proof", "Past", "Judge", "EndpointWatch", "Tally",  # rounds of samples
 }  # fmt: skip
 """Classes that are a poll's own state; the run's is the journal's, in ledger/."""
 FOREIGN = re.compile(
