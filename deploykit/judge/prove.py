@@ -81,7 +81,9 @@ class Proof:
     def _tell(self) -> None:
         for name, known in self._judge.states().items():
             kept = name in self._past.kept
-            state = "a CDN cache still serves an error from before; waiting for it to expire" if kept else known
+            state = (
+                "a CDN cache still serves an error from before the release; waiting for it to expire" if kept else known
+            )
             if self._said.get(name) != state:
                 self._said[name] = state
                 self._progress.live(name, state)

@@ -296,7 +296,7 @@ def test_an_image_that_was_tagged_anew_after_the_build_is_not_released(
     simulated.create(shop.configuration)
     commit = shop.identify()
     built = _build(docker, shop, commit)
-    with pytest.raises(FailedBefore, match=r"and sha256:0{64} was built"):
+    with pytest.raises(FailedBefore, match=r"but sha256:0{64} was built"):
         _push(docker, shop, commit, {**built, "web": "sha256:" + "0" * 64})
 
 

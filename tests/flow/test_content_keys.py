@@ -162,6 +162,6 @@ def test_the_same_content_that_another_run_pushed_meanwhile_is_taken(made: Engin
     done = world.command("deploy")
     assert done.code == 0, done.people
     assert [done.document["services"]["api"]["digest"]] == theirs
-    assert "pushed by another run meanwhile" in done.people
+    assert "another run has pushed the same content meanwhile" in done.people
     again = world.run("deploy")
     assert (again.code, again.document["outcome"], docker_ran(again)) == (0, "unchanged", 0)

@@ -203,7 +203,7 @@ def test_errors_that_the_edge_keeps_for_a_while_do_not_spoil_the_way_back(quay: 
     done = quay.run("deploy", "berths")
     assert (done.code, done.document["outcome"]) == (10, "rolled_back"), done.people
     assert done.document["checks"]["berths"]["class"] == "regression"
-    assert "a cache still gives a failure of before" in done.people
+    assert "a CDN cache still serves an error from before the release" in done.people
     assert _served(quay) == before
 
 
