@@ -180,7 +180,8 @@ def test_an_error_that_the_edge_keeps_from_before_says_nothing_of_what_runs_now(
     assert judgement.verdict is Verdict.HEALTHY
     assert judgement.endpoints["api"].after == Samples(18, 0)
     assert len(site.began) == 8
-    assert ("api", "a CDN cache still serves an error from before the release; waiting for it to expire") in listener.lines
+    said = "a CDN cache still serves an error from before the release; waiting for it to expire"
+    assert ("api", said) in listener.lines
 
 
 def test_ages_are_rounded_down_by_those_who_tell_them() -> None:
