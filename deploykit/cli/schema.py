@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import typer
 
 from deploykit.cli.options import command
@@ -14,6 +12,8 @@ def add_to(app: typer.Typer) -> None:
     @command(app, "schema", own_format=True)
     def schema(run: Run) -> Result:
         """Print the JSON Schema of deploykit.toml, for editors."""
+        import json
+
         from deploykit.config.json_schema import json_schema
 
         run.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
