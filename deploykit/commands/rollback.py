@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from deploykit.deploy.outcome import unchanged
 from deploykit.deploy.plan import plan_rollback
 from deploykit.deploy.prove import prove
 from deploykit.deploy.request import RollbackRequest
-from deploykit.deploy.run import Prepared, begin, finish, nothing_to_do, run_of
+from deploykit.deploy.run import Prepared, begin, finish, run_of
 from deploykit.deploy.source import chosen_services, refuse_other_environments, refuse_unrollable
 from deploykit.edges.aws.ecs import definitions_of
 from deploykit.edges.world import World
@@ -37,7 +38,7 @@ def rollback(request: RollbackRequest, world: World) -> RunReport:
     configuration, steps = request.configuration, Steps(world.clock, world.progress)
     plan, destination, ledger = _plan(request, world)
     if plan.empty:
-        return nothing_to_do(plan, configuration, world, steps, ledger)
+        return unchanged(plan, steps, ledger)
     _confirm(request, plan, destination, world)
     entry = new_entry(plan, "rollback", world, request.reason)
     name = typed(destination.sha) if destination.sha else destination.release

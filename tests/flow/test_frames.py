@@ -9,7 +9,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import pytest
+
 import deploykit
+from tests.flow.migrations import migrating_shop
 from tests.flow.world import World
 
 ROOT = Path(deploykit.__file__).parent
@@ -65,9 +68,19 @@ def test_update_service_is_at_most_six_frames_below_the_command_line(world: Worl
         assert_straight_down(stack)
 
 
-def test_the_ledger_is_written_at_most_eight_frames_below_the_command_line(world: World) -> None:
-    found = [stack for stack in stacks(world, world.sim.s3, "_put") if "ledger/store.py" in stack]
-    assert len(found) >= 3  # opened, before the invalidation, closed
-    for stack in found:
+def assert_eight_at_most(stacks_of_writes: list[Stack], writes: int) -> None:
+    assert len(stacks_of_writes) >= writes
+    for stack in stacks_of_writes:
         assert len(stack) <= 8, stack
         assert_straight_down(stack)
+
+
+def test_the_ledger_is_written_at_most_eight_frames_below_the_command_line(world: World) -> None:
+    found = [stack for stack in stacks(world, world.sim.s3, "_put") if "ledger/store.py" in stack]
+    assert_eight_at_most(found, 3)  # opened, before the invalidation, closed
+
+
+def test_so_is_what_a_migration_notes_of_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with migrating_shop(tmp_path / "shop", monkeypatch) as world:
+        found = [stack for stack in stacks(world, world.sim.s3, "_put") if "targets/migration/release.py" in stack]
+        assert_eight_at_most(found, 3)  # before RunTask, with the task's ARN, its end

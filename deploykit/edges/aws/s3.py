@@ -23,8 +23,6 @@ _ABSENT = frozenset({"NoSuchKey", "404"})
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 _ACTIONS = {"ListObjectsV2": "s3:ListBucket", "HeadObject": "s3:GetObject"}
 
-_JSON = "application/json"
-
 
 class S3Objects:
     """Objects under ``s3://bucket/prefix``; the version is the ETag."""
@@ -58,7 +56,8 @@ class S3Objects:
 
     def create(self, name: str, body: bytes) -> str:
         try:
-            return str(self._call("PutObject", name, Body=body, ContentType=_JSON, IfNoneMatch="*")["ETag"])
+            with self._explained("PutObject"):
+                return str(self._aws.call("s3", "PutObject", IfNoneMatch="*", **self._object(name, body))["ETag"])
         except AwsRefused as error:
             if error.error not in _CONFLICTS:
                 raise
@@ -66,7 +65,8 @@ class S3Objects:
 
     def replace(self, name: str, body: bytes, version: str) -> str:
         try:
-            return str(self._call("PutObject", name, Body=body, ContentType=_JSON, IfMatch=version)["ETag"])
+            with self._explained("PutObject"):
+                return str(self._aws.call("s3", "PutObject", IfMatch=version, **self._object(name, body))["ETag"])
         except AwsRefused as error:
             if error.error in _ABSENT:
                 raise NotFound(f"{self._address(name)} no longer exists") from error
@@ -82,6 +82,10 @@ class S3Objects:
                 self._raise(Conflict, name, "was changed by another run")
             if error.error not in _ABSENT:
                 raise
+
+    def _object(self, name: str, body: bytes) -> dict[str, Any]:
+        key = self._prefix + name
+        return {"Bucket": self.bucket, "Key": key, "Body": body, "ContentType": "application/json"}
 
     def _ours(self, name: str, body: bytes) -> str | None:
         """The object's version where its body is the one just sent: the write arrived and its response was lost."""
