@@ -1,9 +1,10 @@
-"""For all tests: the same examples at every run in CI, new ones on a desk; and the slow ones first."""
+"""For all tests: the same examples at every run in CI, new ones on a desk; Ctrl-C heard; and the slow ones first."""
 
 from __future__ import annotations
 
 import functools
 import os
+import signal
 
 import botocore.loaders
 import pytest
@@ -13,6 +14,10 @@ from hypothesis import settings
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("desk", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+# A shell's background ignores SIGINT, and so would every command that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Every command makes its clients anew, as in a process of its own; the megabytes that describe AWS's interfaces, which
 # botocore would read again each time, are read once.

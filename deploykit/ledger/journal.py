@@ -136,7 +136,12 @@ class Journal:
             return
         entry = self.entry
         try:
-            update(self._store, entry.id, lambda stored: replace(entry, extra={**stored.extra, **entry.extra}))
+            update(
+                self._store,
+                entry.id,
+                lambda stored: replace(entry, extra={**stored.extra, **entry.extra}),
+                self._clock,
+            )
         except DeploykitError as error:
             self._progress.warn(f"the ledger could not be written: {error.message}")
         self._saved = entry
@@ -151,7 +156,7 @@ class Journal:
         if self._store is None:
             return
         try:
-            update(self._store, release, how)
+            update(self._store, release, how, self._clock)
         except DeploykitError as error:
             self._progress.warn(f"ledger entry {release} could not be changed: {error.message}")
 

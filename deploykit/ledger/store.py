@@ -15,7 +15,7 @@ from deploykit.edges.aws.s3 import S3Objects
 from deploykit.edges.aws.session import Aws
 from deploykit.edges.clock import Clock, SystemClock
 from deploykit.edges.folder import FolderObjects
-from deploykit.edges.objects import Conflict, Objects
+from deploykit.edges.objects import Conflict, NotFound, Objects
 from deploykit.edges.parallel import side_by_side
 from deploykit.errors import Problem
 from deploykit.ledger.codec import BrokenRecord, decode, encode
@@ -78,7 +78,8 @@ class Store:
     def newest(self, limit: int | None = None, sha: str | None = None) -> Listing:
         """The newest ``limit`` entries (None: all); ``sha``: only those whose id names a commit that begins with it.
 
-        Records are read side by side. A broken one does not hide the others.
+        Records are read side by side. A broken one does not hide the others, nor does one that somebody (a lifecycle
+        rule) has just deleted.
         Raises: what ``Objects`` raises.
         """
         ids = [identifier for identifier in self.ids() if sha is None or _names_commit(identifier, sha)]
@@ -88,9 +89,11 @@ class Store:
             tuple(Problem(item.message, file=item.name) for item in found.values() if isinstance(item, BrokenRecord)),
         )
 
-    def _read(self, identifier: str) -> StoredEntry | BrokenRecord:
+    def _read(self, identifier: str) -> StoredEntry | BrokenRecord | None:
         try:
             return self.read(identifier)
+        except NotFound:
+            return None
         except BrokenRecord as broken:
             return broken
 

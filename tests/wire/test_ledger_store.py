@@ -115,6 +115,14 @@ def test_one_broken_record_is_named_and_hides_no_other(store: Store) -> None:
         store.read(release(2))
 
 
+def test_a_record_that_is_deleted_after_it_was_listed_hides_no_other(bucket: Store, there: Simulated) -> None:
+    for number in (1, 2, 3):
+        bucket.create(named(number, ""))
+    there.sim.faults.fail("GetObject", "NoSuchKey", "The specified key does not exist.", 404, 1)
+    assert len(bucket.newest().entries) == 2
+    assert len(bucket.newest().entries) == 3
+
+
 def test_side_by_side_updates_all_arrive(store: Store, there: Simulated) -> None:
     store.create(named(1, ""))
     clock = there.world.clock
