@@ -60,9 +60,5 @@ def pushed(world: World, sha: str) -> str:
     return image.digest
 
 
-def interrupt() -> None:
-    raise KeyboardInterrupt
-
-
 def migrates(seconds: float = 20.0, code: int = 0, *lines: str) -> Behaviour:
     return healthy(run_task=(seconds, code), log_lines=list(lines))

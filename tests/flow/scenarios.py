@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.flow.larger import set_running, seven, two_environments, waiting_first, with_tools, with_worker
-from tests.flow.migrations import change_schema, interrupt, migrates, migrating_shop, with_migration
+from tests.flow.migrations import change_schema, migrates, migrating_shop, with_migration
 from tests.flow.world import World, crashing, healthy, shop
 from tests.simulator.setup import container
 
@@ -84,8 +84,7 @@ def a_rollback_went_before(world: World) -> None:
 def the_release_was_interrupted_between_two_services(world: World) -> None:
     released(world)
     world.commit("second", api=healthy(start=30.0), web=healthy(start=60.0))
-    world.sim.clock.after(40, interrupt)
-    assert world.run("deploy").code == 130
+    world.interrupted(40, "deploy")
 
 
 @scenario()
@@ -213,15 +212,13 @@ def the_migration_is_skipped(world: World) -> None:
 @scenario(migrating_shop)
 def the_migration_of_an_interrupted_release_still_runs(world: World) -> None:
     world.commit("first", api=migrates(120.0))
-    world.sim.clock.after(40, interrupt)
-    assert world.run("deploy").code == 130
+    world.interrupted(40, "deploy")
 
 
 @scenario(migrating_shop)
 def the_migration_of_an_interrupted_step_has_failed_meanwhile(world: World) -> None:
     world.commit("first", api=migrates(60.0, 1))
-    world.sim.clock.after(40, interrupt)
-    assert world.run("migrate").code == 130
+    world.interrupted(40, "migrate")
     world.sim.clock.advance(100)
     repository = world.sim.ecr.repositories["shop/api"]
     found = repository.find({"imageTag": world.git("rev-parse", "HEAD")})
@@ -232,8 +229,7 @@ def the_migration_of_an_interrupted_step_has_failed_meanwhile(world: World) -> N
 @scenario(migrating_shop)
 def another_migration_still_runs(world: World) -> None:
     world.commit("first", api=migrates(200.0))
-    world.sim.clock.after(40, interrupt)
-    assert world.run("deploy").code == 130
+    world.interrupted(40, "deploy")
     change_schema(world, "2")
     world.commit("second")
 

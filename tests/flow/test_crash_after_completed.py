@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.flow.migrations import interrupt
 from tests.flow.world import World, crashing
 
 
@@ -10,8 +9,7 @@ def test_a_release_that_completed_while_nobody_looked_and_crashes_since_is_calle
     world.commit("first")
     assert world.run("deploy").code == 0
     sha = world.commit("second")
-    world.sim.clock.after(20, interrupt)
-    assert world.run("deploy").code == 130
+    world.interrupted(20, "deploy")
     world.sim.clock.advance(200)
     image = world.sim.ecr.repositories["shop/api"].find({"imageTag": sha})
     assert image is not None

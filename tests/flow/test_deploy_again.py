@@ -19,12 +19,7 @@ def test_an_interrupted_release_goes_on_in_its_own_entry_against_its_own_baselin
     assert world.run("deploy").code == 0
     world.commit("second", healthy(start=60.0))
 
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    world.sim.clock.after(40, interrupt)
-    done = world.run("deploy")
-    assert done.code == 130
+    done = world.interrupted(40, "deploy")
     assert "is on its way to dev-api:3" in done.people
     assert "deploykit deploy" in done.people
     assert done.document["outcome"] == "interrupted"
@@ -43,11 +38,7 @@ def test_a_release_that_goes_on_and_fails_is_put_back_to_before_it_began(world: 
     world.run("deploy")
     world.commit("second", api=healthy(start=30.0), web=sick(start=60.0))
 
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    world.sim.clock.after(130, interrupt)
-    assert world.run("deploy").code == 130
+    world.interrupted(130, "deploy")
     assert world.running("api") == "dev-api:3"
     again = world.run("deploy")
     assert again.code == 10
@@ -60,12 +51,8 @@ def test_a_release_interrupted_twice_is_one_release_all_the_same(world: World, g
     world.run("deploy")
     world.commit("second", api=healthy(start=30.0), web=healthy(start=60.0) if good else sick(start=60.0))
 
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
     for seconds in (40, 90):  # while the first service rolls out, then while the second does
-        world.sim.clock.after(seconds, interrupt)
-        assert world.run("deploy").code == 130
+        world.interrupted(seconds, "deploy")
     assert [world.running(key) for key in ("api", "web")] == ["dev-api:3", "dev-web:3"]
     done = world.run("deploy")
     expected = (0, "healthy") if good else (10, "unhealthy")
@@ -159,12 +146,7 @@ def test_an_interrupted_rollback_is_continued_by_name_and_goes_no_further_back(w
     world.commit("third")
     world.run("deploy")
 
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    world.sim.clock.after(20, interrupt)
-    done = world.run("rollback")
-    assert done.code == 130
+    done = world.interrupted(20, "rollback")
     assert f"deploykit rollback --to {second[:12]}` continues" in done.people
     again = world.run("rollback", "--to", second[:12])
     assert (again.code, {s["sha"] for s in again.document["services"].values()}) == (0, {second})

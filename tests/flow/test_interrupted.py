@@ -5,8 +5,7 @@ from __future__ import annotations
 from _thread import interrupt_main
 from typing import Any
 
-from tests.flow.migrations import interrupt
-from tests.flow.world import Done, World, crashing
+from tests.flow.world import World, crashing
 from tests.simulator.protocol import Request, Response
 
 
@@ -18,19 +17,12 @@ def released_twice(world: World) -> list[str]:
     return shas
 
 
-def interrupted(world: World, seconds: int, *argv: str) -> Done:
-    world.sim.clock.after(seconds, interrupt)
-    done = world.command(*argv)
-    assert done.code == 130
-    return done
-
-
 def test_an_interrupted_deploy_of_one_service_and_commit_is_continued_with_the_same(world: World) -> None:
     _, second = released_twice(world)
     world.commit("third")
     third = world.git("rev-parse", "HEAD")
     world.commit("fourth")
-    done = interrupted(world, 10, "deploy", "api", "--sha", third, "--no-rollback", "--env", "dev")
+    done = world.interrupted(10, "deploy", "api", "--sha", third, "--no-rollback", "--env", "dev")
     again = f"deploykit deploy --env dev api --sha {third} --no-rollback"
     assert done.document["error"]["hint"] == f"`{again}` continues; `deploykit status --env dev` shows what runs"
     assert world.command(*again.split()[1:]).code == 0
@@ -40,7 +32,7 @@ def test_an_interrupted_deploy_of_one_service_and_commit_is_continued_with_the_s
 
 def test_an_interrupted_rollback_of_one_service_is_continued_for_that_one(world: World) -> None:
     first, second = released_twice(world)
-    done = interrupted(world, 10, "rollback", "api")
+    done = world.interrupted(10, "rollback", "api")
     assert f"`deploykit rollback api --to {first[:12]}` continues" in done.document["error"]["hint"]
     assert world.command("rollback", "api", "--to", first[:12]).code == 0
     services = world.command("status").document["services"]
@@ -50,7 +42,7 @@ def test_an_interrupted_rollback_of_one_service_is_continued_for_that_one(world:
 def test_an_undo_that_was_interrupted_says_what_is_back_and_how_to_put_back_the_rest(world: World) -> None:
     _, second = released_twice(world)
     world.commit("third", web=crashing())
-    done = interrupted(world, 70, "deploy")
+    done = world.interrupted(70, "deploy")
     assert "interrupted; api is on its way back to dev-api:3, web runs dev-web:3 again" in done.people
     again = f"deploykit rollback --to {second[:12]}"
     assert f"`{again}` continues restoring" in done.document["error"]["hint"]
@@ -62,7 +54,7 @@ def test_an_undo_that_was_interrupted_says_what_is_back_and_how_to_put_back_the_
 def test_an_undo_that_was_interrupted_at_once_is_gone_on_with_by_the_command_it_names(world: World) -> None:
     _, second = released_twice(world)
     world.commit("third", web=crashing())
-    done = interrupted(world, 68, "deploy")
+    done = world.interrupted(68, "deploy")
     assert "interrupted; api runs dev-api:4, web is on its way back to dev-web:3" in done.people
     again = f"deploykit rollback --to {second[:12]}"
     assert f"`{again}` continues restoring" in done.document["error"]["hint"]
@@ -81,7 +73,7 @@ def test_an_interrupted_rollback_to_uncommitted_changes_names_them_whole(world: 
     world.git("checkout", "--", ".")
     world.commit("third")
     assert world.command("deploy").code == 0
-    done = interrupted(world, 10, "rollback", "--to", tag)
+    done = world.interrupted(10, "rollback", "--to", tag)
     assert f"`deploykit rollback --to {tag}` continues" in done.document["error"]["hint"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.flow.migrations import change_schema, entries, interrupt, migrates, migrations, pushed, step
+from tests.flow.migrations import change_schema, entries, migrates, migrations, pushed, step
 from tests.flow.world import World
 
 
@@ -13,9 +13,7 @@ def test_a_run_that_was_interrupted_finds_its_task_running_or_finished(
     migrating: World, comes_back_after: float
 ) -> None:
     migrating.commit("first", api=migrates(120.0))
-    migrating.sim.clock.after(40, interrupt)
-    cut = migrating.run("deploy")
-    assert cut.code == 130
+    cut = migrating.interrupted(40, "deploy")
     assert "the migration of api continues by itself" in cut.people
     migrating.sim.clock.advance(comes_back_after)
     done = migrating.run("deploy")
@@ -30,8 +28,7 @@ def test_a_run_killed_between_run_task_and_its_own_note_starts_nothing_twice(mig
     migrating.commit("first", api=migrates(120.0))
     # the last write that gets through says what is about to be started
     migrating.sim.faults.deny("PutObject", service="s3", skip=2)
-    migrating.sim.clock.after(40, interrupt)
-    assert migrating.run("deploy").code == 130
+    migrating.interrupted(40, "deploy")
     migrating.sim.faults.clear()
     (entry,) = entries(migrating)
     assert entry["migrations"]["api"]["task"] is None
@@ -43,8 +40,7 @@ def test_a_run_killed_between_run_task_and_its_own_note_starts_nothing_twice(mig
 
 def test_a_task_that_failed_unseen_is_tried_again(migrating: World) -> None:
     sha = migrating.commit("first", api=migrates(60.0, 1))
-    migrating.sim.clock.after(40, interrupt)
-    assert migrating.run("deploy").code == 130
+    migrating.interrupted(40, "deploy")
     migrating.sim.clock.advance(100)
     migrating.sim.image(pushed(migrating, sha), migrates(5.0, 0))
     done = migrating.run("deploy")
@@ -55,8 +51,7 @@ def test_a_task_that_failed_unseen_is_tried_again(migrating: World) -> None:
 
 def test_two_migrations_of_a_service_never_run_at_once(migrating: World) -> None:
     migrating.commit("first", api=migrates(200.0))
-    migrating.sim.clock.after(40, interrupt)
-    assert migrating.run("deploy").code == 130
+    migrating.interrupted(40, "deploy")
     change_schema(migrating, "2")
     migrating.commit("second", api=migrates(10.0))
     done = migrating.run("deploy")
@@ -68,8 +63,7 @@ def test_two_migrations_of_a_service_never_run_at_once(migrating: World) -> None
 
 def test_throttling_while_another_migration_is_waited_for_only_costs_time(migrating: World) -> None:
     migrating.commit("first", api=migrates(200.0))
-    migrating.sim.clock.after(40, interrupt)
-    assert migrating.run("deploy").code == 130
+    migrating.interrupted(40, "deploy")
     change_schema(migrating, "2")
     migrating.commit("second", api=migrates(10.0))
     migrating.sim.faults.throttle("DescribeTasks", 6, skip=1)  # behind the look at what runs
@@ -88,8 +82,7 @@ def test_an_answer_to_run_task_that_got_lost_starts_one_task(migrating: World) -
 
 def test_migrate_alone_fails_with_6_and_finds_its_task_after_a_kill(migrating: World) -> None:
     migrating.commit("first", api=migrates(60.0, 4))
-    migrating.sim.clock.after(30, interrupt)
-    assert migrating.run("migrate").code == 130
+    migrating.interrupted(30, "migrate")
     done = migrating.run("migrate")
     assert (done.code, done.count("RunTask"), done.document["findings"][0]["id"]) == (6, 0, "migration-failed")
     assert len(migrations(migrating)) == 1
@@ -97,8 +90,7 @@ def test_migrate_alone_fails_with_6_and_finds_its_task_after_a_kill(migrating: W
 
 def test_a_deploy_that_takes_over_the_task_of_a_step_registers_its_revision_no_second_time(migrating: World) -> None:
     migrating.commit("first", api=migrates(120.0))
-    migrating.sim.clock.after(40, interrupt)
-    assert migrating.run("migrate").code == 130
+    migrating.interrupted(40, "migrate")
     done = migrating.run("deploy")
     assert (done.code, done.count("RunTask"), len(migrations(migrating))) == (0, 0, 1), done.people
     assert done.count("RegisterTaskDefinition") == 1  # the web's
@@ -113,8 +105,7 @@ def test_a_deploy_that_takes_over_the_task_of_a_step_registers_its_revision_no_s
 
 def test_a_task_of_another_revision_is_taken_over_without_its_revision(migrating: World) -> None:
     migrating.commit("first", api=migrates(120.0))
-    migrating.sim.clock.after(40, interrupt)
-    assert migrating.run("migrate").code == 130
+    migrating.interrupted(40, "migrate")
     body = migrating.sim.ecs.describe_task_definition({"taskDefinition": "dev-api:1"})["taskDefinition"]
     kept = {name: body[name] for name in ("family", "containerDefinitions", "cpu", "networkMode")}
     migrating.sim.ecs.register_task_definition({**kept, "memory": "1024"})  # as Terraform leaves one behind

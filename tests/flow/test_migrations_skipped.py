@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.migrations import change_schema, entries, interrupt, migrates, step, with_migration
+from tests.flow.migrations import change_schema, entries, migrates, step, with_migration
 from tests.flow.world import World, shop
 
 
@@ -86,8 +86,7 @@ def test_plan_says_which_migrations_deploy_runs(migrating: World) -> None:
     (planned,) = migrating.run("plan").document["migrations"]
     assert planned["action"] == "run"
     assert "api/database changed" in planned["reason"]
-    migrating.sim.clock.after(45, interrupt)
-    assert migrating.run("deploy").code == 130
+    migrating.interrupted(45, "deploy")
     (planned,) = migrating.run("plan").document["migrations"]
     assert (planned["action"], planned["starts"]) == ("run", False)
     assert "did not see its end" in planned["reason"]

@@ -96,8 +96,15 @@ class World:
         """
         return self._proven(*argv) if self.proving and argv[:1] == ("deploy",) else self.command(*argv)
 
+    def interrupted(self, seconds: float, *argv: str) -> Done:
+        """``run``, and Ctrl-C after ``seconds`` of the simulator's time."""
+        self.sim.clock.after(seconds, interrupt)
+        done = self.run(*argv)
+        assert done.code == 130, done.people
+        return done
+
     def command(self, *argv: str) -> Done:
-        """The same, without a plan before."""
+        """The same as ``run``, without a plan before."""
         stdout, stderr = io.StringIO(), io.StringIO()
         began = self.sim.clock.now
         with self.sim.recording() as calls:
@@ -147,6 +154,10 @@ class World:
         served = self.services[key]
         state = self.sim.state.services[served.cluster, served.name]
         return state.definition.arn.rsplit("/", 1)[-1]
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def healthy(**more: Any) -> Behaviour:
