@@ -229,9 +229,7 @@ def test_samples_begin_with_one_address_after_the_other(server: Server, monkeypa
         assert (server.connections, other.connections) == (2, 2)
 
 
-def test_nothing_is_taken_from_the_environment(
-    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_nothing_is_taken_from_the_environment(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")

@@ -86,9 +86,7 @@ def test_a_deleted_repository_is_a_problem(there: Simulated, api: Served) -> Non
 
 
 @pytest.mark.parametrize("host", ["dkr-ecr.us-east-1.on.aws", "dkr.ecr-fips.us-east-1.amazonaws.com"])
-def test_a_missing_image_is_a_problem_under_every_name_that_ecr_has(
-    there: Simulated, api: Served, host: str
-) -> None:
+def test_a_missing_image_is_a_problem_under_every_name_that_ecr_has(there: Simulated, api: Served, host: str) -> None:
     """https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html"""
     image = {"container": {"image": f"{ACCOUNT}.{host}/api@sha256:{'0' * 64}"}}
     assert "image api@sha256:000" in problems(looked(there, api, None, **image))[0]
