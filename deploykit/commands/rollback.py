@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from deploykit.deploy.outcome import unchanged
 from deploykit.deploy.plan import plan_rollback
 from deploykit.deploy.prove import prove
 from deploykit.deploy.request import RollbackRequest
-from deploykit.deploy.run import Prepared, begin, finish, run_of
+from deploykit.deploy.run import Prepared, begin, finish, run_of, unchanged
 from deploykit.deploy.source import chosen_services, refuse_other_environments, refuse_unrollable
 from deploykit.edges.aws.ecs import definitions_of
 from deploykit.edges.world import World

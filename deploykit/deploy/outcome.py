@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from deploykit.deploy.prove import Proven
 from deploykit.deploy.undo import Undone
 from deploykit.errors import ExitCode
-from deploykit.ledger.journal import Steps
-from deploykit.ledger.read import Ledger
 from deploykit.model.finding import Finding
 from deploykit.model.hint import Command, Hint, command
 from deploykit.model.plan import Plan
 from deploykit.model.probe import EndpointResult
-from deploykit.model.release import Outcome, ReleaseSummary, Verdict, short, typed
-from deploykit.model.report import RunReport
+from deploykit.model.release import Outcome, Verdict, short, typed
 from deploykit.targets.cdn.release import Emptied
 from deploykit.targets.ecs.release import RolledOut
 from deploykit.targets.migration.release import Migrated, MigrationFailure
@@ -115,32 +112,6 @@ def migration_failed(failure: MigrationFailure) -> Ending:
     """How a run ends after a migration that failed."""
     message = f"{failure.summary}: {failure.end.reason}; no service was touched"
     return Ending(Outcome.FAILED, ExitCode.MIGRATION, None, message, failure.hint)
-
-
-def unchanged(plan: Plan, steps: Steps, ledger: Ledger) -> RunReport:
-    """The report of a deploy that changes no service: it leaves no ledger entry, and nothing is called."""
-    for name in ("rollout", "invalidate", "check"):
-        steps.skip(name)
-    entry = next((e for e in ledger.entries if e.kind == "deploy" and e.sha == plan.sha), None)
-    verdict = entry.verdict if entry else _tagged(plan)
-    commit = short(plan.sha) if plan.sha else "it"
-    words = f"nothing to do: {commit} runs already"
-    if any((step.name, step.status) == ("push", "done") for step in steps.taken):  # an image that no service runs
-        words = f"{commit}: pushed what was missing; no service changes"
-    return RunReport(
-        outcome=Outcome.UNCHANGED,
-        exit_code=ExitCode.OK,
-        release=ReleaseSummary(entry.id if entry else None, plan.sha, plan.previous_sha, verdict),
-        services=plan.released(),
-        steps=tuple(steps.taken),
-        message=f"{words} (verdict: {verdict})" if verdict else words,
-        hint=Hint(command("check"), " looks at it") if verdict == Verdict.UNHEALTHY else "",
-    )
-
-
-def _tagged(plan: Plan) -> Verdict | None:
-    words = {service.definition.verdict for service in plan.observed.values() if service.definition.verdict}
-    return Verdict(words.pop()) if len(words) == 1 and words <= set(Verdict) else None
 
 
 def _failed(course: Course, why: str) -> Ending:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from deploykit.config.schema import Configuration
-from deploykit.deploy.outcome import Course, Ending, conclude, unchanged
+from deploykit.deploy.outcome import Course, Ending, conclude
 from deploykit.deploy.prove import Proven
 from deploykit.deploy.undo import Undone
 from deploykit.deploy.way_back import with_way_back
@@ -21,7 +21,7 @@ from deploykit.model.hint import Command, Hint, command
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.plan import Plan
 from deploykit.model.probe import EndpointResult
-from deploykit.model.release import Outcome, ReleaseSummary, Verdict
+from deploykit.model.release import Outcome, ReleaseSummary, Verdict, short
 from deploykit.model.report import RunReport
 from deploykit.preflight.waits import too_late
 from deploykit.targets.cdn.release import Emptied
@@ -119,10 +119,31 @@ def finish(
 
 
 def nothing_to_do(plan: Plan, configuration: Configuration, world: World, steps: Steps, ledger: Ledger) -> RunReport:
-    """The report of a plan that changes nothing: no run is begun."""
+    """The report of a deploy that changes nothing, with the way back: no run is begun."""
     report = unchanged(plan, steps, ledger)
     bad = report.release.verdict is Verdict.UNHEALTHY
     return with_way_back(report, configuration, world, ledger.entries, offered=bad)
+
+
+def unchanged(plan: Plan, steps: Steps, ledger: Ledger) -> RunReport:
+    """The report of a plan that changes no service: it leaves no ledger entry, and nothing is called."""
+    for name in ("rollout", "invalidate", "check"):
+        steps.skip(name)
+    entry = next((e for e in ledger.entries if e.kind == "deploy" and e.sha == plan.sha), None)
+    verdict = entry.verdict if entry else _tagged(plan)
+    commit = short(plan.sha) if plan.sha else "it"
+    words = f"nothing to do: {commit} runs already"
+    if any((step.name, step.status) == ("push", "done") for step in steps.taken):  # an image that no service runs
+        words = f"{commit}: pushed what was missing; no service changes"
+    return RunReport(
+        outcome=Outcome.UNCHANGED,
+        exit_code=ExitCode.OK,
+        release=ReleaseSummary(entry.id if entry else None, plan.sha, plan.previous_sha, verdict),
+        services=plan.released(),
+        steps=tuple(steps.taken),
+        message=f"{words} (verdict: {verdict})" if verdict else words,
+        hint=Hint(command("check"), " looks at it") if verdict == Verdict.UNHEALTHY else "",
+    )
 
 
 def close(
@@ -150,3 +171,8 @@ def _report(
         message=ending.message,
         hint=ending.hint,
     )
+
+
+def _tagged(plan: Plan) -> Verdict | None:
+    words = {service.definition.verdict for service in plan.observed.values() if service.definition.verdict}
+    return Verdict(words.pop()) if len(words) == 1 and words <= set(Verdict) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deploykit.config.sequence import first_to_last
-from deploykit.deploy.outcome import unchanged
+from deploykit.deploy.run import unchanged
 from deploykit.ledger.journal import Steps
 from deploykit.ledger.read import Ledger
 from deploykit.model.plan import Plan
