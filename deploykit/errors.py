@@ -87,3 +87,7 @@ class Interrupted(DeploykitError):
     def __init__(self, message: str, hint: str = "", report: object | None = None) -> None:
         super().__init__(message, hint)
         self.report = report  # the model.report.RunReport of a run that had begun
+
+
+class LeaseLost(KeyboardInterrupt):
+    """The environment's lock is no longer this run's; its text says why. As after Ctrl-C, no phase may catch it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -31,6 +33,23 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(max(0.0, seconds))
+
+    def every(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
+        """Call ``action`` every ``seconds`` from a thread of its own; the function returned ends that."""
+        ended = threading.Event()
+
+        def beat() -> None:
+            while not ended.wait(seconds):
+                action()
+
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        thread.start()
+
+        def end() -> None:
+            ended.set()
+            thread.join()
+
+        return end
 
 
 class Deadline:

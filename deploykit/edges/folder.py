@@ -8,9 +8,10 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
-from deploykit.edges.objects import AlreadyExists, Conflict, NotFound, StoredObject
+from deploykit.edges.objects import AgedObject, AlreadyExists, Conflict, NotFound, StoredObject
 from deploykit.errors import OutOfReach
 
 _LOCK = ".lock"
@@ -38,6 +39,13 @@ class FolderObjects:
         found = [path.relative_to(self.folder).as_posix() for path in paths if not path.name.startswith(".")]
         return sorted(name for name in found if name.startswith(under))
 
+    def versions(self, under: str) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for name in self.names(under):
+            with contextlib.suppress(NotFound):  # somebody has just deleted it
+                found[name] = self.read(name).version
+        return found
+
     def read(self, name: str) -> StoredObject:
         with _explained(self.folder, "read"):
             try:
@@ -45,6 +53,15 @@ class FolderObjects:
             except FileNotFoundError:
                 raise NotFound(f"{self.folder / name} does not exist") from None
         return StoredObject(body, _version(body))
+
+    def read_aged(self, name: str) -> AgedObject:
+        found = self.read(name)
+        with _explained(self.folder, "read"):
+            try:
+                written = (self.folder / name).stat().st_mtime
+            except FileNotFoundError:
+                raise NotFound(f"{self.folder / name} does not exist") from None
+        return AgedObject(found.body, found.version, datetime.fromtimestamp(written, UTC), self._now() - written)
 
     def create(self, name: str, body: bytes) -> str:
         with self._alone():
@@ -67,6 +84,11 @@ class FolderObjects:
     def _require(self, name: str, version: str) -> None:
         if self.read(name).version != version:
             raise Conflict(f"{self.folder / name} was changed by another run")
+
+    def _now(self) -> float:
+        """POSIX seconds by the clock of the disk, which may be another machine's: what a file written now is dated."""
+        with _explained(self.folder, "write"), tempfile.NamedTemporaryFile(prefix=".", dir=self.folder) as probe:
+            return Path(probe.name).stat().st_mtime
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

@@ -1,4 +1,7 @@
-"""The git repository that a release comes from, read through the git command and never changed."""
+"""The git repository that a release comes from, read through the git command and never changed.
+
+Only ``git_history`` adds to it: objects that it fetches.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 
 from deploykit.edges.process import Finished, run
@@ -17,6 +21,8 @@ from deploykit.model.release import Commit
 
 # Git sets these for its hooks; they would point every command at another repository or index.
 _GIT_OWN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE")
+
+GIT_SECONDS = 60.0  # for a command that may go over the network
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,8 @@ class Repository:
 
     def is_ancestor(self, older: str, newer: str) -> bool | None:
         """Whether ``older`` is an ancestor of ``newer``, or the same; None where this clone has too little history."""
-        done = self.git("merge-base", "--is-ancestor", older, newer)
+        # a partial clone asks its remote for a commit that is not here
+        done = self.git("merge-base", "--is-ancestor", older, newer, timeout=GIT_SECONDS)
         if done.code == 0:
             return True
         return None if done.code != 1 or self.shallow else False
@@ -127,11 +134,18 @@ class Repository:
             total.update(b"%s %d %s\0%s" % (kind, len(name), name, content))
         return total.hexdigest()[:12]
 
-    def git(self, *arguments: str, env: Mapping[str, str] | None = None, input: str = "", umask: int = -1) -> Finished:
-        """Run git on this repository; ``env`` is laid over the environment."""
+    def git(
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        input: str = "",
+        umask: int = -1,
+        timeout: float | None = None,
+    ) -> Finished:
+        """Run git on this repository; ``env`` is laid over the environment. ``timeout`` as in `run`."""
         environment = _environment() | {"GIT_DIR": str(self.git_dir), "GIT_WORK_TREE": str(self.top)} | dict(env or {})
         folder = Path(environment["GIT_WORK_TREE"])
-        return run(("git", *arguments), env=environment, cwd=folder, input=input, umask=umask)
+        return run(("git", *arguments), env=environment, cwd=folder, input=input, umask=umask, timeout=timeout)
 
     def _ask(self, *arguments: str) -> str:
         done = self.git(*arguments)
@@ -140,12 +154,27 @@ class Repository:
         return done.output
 
 
+class Relation(StrEnum):
+    """How a commit (``head``) stands to another (``base``), in the words of GitHub's compare API."""
+
+    IDENTICAL = "identical"
+    AHEAD = "ahead"  # head contains base
+    BEHIND = "behind"  # base contains head
+    DIVERGED = "diverged"  # neither
+
+    @property
+    def contains(self) -> bool:
+        """True where ``head`` contains ``base``."""
+        return self in (Relation.IDENTICAL, Relation.AHEAD)
+
+
 @dataclass(frozen=True)
 class Source:
-    """A commit in its repository."""
+    """A commit in its repository. ``relations``: what was found out, by SHA of the other commit; it never changes."""
 
     repository: Repository
     commit: Commit
+    relations: dict[str, Relation] = field(default_factory=dict, compare=False, repr=False)
 
 
 def _environment() -> dict[str, str]:

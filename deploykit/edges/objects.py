@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from deploykit.errors import FailedBefore
@@ -14,6 +15,16 @@ class StoredObject:
 
     body: bytes
     version: str
+
+
+@dataclass(frozen=True)
+class AgedObject:
+    """An object with the moment of its last write and its age in seconds, both by the store's own clock."""
+
+    body: bytes
+    version: str
+    written: datetime
+    age: float
 
 
 class AlreadyExists(FailedBefore):
@@ -45,8 +56,14 @@ class Objects(Protocol):
     def names(self, under: str) -> list[str]:
         """Every name that begins with ``under``, sorted; empty where there is none."""
 
+    def versions(self, under: str) -> dict[str, str]:
+        """The version of every object whose name begins with ``under``, by name."""
+
     def read(self, name: str) -> StoredObject:
         """The object called ``name``. Raises: NotFound."""
+
+    def read_aged(self, name: str) -> AgedObject:
+        """The same with its age, to the second: no machine's clock matters. Raises: NotFound."""
 
     def create(self, name: str, body: bytes) -> str:
         """Write a new object; returns its version. Raises: AlreadyExists."""

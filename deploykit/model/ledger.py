@@ -27,6 +27,14 @@ class InvalidationRecord:
 
 
 @dataclass(frozen=True)
+class UndoRecord:
+    """An undo, recorded before it begins, so that the next run continues it instead of trying the release again."""
+
+    why: str  # the release failed, in one clause
+    served: tuple[str, ...] = ()  # services whose new tasks may have answered requests, and so filled caches
+
+
+@dataclass(frozen=True)
 class LedgerEntry:
     """One run that changed the environment. ``extra`` keeps fields that a newer deploykit wrote."""
 
@@ -42,17 +50,25 @@ class LedgerEntry:
     ended: str | None = None  # RFC 3339; not ``started`` plus ``seconds`` where a later run resumed this one
     host: str = ""
     run_url: str | None = None
-    seconds: float | None = None
+    seconds: float | None = None  # that the run took, with what AWS took of it, without the wait for the lock
+    lock_seconds: float | None = None  # that it waited for the deploy lock before
+    aws_seconds: float | None = None  # of ``seconds``: in which ECS and CloudFront did what was asked of them
     verdict: Verdict | None = None
     outcome: Outcome | None = None
     reason: str | None = None
+    asked: tuple[str, ...] = ()  # the services that the command named; none: all
+    allowed: tuple[str, ...] = ()  # what was insisted on: --allow-older, --take-over, --hold
+    taken_from: str | None = None  # whose lock was taken over: who, where, what, since when
     services: Mapping[str, ReleasedService] = field(default_factory=dict)
+    changing: tuple[str, ...] = ()  # the services that the run is about to change, before it does
     baseline: Mapping[str, Samples] | None = None
     checks: Mapping[str, EndpointResult] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     steps: tuple[StepReport, ...] = ()
     invalidations: tuple[InvalidationRecord, ...] = ()
     migrations: Mapping[str, MigrationRecord] = field(default_factory=dict)  # by service
+    undo: UndoRecord | None = None
     target: str | None = None  # a rollback's: the id of the release it restores
+    withdraws: tuple[str, ...] = ()  # a rollback's: the ids of the releases that it leaves
     withdrawn_by: str | None = None  # the id of the rollback that withdrew this release
     extra: Mapping[str, Any] = field(default_factory=dict)

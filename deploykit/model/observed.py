@@ -11,6 +11,8 @@ TAG_RELEASE = "deploykit:release"
 TAG_SHA = "deploykit:sha"
 TAG_ENVIRONMENT = "deploykit:environment"
 TAG_VERDICT = "deploykit:verdict"
+TAG_WITHDRAWN_BY = "deploykit:withdrawn-by"
+"""The id of the rollback that left the revision's release; empty once a rollback has returned to it."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,10 @@ class Definition:
     def verdict(self) -> str | None:
         return self.tags.get(TAG_VERDICT)
 
+    @property
+    def withdrawn_by(self) -> str | None:
+        return self.tags.get(TAG_WITHDRAWN_BY) or None
+
 
 @dataclass(frozen=True)
 class ObservedService:
@@ -147,6 +153,7 @@ class ObservedService:
     definition: Definition
     container: str
     newer: Definition | None = None  # a revision of the family that somebody else registered and nothing runs yet
+    pending: Definition | None = None  # the same of deploykit's own, which no release has brought to its end
 
     @property
     def base(self) -> Definition:

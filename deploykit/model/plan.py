@@ -26,8 +26,8 @@ class PlannedImage:
 class Change:
     """One service's way from the revision it runs to another.
 
-    ``to`` exists already; without it ``registration`` is registered first. Both: an earlier run has registered it, for
-    a migration whose end it did not see. ``before`` is what an undo restores, None where that is no longer known.
+    ``to`` exists already; without it ``registration`` is registered first. Both: an earlier run has registered it, and
+    was killed before the rollout, or was `migrate`. ``before`` is what an undo restores, None where that is unknown.
     """
 
     name: ServiceName

@@ -36,6 +36,8 @@ class Outcome(StrEnum):
     INCONCLUSIVE = "inconclusive"
     REFUSED = "refused"
     INTERRUPTED = "interrupted"
+    HELD = "held"  # deploys were frozen
+    RELEASED = "released"  # a freeze or a lock was taken away
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from deploykit.model.lock import HoldStatus, LeaseStatus
 from deploykit.model.release import Outcome, Verdict
 from deploykit.model.report import WayBack
 from deploykit.model.stats import DeliveryStats
@@ -47,13 +48,27 @@ class Drift:
 
 
 @dataclass(frozen=True)
+class Unfinished:
+    """A run that has not reached its end: it is under way, or was cut off and is continued by the same command."""
+
+    id: str
+    command: str
+    doing: str  # deploy, undo, rollback, rollout
+    sha: str | None
+    by: str
+    started: str
+    under_way: bool  # it holds the deploy lock, and was heard of
+
+
+@dataclass(frozen=True)
 class StatusReport:
     """The answer of ``deploykit status``."""
 
     release: ReleaseStatus = ReleaseStatus()
     services: Mapping[str, ServiceStatus] = field(default_factory=dict)
-    lease: None = None
-    hold: None = None
+    lease: LeaseStatus | None = None
+    hold: HoldStatus | None = None
+    unfinished: Unfinished | None = None
     drift: tuple[Drift, ...] = ()
     way_back: WayBack | None = None
 
@@ -71,6 +86,12 @@ class HistoryItem:
     seconds: float | None
     by: str | None
     reason: str | None
+    withdrawn: str | None = None  # the id of the rollback that left it
+    lock_seconds: float | None = None  # waited for the deploy lock, before ``seconds``
+    aws_seconds: float | None = None  # of ``seconds``: what ECS and CloudFront took
+    own_seconds: float | None = None  # the rest of ``seconds``
+    allowed: tuple[str, ...] = ()
+    taken_from: str | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class Fault:
     cut: bool = False
     executed: bool = False
     service: str | None = None
+    path: str = ""  # a part of the request's path: of S3, the object's name
 
 
 @dataclass
@@ -36,7 +37,9 @@ class Faults:
         code, status = THROTTLES.get(service or "", ("ThrottlingException", 400))
         return self._plan(Fault(operation, code, "Rate exceeded", status, times, skip, service=service))
 
-    def deny(self, operation: str, times: int | None = None, *, skip: int = 0, service: str = "ecs") -> Fault:
+    def deny(
+        self, operation: str, times: int | None = None, *, skip: int = 0, service: str = "ecs", path: str = ""
+    ) -> Fault:
         """Answer ``operation`` as IAM does when no policy allows it."""
         code = "AccessDenied" if service in ("s3", "cloudfront", "sts", "iam", "elbv2") else "AccessDeniedException"
         action = f"{'elasticloadbalancing' if service == 'elbv2' else service}:{operation}"
@@ -44,7 +47,8 @@ class Faults:
             f"User: arn:aws:sts::{self.account}:assumed-role/tests/session is not authorized to perform: {action} "
             f"because no identity-based policy allows the {action} action"
         )
-        return self._plan(Fault(operation, code, text, 403 if code == "AccessDenied" else 400, times, skip))
+        status = 403 if code == "AccessDenied" else 400
+        return self._plan(Fault(operation, code, text, status, times, skip, path=path))
 
     def fail(
         self,
@@ -70,10 +74,12 @@ class Faults:
         self.planned.append(fault)
         return fault
 
-    def before(self, service: str, operation: str) -> Fault | None:
+    def before(self, service: str, operation: str, path: str = "") -> Fault | None:
         """Raise the next failure planned for this call; returns one that is to happen after the call instead."""
         for fault in self.planned:
             if fault.operation != operation or (fault.service or service) != service or fault.times == 0:
+                continue
+            if fault.path not in path:
                 continue
             if fault.skip > 0:
                 fault.skip -= 1

@@ -19,7 +19,7 @@ from tests.simulator.ecs_rollout import Scheduler
 from tests.simulator.ecs_state import Behaviour, EcsState, TaskDefinition
 from tests.simulator.ecs_tasks import Tasks
 from tests.simulator.elb import Elb
-from tests.simulator.errors import AwsError
+from tests.simulator.errors import AwsError, ConnectionCut
 from tests.simulator.faults import Faults
 from tests.simulator.protocol import Request, Response
 from tests.simulator.s3 import S3
@@ -210,6 +210,9 @@ class Simulator:
             except AwsError as problem:
                 call.error = problem.code
                 return protocol.error_response(service, request.method, problem.code, problem.message, problem.status)
+            except ConnectionCut:
+                call.error = "ConnectionCut"
+                raise
 
     def _call(self, service: str, request: Request, call: Call) -> Response:
         rest: S3 | CloudFront | None = {"s3": self.s3, "cloudfront": self.cloudfront}.get(service)  # type: ignore[assignment]
@@ -221,7 +224,7 @@ class Simulator:
         else:
             call.operation, call.params = protocol.decode_query(service, request)
         self.calls.append(call)
-        cut = self.faults.before(service, call.operation)
+        cut = self.faults.before(service, call.operation, request.path)
         if rest is not None:
             answer = rest.call(call.operation, request)
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from deploykit.edges.aws.session import Aws
 
@@ -40,15 +41,15 @@ def lines_from(aws: Aws, group: str, stream: str, token: str | None = None) -> t
     https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
     Raises: AwsRefused (ResourceNotFoundException) where group or stream does not exist (yet).
     """
-    asked: dict[str, object] = {"logGroupName": group, "logStreamName": stream, "startFromHead": True}
-    answer = aws.call("logs", "GetLogEvents", retry=False, **asked, **({"nextToken": token} if token else {}))
+    asked: dict[str, Any] = {"logGroupName": group, "logStreamName": stream, "startFromHead": True}
+    answer = aws.call("logs", "GetLogEvents", retry=False, **asked | ({"nextToken": token} if token else {}))
     lines = [_line(event["timestamp"], stream, event["message"]) for event in answer["events"]]
     return lines, str(answer["nextForwardToken"])
 
 
 def lines_since(aws: Aws, group: str, since: datetime, prefix: str = "") -> Iterator[LogLine]:
     """Every line of a group since ``since``, of streams whose names begin with ``prefix``."""
-    asked: dict[str, object] = {"logGroupName": group, "startTime": int(since.timestamp() * 1000)}
+    asked: dict[str, Any] = {"logGroupName": group, "startTime": int(since.timestamp() * 1000)}
     asked |= {"logStreamNamePrefix": prefix} if prefix else {}
     for event in aws.pages("logs", "FilterLogEvents", "events", **asked):
         yield _line(event["timestamp"], event.get("logStreamName", ""), event["message"], event.get("eventId", ""))

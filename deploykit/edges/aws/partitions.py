@@ -28,6 +28,13 @@ def dns_suffix(region: str) -> str:
     return str(next(listed, next(fitting, commercial))["outputs"]["dnsSuffix"])
 
 
+def is_aws(host: str) -> bool:
+    """True for a host name of AWS's own, in any partition: ``ecs.us-east-1.amazonaws.com``."""
+    outputs = [partition["outputs"] for partition in _partitions()]
+    suffixes = {str(each[key]) for each in outputs for key in ("dnsSuffix", "dualStackDnsSuffix") if key in each}
+    return any(host == suffix or host.endswith(f".{suffix}") for suffix in suffixes)
+
+
 @cache
 def _partitions() -> list[dict[str, Any]]:
     """botocore's table, read when first needed: 0.2 ms, and 0.1 s more where botocore must be imported first."""

@@ -5,14 +5,16 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError
 
 from deploykit.edges.aws.session import Aws, AwsRefused, AwsUnreachable, NotAllowed
-from deploykit.edges.objects import AlreadyExists, Conflict, NotFound, StoredObject
+from deploykit.edges.objects import AgedObject, AlreadyExists, Conflict, NotFound, StoredObject
 from deploykit.errors import FailedBefore
 
 # 412: the condition was not met. 409: another write of the same object was in progress:
@@ -37,12 +39,26 @@ class S3Objects:
         return f"s3://{self.bucket}/{self._prefix}".rstrip("/")
 
     def names(self, under: str) -> list[str]:
+        return list(self.versions(under))
+
+    def versions(self, under: str) -> dict[str, str]:
         asked = {"Bucket": self.bucket, "Prefix": self._prefix + under}
         with self._explained("ListObjectsV2"):
-            listed = [str(item["Key"]) for item in self._aws.pages("s3", "ListObjectsV2", "Contents", **asked)]
-        return [key.removeprefix(self._prefix) for key in listed]
+            listed = list(self._aws.pages("s3", "ListObjectsV2", "Contents", **asked))
+        return {str(item["Key"]).removeprefix(self._prefix): str(item["ETag"]) for item in listed}
 
     def read(self, name: str) -> StoredObject:
+        body, answer = self._get(name)
+        return StoredObject(body, str(answer["ETag"]))
+
+    def read_aged(self, name: str) -> AgedObject:
+        body, answer = self._get(name)
+        written: datetime = answer["LastModified"]
+        # RFC 9110: Date is when the answer was made, by the clock that Last-Modified is of; both are whole seconds
+        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return AgedObject(body, str(answer["ETag"]), written, (now - written).total_seconds())
+
+    def _get(self, name: str) -> tuple[bytes, Mapping[str, Any]]:
         try:
             answer = self._call("GetObject", name)
         except AwsRefused as error:
@@ -50,7 +66,7 @@ class S3Objects:
                 raise NotFound(f"{self._address(name)} does not exist") from error
             raise
         try:
-            return StoredObject(answer["Body"].read(), str(answer["ETag"]))
+            return answer["Body"].read(), answer
         except BotoCoreError as error:  # the body is read after the call has returned
             raise AwsUnreachable(f"{self._address(name)} could not be read completely: {error}") from error
 

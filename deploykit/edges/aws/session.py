@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import re
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import boto3
 import botocore
@@ -41,6 +43,8 @@ _BAD_CREDENTIALS = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
+_READS = ("BatchCheck", "BatchGet", "Describe", "Filter", "Get", "Head", "List", "Lookup", "Simulate")
+"""How the operations begin that change nothing."""
 _THROTTLED = {
     "PriorRequestNotComplete",
     "RequestLimitExceeded",
@@ -111,22 +115,41 @@ class Aws:
         self._remembered: dict[tuple[str, ...], Any] = {}
         self._lock = self._shared.lock
         self._wire = threading.local()  # the raw request and answer of this thread's call_json
+        self._guard: Callable[[], None] | None = None
 
     @property
     def calls(self) -> Counter[str]:
         return self._shared.calls
 
+    def host_of(self, service: str) -> str:
+        """The host name that calls to ``service`` go to. Raises: OutOfReach (AWS_PROFILE names no profile)."""
+        try:
+            return urlsplit(str(self._client(service, True).meta.endpoint_url)).hostname or ""
+        except boto.ProfileNotFound as error:
+            raise _unreadable(error) from None
+
     def in_region(self, region: str) -> Aws:
         """AWS in another region, with the same credentials and count of requests, and with a memory of its own."""
         with self._lock:
-            return self._shared.regions.get(region) or Aws(region, beside=self)
+            found = self._shared.regions.get(region) or Aws(region, beside=self)
+        return found if self._guard is None else found.guarded(self._guard)
 
-    def call(self, service: str, operation: str, /, *, retry: bool = True, **parameters: Any) -> dict[str, Any]:
+    def guarded(self, guard: Callable[[], None]) -> Aws:
+        """The same AWS, which calls ``guard`` before every call that may change something; it stops one by raising."""
+        other = copy.copy(self)
+        other._guard = guard
+        return other
+
+    def call(
+        self, service: str, operation: str, /, *, retry: bool = True, asked: bool = False, **parameters: Any
+    ) -> dict[str, Any]:
         """Send one request: ``aws.call("ecs", "DescribeServices", cluster=…)`` → the parsed answer.
 
-        ``retry=False`` is for polls, which wait themselves.
+        ``retry=False`` is for polls, which wait themselves; ``asked``: the guard has let it pass already.
         Raises: NotAllowed, Throttled, AwsUnreachable, OutOfReach (credentials), AwsRefused (any other error code).
         """
+        if not asked:
+            self._ask_guard(operation)
         try:
             method = getattr(self._client(service, retry), botocore.xform_name(operation))
             answer: dict[str, Any] = method(**parameters)
@@ -156,13 +179,18 @@ class Aws:
         boto3 drops fields that its model does not know, such as those newer than it. ``parameters`` only satisfies
         boto3's validation. Raises what ``call`` raises.
         """
+        self._ask_guard(operation)  # which may make calls of its own
         self._wire.body = json.dumps(body).encode()
         try:
-            self.call(service, operation, **parameters)
+            self.call(service, operation, asked=True, **parameters)
             answer: dict[str, Any] = json.loads(self._wire.answer)
         finally:
             self._wire.body = self._wire.answer = None
         return answer
+
+    def _ask_guard(self, operation: str) -> None:
+        if self._guard is not None and not operation.startswith(_READS):
+            self._guard()
 
     def pages(self, service: str, operation: str, /, items: str, **parameters: Any) -> Iterator[Any]:
         """Every item named ``items`` of a paged list; the next page is requested when it is needed."""
