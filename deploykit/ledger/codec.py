@@ -29,6 +29,7 @@ _BLANK: Mapping[str, Mapping[str, Any]] = {
     "findings": {"id": "unknown", "severity": "error", "confidence": "low", "subject": "", "summary": ""},
     "steps": {"name": "", "seconds": 0.0},
     "invalidations": {"cdn": "", "distribution": "", "number": 0, "reference": "", "paths": []},
+    "undo": {"why": ""},
     "migrations": {"release": "", "tree": "", "image": ""},
 }
 # How a word is read that only a newer deploykit knows.

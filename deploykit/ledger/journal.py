@@ -15,7 +15,7 @@ from deploykit.config.schema import Configuration
 from deploykit.edges.clock import Clock, Deadline
 from deploykit.edges.world import World
 from deploykit.errors import DeploykitError
-from deploykit.ledger.store import Store, update
+from deploykit.ledger.store import Store, StoredEntry, update
 from deploykit.model.hint import Command, Hint
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.plan import Plan
@@ -59,7 +59,7 @@ class Journal:
     """The run's own ledger entry, opened before anything changes and closed whatever happens.
 
     ``store`` None: no ledger is configured, and only this process and tags have the facts. ``resumes``: an earlier run
-    of the same release has written the entry already.
+    of the same release has written the entry already. ``world``: its clock must outlast the lease.
 
     ``tried``: every service as this release set it; ``running``: as it runs now; ``where``: the state of each service
     that changes, in words. ``touched``: something that runs was changed. ``continues``: what to type to continue.
@@ -69,7 +69,8 @@ class Journal:
         self, store: Store | None, entry: LedgerEntry, plan: Plan, world: World, continues: Hint, *, resumes: bool
     ) -> None:
         self.entry = entry
-        self.tried: dict[str, ReleasedService] = plan.released()
+        # a run that continues another knows what ran before that one from the entry alone
+        self.tried: dict[str, ReleasedService] = {**plan.released(), **entry.services}
         self.running: dict[str, ReleasedService] = plan.released()
         self.where: dict[str, str] = dict.fromkeys(plan.changes, "untouched")
         self.migrating: tuple[str, str] | None = None  # service and task of a migration under way
@@ -79,9 +80,12 @@ class Journal:
         self._clock = world.clock
         self._progress = world.progress
         self._began = world.clock.monotonic()
-        self._open = resumes
+        self._aws_seconds = entry.aws_seconds or 0.0
+        self._resumes = resumes
+        self._open = False
         self._closed = False
         self._saved: LedgerEntry | None = None
+        self._written: StoredEntry | None = None  # as the store has it
 
     def describe(self) -> str:
         """Which service runs what, in one line: for people whose run was interrupted."""
@@ -121,9 +125,14 @@ class Journal:
         self.continues = continues
 
     def open(self) -> None:
-        """Write the entry; nothing may change before. Raises what the store raises."""
-        if self._store is not None and not self._open:
-            self._store.create(self.entry)
+        """Write the entry, which says what is about to be done: nothing may change before.
+
+        Raises what the store raises.
+        """
+        if self._store is not None and self._resumes:
+            self._written = update(self._store, self.entry.id, self._merged, self._clock)
+        elif self._store is not None:
+            self._written = self._store.create(self.entry)
         self._open = True
 
     def note(self, **facts: Any) -> None:
@@ -134,17 +143,25 @@ class Journal:
         """Write the entry. A ledger that cannot be written is a warning: the run itself must end."""
         if self._store is None or not self._open:
             return
-        entry = self.entry
+        entry, known, self._written = self.entry, self._written, None  # whatever interrupts it, the next looks first
         try:
-            update(
-                self._store,
-                entry.id,
-                lambda stored: replace(entry, extra={**stored.extra, **entry.extra}),
-                self._clock,
-            )
+            self._written = update(self._store, entry.id, self._merged, self._clock, known)
         except DeploykitError as error:
             self._progress.warn(f"the ledger could not be written: {error.message}")
         self._saved = entry
+
+    def _merged(self, stored: LedgerEntry) -> LedgerEntry:
+        """This run's entry with what others write into it."""
+        return replace(self.entry, extra={**stored.extra, **self.entry.extra}, withdrawn_by=stored.withdrawn_by)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """The time in here is what AWS takes to do what was asked of it."""
+        began = self._clock.monotonic()
+        try:
+            yield
+        finally:
+            self._aws_seconds += self._clock.monotonic() - began
 
     @property
     def written(self) -> bool:
@@ -165,7 +182,8 @@ class Journal:
         if not self._closed:
             self._closed = True
             seconds = round(self._clock.monotonic() - self._began, 3)
-            self.note(services=self.tried, **facts, seconds=seconds, ended=timestamp(self._clock.now()))
+            aws_seconds, ended = round(self._aws_seconds, 3), timestamp(self._clock.now())
+            self.note(services=self.tried, **facts, seconds=seconds, aws_seconds=aws_seconds, ended=ended)
 
 
 @dataclass(frozen=True)
@@ -181,13 +199,24 @@ class Run:
     entries: tuple[LedgerEntry, ...]  # of the releases before it, newest first
     again: Command  # what to type to continue
 
+    @property
+    def undoes(self) -> bool:
+        """True where the run that this one continues had begun to undo the release."""
+        return self.journal.entry.undo is not None
+
 
 def new_entry(
-    plan: Plan, command: str, world: World, reason: str | None = None, commit: Commit | None = None
+    plan: Plan,
+    command: str,
+    world: World,
+    reason: str | None = None,
+    commit: Commit | None = None,
+    asked: tuple[str, ...] = (),
 ) -> LedgerEntry:
     """The run's own entry, before anything is done.
 
-    ``commit``: the one to release, where the run has a clone; uncommitted changes have no commit time.
+    ``commit``: the one to release, where the run has a clone; uncommitted changes have no commit time. ``asked``: the
+    services that were named.
     """
     by, host, run_url = author(world.environ)
     return LedgerEntry(
@@ -203,8 +232,11 @@ def new_entry(
         host=host,
         run_url=run_url,
         reason=reason,
+        asked=asked,
         services=plan.released(),
+        changing=tuple(plan.changes),
         target=plan.target,
+        withdraws=plan.withdraws,
     )
 
 

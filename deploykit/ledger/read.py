@@ -12,7 +12,7 @@ from deploykit.edges.aws.ecs import definitions_of
 from deploykit.edges.aws.session import Aws
 from deploykit.errors import FailedBefore, OutOfReach
 from deploykit.ledger.choose import Destination, NoDestination, choose
-from deploykit.ledger.running import live_of
+from deploykit.ledger.running import live_of, unfinished_rollback
 from deploykit.ledger.store import Listing, Store, open_store, release_id
 from deploykit.ledger.tags import AT_MOST, Until, tagged_releases
 from deploykit.model.ledger import LedgerEntry
@@ -34,6 +34,14 @@ class Ledger:
 
     store: Store | None
     entries: tuple[LedgerEntry, ...]
+    listing: Listing | None = None  # of all environments that share the store, as it was read
+
+    def later(self, configuration: Configuration) -> Ledger:
+        """The same as it is by now; itself where nothing was written since. Raises what the store raises."""
+        if self.store is None or self.listing is None:
+            return self
+        listing = self.store.later(self.listing, _READ)
+        return self if listing is self.listing else Ledger(self.store, ours(listing.entries, configuration), listing)
 
     def new_id(self, now: datetime, sha: str) -> str:
         """The id of a release that begins now; it sorts after every other, even if this machine's clock is slow."""
@@ -50,7 +58,7 @@ def read_ledger(configuration: Configuration, aws: Aws, progress: Progress) -> L
         return Ledger(None, ())
     listing = store.newest(_READ)
     warn_of_broken(listing, progress)
-    return Ledger(store, ours(listing.entries, configuration))
+    return Ledger(store, ours(listing.entries, configuration), listing)
 
 
 def ours(entries: Iterable[LedgerEntry], configuration: Configuration) -> tuple[LedgerEntry, ...]:
@@ -84,8 +92,12 @@ def find_destination(
     progress: Progress,
     to: str | None = None,
     services: Collection[str] = (),
-) -> tuple[Destination, Ledger]:
+    left: str | None = None,
+) -> tuple[Destination, Ledger, LedgerEntry | None]:
     """Where a rollback goes: chosen from the ledger, or from tags alone where it cannot be read or is not configured.
+
+    And the entry of the rollback that it continues, to the destination which that one had. ``left``: as
+    `ledger.running.unfinished` takes it.
 
     The newest entries are read first; older ones, and then tags from before the first entry, only where those have no
     destination. Raises: FailedBefore with what could be named; OutOfReach where neither can be read.
@@ -98,6 +110,9 @@ def find_destination(
 
     read_tags = partial(tagged_releases, aws, chosen, configuration.environment)
     ledger = _read(configuration, aws, progress, _NEWEST, to)
+    begun = unfinished_rollback(ledger.entries, services, to, left)
+    if begun is not None:
+        to = begun.target
     entries = ledger.entries or read_tags(_reaching(pick))
     picked = pick(entries)
     if ledger.entries:
@@ -112,7 +127,7 @@ def find_destination(
             picked = choose_untagged(aws, entries, pick)
     if isinstance(picked, NoDestination):
         raise picked.refusal()
-    return picked, replace(ledger, entries=entries)
+    return picked, replace(ledger, entries=entries), begun
 
 
 def told_by_tags(

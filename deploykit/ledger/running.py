@@ -161,22 +161,49 @@ def _concerns(entry: LedgerEntry, chosen: Collection[str]) -> bool:
     return entry.kind != "rollback" or any(entry.services[key].changed for key in chosen if key in entry.services)
 
 
-def unfinished(entries: Sequence[LedgerEntry], sha: str, tags: Mapping[str, str | None]) -> LedgerEntry | None:
-    """The entry that the next deploy of ``sha`` continues: the newest release, if it has not been judged yet.
+def unfinished(
+    entries: Sequence[LedgerEntry], command: str, sha: str, live: Collection[str], left: str | None = None
+) -> LedgerEntry | None:
+    """The entry that the next ``command`` of ``sha`` continues: the newest run of its kind, if it has no end yet.
 
-    ``tags``: the release that each live definition is tagged with. An entry of which nothing runs (its run was killed
-    before the first rollout) is not continued, unless it had begun a migration: its baseline was taken before that.
+    ``live``: the releases that the live definitions are tagged with. A release that ran to its end and was not judged
+    (inconclusive, or `rollout` as a step by itself) is continued by `deploy` where it still runs. ``left``: the entry
+    of a run that was killed at its very end, before anybody saw how it ended.
     """
-    releases = [  # `rollout` as a step by itself releases a commit, too
-        entry for entry in entries if entry.kind != "step" or any(each.changed for each in entry.services.values())
-    ]
-    newest = releases[0] if releases else None
+    newest = next((entry for entry in entries if _counts(entry, command)), None)
     if newest is None or newest.kind == "rollback" or newest.sha != sha or withdrawn(newest):
         return None
+    cut_off = _cut_off(newest, left) and newest.command == command
+    if command != "deploy":
+        return newest if cut_off else None
     judged = newest.verdict is not None and newest.verdict.final
-    migrating = any(record.release == newest.id for record in newest.migrations.values())
-    cut_off = migrating and newest.kind == "deploy" and newest.outcome in (None, Outcome.INTERRUPTED)
-    return newest if not judged and (cut_off or newest.id in tags.values()) else None
+    return newest if (cut_off and newest.id == left) or (not judged and (cut_off or newest.id in live)) else None
+
+
+def unfinished_rollback(
+    entries: Sequence[LedgerEntry], services: Collection[str], to: str | None = None, left: str | None = None
+) -> LedgerEntry | None:
+    """The rollback that the next one of the same ``services`` (to the same release) continues; None where none is.
+
+    Only a finished rollback makes the next one go further back.
+    """
+    newest = next((entry for entry in entries if _counts(entry, "rollback")), None)
+    if newest is None or newest.kind != "rollback" or not _cut_off(newest, left):
+        return None
+    name = (to or "").strip().lower()
+    meant = (newest.sha or "").startswith(name) or (newest.target or "").lower() == name
+    return newest if meant and newest.target and set(newest.asked) == set(services) else None
+
+
+def _cut_off(entry: LedgerEntry, left: str | None) -> bool:
+    return entry.outcome in (None, Outcome.INTERRUPTED) or entry.id == left
+
+
+def _counts(entry: LedgerEntry, command: str) -> bool:
+    """True for what may have changed what runs; `rollout` as a step by itself releases a commit, too."""
+    if command in ("migrate", "invalidate"):
+        return entry.kind != "step" or bool(entry.changing) or entry.command == command
+    return entry.kind != "step" or entry.command == "rollout" or any(each.changed for each in entry.services.values())
 
 
 def withdrawn(entry: LedgerEntry) -> bool:

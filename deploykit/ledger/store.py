@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -43,6 +44,7 @@ class Listing:
 
     entries: tuple[LedgerEntry, ...]
     broken: tuple[Problem, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)  # of the entries, by id
 
 
 class Store:
@@ -72,8 +74,7 @@ class Store:
     def ids(self) -> list[str]:
         """Every release id, newest first. Raises: what ``Objects`` raises."""
         found = self.objects.names(_FOLDER)
-        ids = [name[len(_FOLDER) : -len(_SUFFIX)] for name in found if name.endswith(_SUFFIX)]
-        return sorted((identifier for identifier in ids if "/" not in identifier), reverse=True)
+        return sorted((_id(name) for name in found if _is_entry(name)), reverse=True)
 
     def newest(self, limit: int | None = None, sha: str | None = None) -> Listing:
         """The newest ``limit`` entries (None: all); ``sha``: only those whose id names a commit that begins with it.
@@ -87,6 +88,29 @@ class Store:
         return Listing(
             tuple(item.entry for item in found.values() if isinstance(item, StoredEntry)),
             tuple(Problem(item.message, file=item.name) for item in found.values() if isinstance(item, BrokenRecord)),
+            {item.entry.id: item.version for item in found.values() if isinstance(item, StoredEntry)},
+        )
+
+    def later(self, listing: Listing, limit: int) -> Listing:
+        """``listing``, read minutes ago, as it is by now: only what was written since is read again.
+
+        Raises: what ``Objects`` raises.
+        """
+        versions = {_id(name): version for name, version in self.objects.versions(_FOLDER).items() if _is_entry(name)}
+        ids = sorted(versions, reverse=True)[:limit]
+        known = {entry.id: entry for entry in listing.entries if versions.get(entry.id) == listing.versions[entry.id]}
+        broken = {Path(problem.file or "").stem for problem in listing.broken}
+        new = [identifier for identifier in ids if identifier not in known and identifier not in broken]
+        if not new and len(known) == len(listing.entries):
+            return listing
+        read = side_by_side({identifier: partial(self._read, identifier) for identifier in new}, _AT_ONCE)
+        found = {item.entry.id: item for item in read.values() if isinstance(item, StoredEntry)}
+        entries = known | {identifier: item.entry for identifier, item in found.items()}
+        kept = {identifier: listing.versions[identifier] for identifier in known}
+        return Listing(
+            tuple(entries[identifier] for identifier in sorted(entries, reverse=True)),
+            listing.broken,
+            kept | {identifier: item.version for identifier, item in found.items()},
         )
 
     def _read(self, identifier: str) -> StoredEntry | BrokenRecord | None:
@@ -99,13 +123,22 @@ class Store:
 
 
 def update(
-    store: Store, identifier: str, change: Callable[[LedgerEntry], LedgerEntry], clock: Clock | None = None
+    store: Store,
+    identifier: str,
+    change: Callable[[LedgerEntry], LedgerEntry],
+    clock: Clock | None = None,
+    known: StoredEntry | None = None,
 ) -> StoredEntry:
     """Read an entry, ``change`` it and write it; start again where another run has written it meanwhile.
 
-    ``change`` may be called several times. Where it changes nothing, nothing is written.
+    ``known``: what this run wrote last, which need not be read unless another wrote since. ``change`` may be called
+    several times. Where it changes nothing, nothing is written.
     Raises: NotFound, BrokenRecord; Conflict after eight attempts; what ``Objects`` raises.
     """
+    if known is not None:
+        with contextlib.suppress(Conflict, NotFound):
+            changed = change(known.entry)
+            return StoredEntry(changed, store.objects.replace(_name(identifier), encode(changed), known.version))
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(Conflict),
         wait=tenacity.wait_random_exponential(multiplier=0.05, max=2.0),
@@ -167,3 +200,11 @@ def _names_commit(identifier: str, sha: str) -> bool:
 
 def _name(identifier: str) -> str:
     return f"{_FOLDER}{identifier}{_SUFFIX}"
+
+
+def _id(name: str) -> str:
+    return name[len(_FOLDER) : -len(_SUFFIX)]
+
+
+def _is_entry(name: str) -> bool:
+    return name.endswith(_SUFFIX) and "/" not in _id(name)

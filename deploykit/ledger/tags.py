@@ -34,6 +34,7 @@ class Revision:
     verdict: Verdict | None
     image: str | None
     live: bool = False
+    withdrawn_by: str | None = None
 
     @property
     def counts(self) -> bool:
@@ -121,6 +122,7 @@ class _Family:
                 verdict=next((word for word in Verdict if word.value == definition.verdict), None),
                 image=str(container.get("image") or "") or None,
                 live=definition.arn == self.observed.definition.arn,
+                withdrawn_by=definition.withdrawn_by,
             )
             self.revisions.append(revision)
 
@@ -149,6 +151,7 @@ def _entry(identifier: str, environment: str, services: Mapping[str, Mapping[str
         verdict=verdict,
         outcome=Outcome.DEPLOYED if verdict and (verdict.verified or verdict is Verdict.WITHDRAWN) else None,
         services=released,
+        withdrawn_by=next((revision.withdrawn_by for revision in own if revision.withdrawn_by), None),
     )
 
 
