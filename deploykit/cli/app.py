@@ -19,6 +19,7 @@ from deploykit.cli import (
     history,
     init,
     invalidate,
+    lock,
     logs,
     migrate,
     plan,
@@ -64,6 +65,7 @@ def _root(
 
 for _verb in (init, plan, deploy, build, push, migrate, rollout, invalidate, check, rollback, status, history, logs):
     _verb.add_to(app)
+app.add_typer(lock.app)
 app.add_typer(sandbox.app)
 for _verb in (demo, schema):
     _verb.add_to(app)

@@ -12,7 +12,7 @@ from deploykit.cli.steps import deploy_request, shown
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "invalidate", takes=("services",), continues=True)
+    @command(app, "invalidate", takes=("services", "wait", "reason"), continues=True)
     def invalidate(run: Run, **asked: Any) -> Result:
         """Empty the CDN's caches in front of the services."""
         from deploykit.commands.invalidate import invalidate as verb

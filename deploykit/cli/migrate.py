@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from deploykit.cli.options import command
+from deploykit.cli.options import STEP, command
 from deploykit.cli.run import Result, Run
 from deploykit.cli.steps import deploy_request, shown
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "migrate", takes=("services", "sha", "allow_dirty", "allow_older", "allow_withdrawn"), continues=True)
+    @command(app, "migrate", takes=STEP, continues=True)
     def migrate(
         run: Run,
         force: Annotated[

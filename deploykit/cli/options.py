@@ -44,9 +44,12 @@ _RELEASE: dict[str, tuple[Any, Any]] = {
     "deadline": _value(
         "--deadline", metavar="TIME", text="The longest everything after the push may take.", default="30m"
     ),
+    "wait": _value("--wait", metavar="TIME", text="Queue so long for another run's deploy lock."),
+    "reason": _value("--reason", metavar="TEXT", text="Kept in the ledger."),
 }
 """What the commands of a release choose from with ``takes``; they share its words and its defaults."""
 RELEASE = tuple(_RELEASE)
+STEP = ("services", "sha", "allow_dirty", "allow_older", "allow_withdrawn", "wait", "reason")
 _LONGEST = 100 * 365 * 86400.0  # seconds: the longest that --since may look back
 
 

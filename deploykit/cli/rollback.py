@@ -13,17 +13,22 @@ from deploykit.errors import UsageError
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "rollback", takes=["services"], continues=True)
+    @command(app, "rollback", takes=["services", "wait", "reason"], continues=True)
     def rollback(
         run: Run,
         services: list[str] | None,
         to: Annotated[
             str | None, typer.Option("--to", metavar="SHA", help="A release's commit, or the beginning of it.")
         ] = None,
-        reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept in the ledger.")] = None,
+        take_over: Annotated[
+            bool, typer.Option("--take-over", help="Take the deploy lock from a run that is alive; it stops.")
+        ] = False,
+        hold: Annotated[bool, typer.Option("--hold", help="Freeze deploys until `deploykit lock release`.")] = False,
         deadline: Annotated[
             str, typer.Option("--deadline", metavar="TIME", help="The longest the whole run may take.")
         ] = "30m",
+        wait: str | None = None,
+        reason: str | None = None,
     ) -> Result:
         """Roll back to the last verified release.
 
@@ -42,6 +47,9 @@ def add_to(app: typer.Typer) -> None:
             to=to,
             reason=reason,
             deadline=seconds,
+            wait=duration("--wait", wait) if wait is not None else 0.0,
+            take_over=take_over,
+            hold=hold,
             confirm=run.confirm if run.asks else None,
         )
         return shown(run, verb(request, run.world()))

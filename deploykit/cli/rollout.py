@@ -6,13 +6,13 @@ from typing import Any
 
 import typer
 
-from deploykit.cli.options import command
+from deploykit.cli.options import STEP, command
 from deploykit.cli.run import Result, Run
 from deploykit.cli.steps import deploy_request, shown
 
 
 def add_to(app: typer.Typer) -> None:
-    @command(app, "rollout", takes=("services", "sha", "allow_dirty", "allow_older", "allow_withdrawn"), continues=True)
+    @command(app, "rollout", takes=STEP, continues=True)
     def rollout(run: Run, **asked: Any) -> Result:
         """Roll out pushed images, without a verdict."""
         from deploykit.commands.rollout import rollout as verb

@@ -115,16 +115,17 @@ class Run:
     def world(self, *, account: bool = True) -> World:
         """The world that the command acts in. ``account``: refuse the credentials of any account but the environment's.
 
-        Raises: Refused (wrong account), OutOfReach (no credentials, no network).
+        Raises: Refused (wrong account, half of a local platform), OutOfReach (no credentials, no network).
         """
         from deploykit.edges.aws.session import Aws
         from deploykit.edges.world import World
-        from deploykit.preflight.account import verify_account
+        from deploykit.preflight.account import refuse_local_ends, verify_account
 
         configuration = self.configuration()
         if self._aws is None:
             self._aws = Aws(configuration.region)
             if account:
+                refuse_local_ends(configuration, self._aws)
                 verify_account(configuration, self._aws)
         return World(self.clock, self._aws, self.screen, self.environ)
 

@@ -22,6 +22,8 @@ def deploy_request(
     sha: str | None = None,
     no_rollback: bool = False,
     deadline: str = "30m",
+    wait: str | None = None,
+    reason: str | None = None,
     **insisted: bool,
 ) -> DeployRequest:
     """The request; ``insisted``: its other fields, by name. Raises: UsageError for a value that makes no sense."""
@@ -38,6 +40,8 @@ def deploy_request(
         revision=sha,
         undo=not no_rollback,
         deadline=seconds,
+        wait=duration("--wait", wait) if wait is not None else 0.0,
+        reason=reason,
         command=run.command,
         again=run.invocation.continues or Command(run.command),
         **insisted,

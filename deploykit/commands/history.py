@@ -10,12 +10,15 @@ from deploykit.config.schema import Configuration
 from deploykit.edges.world import World
 from deploykit.errors import FailedBefore, OutOfReach
 from deploykit.ledger.read import ours, read_releases, warn_of_broken
+from deploykit.ledger.running import withdrawn
 from deploykit.ledger.stats import began, delivery_stats, unknown_stats
 from deploykit.ledger.store import Store, open_store, started_of
 from deploykit.model.ledger import LedgerEntry
 from deploykit.model.release import Outcome, Verdict
 from deploykit.model.status import HistoryItem, HistoryReport
 from deploykit.targets.ecs.observe import observe_existing
+
+_UNKNOWN = "unknown"  # which rollback it was: tags of an earlier deploykit do not tell
 
 
 def history(
@@ -87,10 +90,16 @@ def _item(entry: LedgerEntry) -> HistoryItem:
         id=entry.id,
         kind=entry.kind,
         sha=entry.sha,
-        verdict=Verdict.WITHDRAWN if entry.withdrawn_by else entry.verdict,
+        verdict=None if entry.verdict is Verdict.WITHDRAWN else entry.verdict,  # the tag tells no more of it
         outcome=entry.outcome,
         started=entry.started or None,
         seconds=entry.seconds,
         by=entry.by or None,
         reason=entry.reason,
+        withdrawn=entry.withdrawn_by or (_UNKNOWN if withdrawn(entry) else None),
+        lock_seconds=entry.lock_seconds,
+        aws_seconds=entry.aws_seconds,
+        own_seconds=None if entry.seconds is None else round(entry.seconds - (entry.aws_seconds or 0.0), 3),
+        allowed=entry.allowed,
+        taken_from=entry.taken_from,
     )

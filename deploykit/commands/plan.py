@@ -16,6 +16,7 @@ from deploykit.edges.world import World
 from deploykit.errors import DeploykitError, FailedBefore, OutOfReach
 from deploykit.images.lookup import FoundImage, warnings_of
 from deploykit.ledger.running import drift, live_of
+from deploykit.model.difference import differences
 from deploykit.model.finding import errors, one_line, warnings
 from deploykit.model.hint import joined
 from deploykit.model.migration import PlannedMigration
@@ -26,7 +27,6 @@ from deploykit.model.progress import Progress, Silent
 from deploykit.preflight.release import preflight
 from deploykit.preflight.waits import too_late
 from deploykit.targets.ecs.definition import registration, short
-from deploykit.targets.ecs.diff import differences
 from deploykit.targets.migration.resume import begun_attempt
 from deploykit.targets.migration.task import tasks_of
 
@@ -41,7 +41,7 @@ def plan(request: DeployRequest, world: World) -> PlanReport:
     world = replace(world, progress=noted)
     source = identify(request, chosen_services(request.configuration, request.services))
     try:
-        facts = gather(request, world, source)
+        facts = gather(request, world, source).locked()
     except FailedBefore as refusal:  # AWS could be looked at, and something that must be there is not
         return PlanReport("unchanged", source.commit.tag, {}, refusals=(_said(refusal),), warnings=noted.warnings)
     refused: list[DeploykitError] = [*refusals(request, world, facts)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from deploykit.deploy.prepare import decide, prepare
+from deploykit.deploy.lease import lease_of
+from deploykit.deploy.prepare import decide, decide_again, prepare
 from deploykit.deploy.prove import Proven
 from deploykit.deploy.request import DeployRequest
-from deploykit.deploy.run import begin, finish, nothing_to_do, run_of
+from deploykit.deploy.run import begin, finish, finish_undo, nothing_to_do, run_of
 from deploykit.deploy.undo import undo
 from deploykit.edges.world import World
 from deploykit.ledger.journal import Steps
@@ -21,12 +22,18 @@ def rollout(request: DeployRequest, world: World) -> RunReport:
     decided = decide(request, world, steps)
     if decided.plan.empty:
         return nothing_to_do(decided.plan, request.configuration, world, steps, decided.facts.ledger)
-    migrations = left_out(decided.migrations)
-    with run_of(prepare(request, world, decided, migrations), world, steps) as run:
-        begin(run)
-        migrated = migrate(run, migrations)
-        rolled = roll_out(run)
-        steps.skip("invalidate")
-        steps.skip("check")
-        undone = undo(run, rolled, Proven(), None, wanted=request.undo, services_only=True)
-        return finish(run, migrated, rolled, undone=undone)
+    with lease_of(request, world, decided.facts.ledger.store, decided.plan.sha) as held:
+        decided = decide_again(request, held, decided)
+        if decided.plan.empty:
+            return nothing_to_do(decided.plan, request.configuration, world, steps, decided.facts.ledger)
+        migrations = left_out(decided.migrations)
+        with run_of(prepare(request, held, decided, migrations), held, steps) as run:
+            begin(run)
+            if run.undoes:
+                return finish_undo(run, None, services_only=True)
+            migrated = migrate(run, migrations)
+            rolled = roll_out(run)
+            steps.skip("invalidate")
+            steps.skip("check")
+            undone = undo(run, rolled, Proven(), None, wanted=request.undo, services_only=True)
+            return finish(run, migrated, rolled, undone=undone)

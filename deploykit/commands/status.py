@@ -9,13 +9,18 @@ from deploykit.deploy.way_back import way_back
 from deploykit.edges.aws.ecs import describe_definition
 from deploykit.edges.aws.session import Aws, AwsRefused, NotAllowed
 from deploykit.edges.world import World
+from deploykit.errors import FailedBefore, OutOfReach
+from deploykit.ledger.lock import read_lock
 from deploykit.ledger.read import read_releases
 from deploykit.ledger.running import drift, live_of, running_release, took_effect
+from deploykit.ledger.store import Store
+from deploykit.model.difference import differences
 from deploykit.model.ledger import LedgerEntry
+from deploykit.model.lock import Lock
 from deploykit.model.observed import ObservedService
-from deploykit.model.status import Drift, ReleaseStatus, ServiceStatus, StatusReport
+from deploykit.model.release import Outcome
+from deploykit.model.status import Drift, ReleaseStatus, ServiceStatus, StatusReport, Unfinished
 from deploykit.targets.ecs.definition import registration
-from deploykit.targets.ecs.diff import differences
 from deploykit.targets.ecs.observe import observe_existing, service_names
 
 
@@ -28,14 +33,35 @@ def status(configuration: Configuration, world: World) -> StatusReport:
     names = service_names(configuration)
     for key in names.keys() - observed.keys():
         world.progress.warn(f"service {names[key].service} does not exist in cluster {names[key].cluster}", key)
-    entries = read_releases(configuration, world.aws, lambda: observed, world.progress).entries
-    live = live_of(observed)
+    ledger = read_releases(configuration, world.aws, lambda: observed, world.progress)
+    entries, live, lock = ledger.entries, live_of(observed), _lock(ledger.store, world)
     return StatusReport(
         release=running(entries, observed),
         services={key: _service(observed.get(key), entries) for key in names},
+        lease=lock.status.lease,
+        hold=lock.status.hold,
+        unfinished=unfinished(entries, lock),
         drift=_by_field(drift(entries, observed), observed, world.aws),
         way_back=way_back(configuration, world.aws, entries, live),
     )
+
+
+def _lock(store: Store | None, world: World) -> Lock:
+    try:
+        return read_lock(store.objects) if store else Lock()
+    except (OutOfReach, FailedBefore) as trouble:
+        world.progress.warn(f"who holds the deploy lock cannot be read: {trouble.message}")
+        return Lock()
+
+
+def unfinished(entries: Sequence[LedgerEntry], lock: Lock) -> Unfinished | None:
+    """The newest of ``entries`` (newest first) that changes services, if it has no end yet. Pure."""
+    entry = next((entry for entry in entries if entry.kind != "step" or entry.changing), None)
+    if entry is None or entry.outcome not in (None, Outcome.INTERRUPTED) or not entry.by:  # tags tell no author
+        return None
+    alive = lock.lease is not None and lock.lease.alive and lock.lease.lease.release == entry.id
+    doing = "undo" if entry.undo else entry.command
+    return Unfinished(entry.id, entry.command, doing, entry.sha, entry.by, entry.started, alive)
 
 
 def running(entries: Sequence[LedgerEntry], observed: Mapping[str, ObservedService]) -> ReleaseStatus:
@@ -51,9 +77,15 @@ def running(entries: Sequence[LedgerEntry], observed: Mapping[str, ObservedServi
         entry = next((e for e in entries if e.id == newest and not (e.verdict and e.verdict.final)), None)
         if any(later.id > newest and (later.kind == "rollback" or took_effect(later)) for later in entries):
             entry = None  # left since, if only by some services
+        if entry and any(service.definition.release != entry.id for service in _changing(entry, observed)):
+            entry = None  # it has not reached every service, or an undo has left some
     if entry is None:
         return ReleaseStatus(found.release, found.set_by.sha if found.set_by else None)
     return ReleaseStatus(entry.id, entry.sha, entry.verdict)
+
+
+def _changing(entry: LedgerEntry, observed: Mapping[str, ObservedService]) -> list[ObservedService]:
+    return [observed[key] for key in entry.changing if key in observed]
 
 
 def _by_field(found: Sequence[Drift], observed: Mapping[str, ObservedService], aws: Aws) -> tuple[Drift, ...]:

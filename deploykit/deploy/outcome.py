@@ -17,7 +17,6 @@ from deploykit.targets.cdn.release import Emptied
 from deploykit.targets.ecs.release import RolledOut
 from deploykit.targets.migration.release import Migrated, MigrationFailure
 
-_LATER = {"not-put-back", "not-invalidated"}  # findings on what followed a failure, and so not why it failed
 _SEE_OR_NAME = Hint(
     command("status"), " shows what runs; ", command("rollback", "--to", "SHA"), " goes to a release you name"
 )
@@ -58,14 +57,6 @@ class Course:
     def what(self) -> str:
         return short(self.plan.sha) if self.plan.sha else "the release"
 
-    @property
-    def why(self) -> str:
-        """Why the rollout failed, in one clause: the cause where a task told it, else what ECS said, else the error."""
-        errors = [finding for finding in self.findings if finding.severity == "error" and finding.id not in _LATER]
-        trouble = [self.rolled.trouble.message] if self.rolled.trouble else []
-        said = [finding.summary for finding in errors] or [*self.rolled.failures] or trouble
-        return said[0] if said else "the rollout failed"
-
 
 @dataclass(frozen=True)
 class Ending:
@@ -88,7 +79,7 @@ def conclude(course: Course) -> Ending:
     if course.plan.kind == "rollback":
         return _rollback(course)
     if not course.rolled.complete:
-        return _failed(course, course.why)
+        return _failed(course, course.rolled.why)
     judgement = course.proven.judgement
     if judgement is None:
         return _stepped(course)
@@ -165,7 +156,7 @@ def _as_healthy(undone: Undone) -> bool:
 
 def _rollback(course: Course) -> Ending:
     if not course.rolled.complete:
-        message = f"the rollback failed: {course.why} ({course.where})"
+        message = f"the rollback failed: {course.rolled.why} ({course.where})"
         return Ending(Outcome.FAILED, ExitCode.UNHEALTHY, Verdict.UNHEALTHY, message, _SEE_OR_NAME)
     judgement = course.proven.judgement
     verdict = judgement.verdict if judgement else Verdict.UNCHECKED

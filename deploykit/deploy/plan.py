@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -10,7 +10,7 @@ from deploykit.config.schema import Configuration
 from deploykit.config.sequence import sequence_of
 from deploykit.ledger.choose import Destination
 from deploykit.model.ledger import LedgerEntry
-from deploykit.model.observed import TAG_RELEASE, Definition, ObservedService, running_sha
+from deploykit.model.observed import TAG_ENVIRONMENT, TAG_RELEASE, TAG_SHA, Definition, ObservedService, running_sha
 from deploykit.model.plan import Change, Plan, PlannedImage
 from deploykit.model.release import Commit, Verdict
 from deploykit.targets.cdn.plan import needed, refuse_beyond_limits
@@ -65,6 +65,58 @@ def resume(plan: Plan, configuration: Configuration, unfinished: LedgerEntry, be
     )
 
 
+def resume_undo(
+    plan: Plan, configuration: Configuration, unfinished: LedgerEntry, before: Mapping[str, Definition]
+) -> Plan:
+    """Nothing is left to do but the undo that ``unfinished`` began: of the services that it had begun to change."""
+    begun = [key for key, service in unfinished.services.items() if service.changed and key in plan.observed]
+    changes = {key: as_it_runs(plan.observed[key], before.get(key)) for key in begun}
+    return replace(
+        plan,
+        release=unfinished.id,
+        previous_sha=unfinished.previous_sha,
+        changes=changes,
+        sequence=sequence_of(configuration, changes),
+        invalidations=(),
+    )
+
+
+def begin_anew(plan: Plan, unfinished: LedgerEntry) -> Plan:
+    """The same in the ledger entry of a run that was killed before it began anything."""
+    changes = {
+        key: replace(change, tags={**change.tags, TAG_RELEASE: unfinished.id}) for key, change in plan.changes.items()
+    }
+    return replace(plan, release=unfinished.id, changes=changes)
+
+
+def continued_rollback(
+    plan: Plan,
+    configuration: Configuration,
+    entry: LedgerEntry,
+    before: Mapping[str, Definition],
+    reached: Sequence[str],
+) -> Plan:
+    """What is left of the rollback of ``entry``: ``plan``, and the services that have ``reached`` their revision.
+
+    Those stay changes of the rollback, to be followed to their end. ``before``: what ran when it began, by service.
+    """
+    changes = {
+        key: as_it_runs(plan.observed[key], before.get(key)) if key in reached else plan.changes[key]
+        for key in plan.observed
+        if key in reached or key in plan.changes
+    }
+    changes = {key: replace(change, before=before.get(key) or change.before) for key, change in changes.items()}
+    return replace(
+        plan,
+        release=entry.id,
+        previous_sha=entry.previous_sha,
+        changes=changes,
+        sequence=sequence_of(configuration, changes),
+        invalidations=needed(configuration.cdn, changes),
+        withdraws=entry.withdraws,
+    )
+
+
 def plan_rollback(
     configuration: Configuration,
     observed: Mapping[str, ObservedService],
@@ -85,6 +137,7 @@ def plan_rollback(
             tags=dict(definition.tags),
         )
         for key, definition in definitions.items()
+        if definition.arn != observed[key].definition.arn
     }
     verdict = destination.entry.verdict
     return replace(
@@ -125,6 +178,9 @@ def _change(
     request = next_registration(observed, image.reference, sha, service.release_env)
     if same_content(observed.definition, request):
         return None
+    pending, tags = observed.pending, release_tags(observed.base, release, sha, configuration.environment)
+    if pending and not (pending.active and _meant_for(pending, tags) and same_content(pending, request)):
+        pending = None
     return Change(
         name=observed.name,
         container=observed.container,
@@ -132,5 +188,10 @@ def _change(
         sha=sha,
         image=image.reference,
         registration=request,
-        tags=release_tags(observed.base, release, sha, configuration.environment),
+        to=pending,
+        tags=tags,
     )
+
+
+def _meant_for(definition: Definition, tags: Mapping[str, str]) -> bool:
+    return all(definition.tags.get(tag) == tags[tag] for tag in (TAG_SHA, TAG_ENVIRONMENT))

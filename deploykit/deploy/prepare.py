@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from deploykit.config.schema import Configuration
 from deploykit.deploy.facts import Facts, gather, refuse
 from deploykit.deploy.images import ReleaseImages, bring_images, name_images, plan_images
+from deploykit.deploy.lease import Held
 from deploykit.deploy.plan import plan_deploy
 from deploykit.deploy.request import DeployRequest
 from deploykit.deploy.resume import resumed
@@ -41,10 +42,21 @@ def decide(request: DeployRequest, world: World, steps: Steps) -> Decided:
     facts = gather(request, world)
     refuse(request, world, facts)
     planned = planned_images(request, facts)
+    if any(image.action == "build" for image in planned.values()):
+        refuse(request, world, facts.locked())  # nobody waits for a build to hear that
     images = bring_images(request, world, ReleaseImages(facts.source, facts.images, planned), steps)
-    if any(image.action == "build" for image in images.values()):
-        facts = facts.again(request, world)
     return plan_release(request, world, facts, images)
+
+
+def decide_again(request: DeployRequest, held: Held, decided: Decided) -> Decided:
+    """The same once the lease is ours: what was decided on is looked at again, just before the first change.
+
+    Raises: FailedBefore, Refused, OutOfReach.
+    """
+    world, facts = held.world, decided.facts.again(request, held.world)
+    refuse(request, world, facts)
+    built = {key: image for key, image in decided.images.items() if image.action == "build"}
+    return plan_release(request, world, facts, planned_images(request, facts) | built, held.left)
 
 
 def planned_images(request: DeployRequest, facts: Facts) -> dict[str, PlannedImage]:
@@ -52,15 +64,19 @@ def planned_images(request: DeployRequest, facts: Facts) -> dict[str, PlannedIma
     return plan_images(request, facts.source.commit, facts.images, facts.observed)
 
 
-def plan_release(request: DeployRequest, world: World, facts: Facts, images: Mapping[str, PlannedImage]) -> Decided:
+def plan_release(
+    request: DeployRequest, world: World, facts: Facts, images: Mapping[str, PlannedImage], left: str | None = None
+) -> Decided:
     """The plan of a release and its migrations; an unfinished release of the same commit is continued.
 
-    Raises: FailedBefore.
+    ``left``: as `ledger.running.unfinished` takes it. Raises: FailedBefore.
     """
     configuration, commit = request.configuration, facts.source.commit
     release = facts.ledger.new_id(world.clock.now(), commit.sha)
     plan = plan_deploy(configuration, facts.observed, commit, images, release, request.command)
-    plan, unfinished = resumed(plan, configuration, facts.ledger, world) or (plan, None)
+    plan, unfinished = resumed(plan, configuration, facts.ledger, request.command, world, left) or (plan, None)
+    if unfinished and unfinished.undo:
+        return Decided(facts, images, plan, (), unfinished)
     try:
         migrations = migrations_of(configuration, facts.source, plan, facts.ledger, force=request.force)
     except FailedBefore:  # a path that is not there, which stands among the refusals
@@ -68,17 +84,19 @@ def plan_release(request: DeployRequest, world: World, facts: Facts, images: Map
     return Decided(facts, images, with_begun(plan, migrations, world.aws), migrations, unfinished)
 
 
-def prepare(request: DeployRequest, world: World, decided: Decided, migrations: Sequence[PlannedMigration]) -> Prepared:
+def prepare(request: DeployRequest, held: Held, decided: Decided, migrations: Sequence[PlannedMigration]) -> Prepared:
     """Look ahead, give the images the commit's tag, and make the run's ledger entry. Raises: FailedBefore."""
     configuration, facts, plan, unfinished = request.configuration, decided.facts, decided.plan, decided.unfinished
-    look_ahead(configuration, world, plan)
-    name_images(facts.source.commit, decided.images, plan.changes, world)
-    entry = unfinished or new_entry(plan, request.command, world, commit=facts.source.commit)
+    world, commit = held.world, facts.source.commit
+    if not (unfinished and unfinished.undo):
+        look_ahead(configuration, world, plan)
+        name_images(commit, decided.images, plan.changes, world)
+    entry = unfinished or new_entry(plan, request.command, world, request.reason, commit, request.services)
     return Prepared(
         configuration,
         plan,
         facts.ledger,
-        remembered(entry, migrations),
+        remembered(held.noted(entry), migrations),
         request.again,
         request.deadline,
         resumes=unfinished is not None,

@@ -44,11 +44,10 @@ def baseline(run: Run) -> Baseline:
     known = journal.entry.baseline
     if known is None and _begun(run.plan):
         run.world.progress.say("no baseline was taken before this release began; judging it by its expectations only")
-        journal.note(services=run.plan.released())
     elif known is None:
         with run.steps.step("baseline"):
             known = Site(run.configuration, run.world).baseline()
-        journal.note(baseline=known, services=run.plan.released())
+        journal.note(baseline=known)
     return known
 
 

@@ -25,8 +25,17 @@ class DeployRequest:
     force: bool = False  # migrate although nothing changed since the last migration
     undo: bool = True  # --no-rollback makes it False
     deadline: float = 1800.0  # seconds for everything after the push
+    wait: float = 0.0  # seconds to queue for the deploy lock
+    reason: str | None = None
     command: str = "deploy"
     again: Command = _DEPLOY  # what to type to continue with the same
+
+    @property
+    def insisted(self) -> tuple[str, ...]:
+        """The options that allow what is refused without them."""
+        flags = ("--allow-dirty", "--allow-older", "--allow-withdrawn")
+        given = (self.allow_dirty, self.allow_older, self.allow_withdrawn)
+        return tuple(flag for flag, is_given in zip(flags, given, strict=True) if is_given)
 
     def then(self, step: str, *options: str) -> Command:
         """The runbook step that continues with the same commit and services."""
@@ -44,4 +53,13 @@ class RollbackRequest:
     to: str | None = None  # a SHA or its unambiguous beginning
     reason: str | None = None
     deadline: float = 1800.0
+    wait: float = 0.0  # seconds to queue for the deploy lock
+    take_over: bool = False  # take the lock from a run that is alive
+    hold: bool = False  # freeze deploys afterwards
+    command: str = "rollback"
     confirm: Callable[[str], bool] | None = field(default=None, repr=False)  # asks on a terminal; None: does not ask
+
+    @property
+    def insisted(self) -> tuple[str, ...]:
+        """The options that stand in the ledger."""
+        return (("--take-over",) if self.take_over else ()) + (("--hold",) if self.hold else ())

@@ -1,36 +1,58 @@
-"""Continue a release that was killed, or could not be judged: in its own entry, against its own baseline."""
+"""Continue a run that was killed, or a release that could not be judged: in its own entry, to its own destination."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from deploykit.config.schema import Configuration
-from deploykit.deploy.plan import resume
-from deploykit.edges.aws.ecs import describe_definition
-from deploykit.edges.parallel import side_by_side
+from deploykit.deploy.plan import begin_anew, continued_rollback, resume, resume_undo
+from deploykit.edges.aws.ecs import definitions_of
+from deploykit.edges.aws.session import Aws
 from deploykit.edges.world import World
 from deploykit.ledger.read import Ledger
 from deploykit.ledger.running import unfinished
 from deploykit.model.ledger import LedgerEntry
+from deploykit.model.observed import Definition, ObservedService
 from deploykit.model.plan import Plan
 
 
-def resumed(plan: Plan, configuration: Configuration, ledger: Ledger, world: World) -> tuple[Plan, LedgerEntry] | None:
-    """The plan and the entry of the unfinished release of the same commit; None where there is none."""
+def resumed(
+    plan: Plan, configuration: Configuration, ledger: Ledger, command: str, world: World, left: str | None = None
+) -> tuple[Plan, LedgerEntry] | None:
+    """The plan and the entry of the unfinished run of the same command and commit; None where there is none.
+
+    Where nothing of it was begun it begins anew, in the same entry.
+    """
     live = {key: service.definition.release for key, service in plan.observed.items()}
-    entry = unfinished(ledger.entries, plan.sha or "", live)
-    if entry is None or plan.kind != "deploy":
+    entry = unfinished(ledger.entries, command, plan.sha or "", set(filter(None, live.values())), left)
+    if entry is None:
         return None
-    previous = {
-        key: service.previous_task_definition or service.task_definition
-        for key, service in entry.services.items()
-        if live.get(key) == entry.id or key in plan.changes
-    }
-    arns = {
-        key: arn for key, arn in previous.items() if arn != plan.observed[key].definition.arn or key in plan.changes
-    }
-    before = side_by_side({key: partial(describe_definition, world.aws, arn) for key, arn in arns.items()})
-    world.progress.say(f"continuing release {entry.id}, which was not judged")
+    begun = entry.undo is not None or bool(entry.migrations) or entry.id in live.values()
+    if not begun:
+        world.progress.say(f"continuing release {entry.id}, of which nothing was begun")
+        return begin_anew(plan, entry), replace(entry, baseline=None, services=plan.released())
+    keys = [key for key in plan.observed if live[key] == entry.id or key in plan.changes or key in entry.changing]
+    before = _before(entry, plan.observed, world.aws, keys)
+    why = f"restoring what ran before release {entry.id}" if entry.undo else f"continuing release {entry.id}"
+    world.progress.say(f"{why}, which {entry.undo.why if entry.undo else 'was not judged'}")
     # what the step `rollout` began becomes a release by being judged
-    return resume(plan, configuration, entry, before), replace(entry, kind=plan.kind, command="deploy")
+    continued = resume_undo if entry.undo else resume
+    return continued(plan, configuration, entry, before), replace(entry, kind=plan.kind, command=command)
+
+
+def resumed_rollback(plan: Plan, configuration: Configuration, entry: LedgerEntry, world: World) -> Plan:
+    """``plan`` (the way to the same destination from what runs now) as the rest of the rollback of ``entry``."""
+    world.progress.say(f"continuing rollback {entry.id}, which did not reach its end")
+    reached = [key for key in entry.changing if key in plan.observed and key not in plan.changes]
+    before = _before(entry, plan.observed, world.aws, entry.changing)
+    return continued_rollback(plan, configuration, entry, before, reached)
+
+
+def _before(
+    entry: LedgerEntry, observed: Mapping[str, ObservedService], aws: Aws, keys: Sequence[str]
+) -> dict[str, Definition]:
+    """What each of ``keys`` ran before the run of ``entry``, as far as it is known and still described."""
+    known = {key: entry.services[key] for key in keys if key in entry.services and key in observed}
+    arns = {key: service.previous_task_definition or service.task_definition for key, service in known.items()}
+    return definitions_of(aws, {key: arn for key, arn in arns.items() if arn})[0]

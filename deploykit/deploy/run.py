@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from deploykit.config.schema import Configuration
+from deploykit.deploy.lease import Held
 from deploykit.deploy.outcome import Course, Ending, conclude
-from deploykit.deploy.prove import Proven
-from deploykit.deploy.undo import Undone
+from deploykit.deploy.prove import Baseline, Proven
+from deploykit.deploy.undo import Undone, undo
 from deploykit.deploy.way_back import with_way_back
 from deploykit.edges.clock import Deadline
 from deploykit.edges.world import World
-from deploykit.errors import ExitCode, Interrupted
+from deploykit.errors import ExitCode, Interrupted, LeaseLost
 from deploykit.ledger.journal import Journal, Run, Steps
 from deploykit.ledger.read import Ledger
 from deploykit.model.finding import Finding
@@ -25,9 +26,11 @@ from deploykit.model.release import Outcome, ReleaseSummary, Verdict, short
 from deploykit.model.report import RunReport
 from deploykit.preflight.waits import too_late
 from deploykit.targets.cdn.release import Emptied
-from deploykit.targets.ecs.release import RolledOut
+from deploykit.targets.ecs.release import RolledOut, taken_up
 from deploykit.targets.ecs.verdict_tags import write_verdicts
 from deploykit.targets.migration.release import Migrated
+
+_THEIRS = Hint("nothing more was changed; ", command("lock", "show"), " shows who holds the deploy lock")
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,15 @@ class Prepared:
 
 
 @contextmanager
-def run_of(prepared: Prepared, world: World, steps: Steps) -> Iterator[Run]:
+def run_of(prepared: Prepared, held: Held, steps: Steps) -> Iterator[Run]:
     """The run: its journal, steps and deadline; whatever happens inside, the ledger entry is closed and tells it.
 
-    Raises: Interrupted, with what is known of the run, on Ctrl-C and its kind.
+    Raises: Interrupted, with what is known of the run, on Ctrl-C and its kind, and where the lease is lost.
     """
-    plan = prepared.plan
-    journal = Journal(
-        prepared.ledger.store, prepared.entry, plan, world, Hint(prepared.again, " continues"), resumes=prepared.resumes
-    )
+    plan, world, continues = prepared.plan, held.world, Hint(prepared.again, " continues")
+    if held.lease:
+        held.lease.names(plan.release)
+    journal = Journal(prepared.ledger.store, prepared.entry, plan, held.outlasting, continues, resumes=prepared.resumes)
     deadline = Deadline(world.clock, prepared.seconds + plan.patience)
     outcome = Outcome.FAILED
     try:
@@ -63,9 +66,10 @@ def run_of(prepared: Prepared, world: World, steps: Steps) -> Iterator[Run]:
         yield Run(plan, prepared.configuration, world, journal, steps, deadline, earlier, again)
     except KeyboardInterrupt as interrupt:
         outcome = Outcome.INTERRUPTED
+        lost = str(interrupt) if isinstance(interrupt, LeaseLost) else ""
         raise Interrupted(
-            f"interrupted; {journal.describe()}",
-            Hint(journal.continues, "; ", command("status"), " shows what runs"),
+            f"interrupted{f': {lost}' if lost else ''}; {journal.describe()}",
+            Hint(_THEIRS if lost else journal.continues, "; ", command("status"), " shows what runs"),
             RunReport(
                 outcome=outcome,
                 exit_code=ExitCode.INTERRUPTED,
@@ -95,7 +99,9 @@ def finish(
     proven: Proven | None = None,
     undone: Undone | None = None,
 ) -> RunReport:
-    """Conclude from what the phases came to, write the verdict down, in the ledger and as tags, and report.
+    """Conclude from what the phases came to, write the verdict down, as tags and in the ledger, and report.
+
+    The run's own entry is written last: while it has no end, the next run does all of this again.
 
     What is left out was not begun, because a phase before it failed, or is not this command's.
     """
@@ -111,11 +117,19 @@ def finish(
         run.again,
     )
     ending = conclude(course)
-    report = _report(run, ending, course.results, course.findings)
-    journal.save()
+    results = journal.entry.checks if course.rolled.undoing else course.results
+    report = _report(run, ending, results, course.findings)
     write_verdicts(run, course.rolled, ending.verdict)
+    journal.save()
     entries = [journal.entry, *run.entries]
     return with_way_back(report, run.configuration, run.world, entries, offered=ending.rollback)
+
+
+def finish_undo(run: Run, before: Baseline, *, services_only: bool = False) -> RunReport:
+    """Continue the undo that an earlier run of this release began, and finish as that one would have."""
+    rolled = taken_up(run)
+    undone = undo(run, rolled, Proven(), before, wanted=True, services_only=services_only)
+    return finish(run, Migrated(), rolled, undone=undone)
 
 
 def nothing_to_do(plan: Plan, configuration: Configuration, world: World, steps: Steps, ledger: Ledger) -> RunReport:

@@ -1,4 +1,4 @@
-"""What is to be released: the commit, what speaks against it, and its images in the registry."""
+"""What is to be released and where: the commit, the services, and what speaks against them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,7 @@ from deploykit.deploy.request import DeployRequest
 from deploykit.edges.git import Repository, Source
 from deploykit.errors import Refused
 from deploykit.images import sources
-from deploykit.ledger.running import withdrawn
-from deploykit.model.hint import Hint, command
-from deploykit.model.ledger import LedgerEntry
-from deploykit.model.observed import TAG_ENVIRONMENT, ObservedService, running_sha
-from deploykit.model.progress import Progress
-from deploykit.model.release import Commit, short
+from deploykit.model.observed import TAG_ENVIRONMENT, ObservedService
 from deploykit.targets.ecs.observe import refuse_controllers
 
 
@@ -42,51 +37,6 @@ def identify_clean(request: DeployRequest, chosen: Sequence[str]) -> Source:
 def chosen_services(configuration: Configuration, asked: Sequence[str]) -> tuple[str, ...]:
     """The services that the command is about: those asked for, else all, in the file's order."""
     return tuple(key for key in configuration.services if not asked or key in asked)
-
-
-def refuse_older(
-    request: DeployRequest, source: Source, observed: Mapping[str, ObservedService], progress: Progress
-) -> None:
-    """Raises: Refused where ``source`` would not bring the running commit forward (``history = "forward"``)."""
-    target, running = source.commit.sha, running_sha(observed)
-    if request.allow_older or request.configuration.history == "any" or running is None or running[:40] == target:
-        return
-    forward = source.repository.is_ancestor(running[:40], target)
-    if forward is None:
-        progress.warn(
-            f"the running commit {short(running)} is not in this clone, so it cannot be told whether "
-            f"{short(target)} is newer (fetch more history to have it checked)"
-        )
-        return
-    if not forward:
-        older = source.repository.is_ancestor(target, running[:40])
-        words = "is older than" if older else "does not contain"
-        raise Refused(
-            f"commit {short(target)} {words} the running {short(running)}",
-            Hint(command("rollback"), " goes back; --allow-older releases it anyway"),
-        )
-
-
-def refuse_withdrawn(request: DeployRequest, commit: Commit, entries: Sequence[LedgerEntry]) -> None:
-    """Raises: Refused where a rollback left this commit: what was wrong with it has not changed."""
-    sha = commit.tag
-    if request.allow_withdrawn:
-        return
-    of_commit = [entry for entry in entries if entry.kind == "deploy" and entry.sha == sha]
-    left = next((entry for entry in of_commit if withdrawn(entry)), None)
-    healthy_since = left and any(
-        not withdrawn(entry) and entry.id > left.id and entry.verdict is not None for entry in of_commit
-    )
-    if left is None or healthy_since:
-        return
-    rollback = next((e for e in entries if e.id == left.withdrawn_by), None)
-    why = f" ({rollback.reason})" if rollback and rollback.reason else ""
-    by = f" by {rollback.by}" if rollback else ""
-    which = f"rollback {left.withdrawn_by}" if left.withdrawn_by else "a rollback"
-    raise Refused(
-        f"commit {short(sha)} was withdrawn{by} with {which}{why}",
-        "deploy a commit that fixes it, or release it all the same with --allow-withdrawn",
-    )
 
 
 def refuse_unrollable(observed: Mapping[str, ObservedService], chosen: Collection[str]) -> None:

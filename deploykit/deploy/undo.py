@@ -10,6 +10,7 @@ from deploykit.errors import DeploykitError
 from deploykit.ledger.journal import Run
 from deploykit.model.finding import Finding
 from deploykit.model.hint import Hint, command
+from deploykit.model.ledger import UndoRecord
 from deploykit.model.release import typed
 from deploykit.targets.cdn.plan import needed
 from deploykit.targets.cdn.release import invalidate
@@ -51,7 +52,7 @@ def undo(
         return Undone()
     if forbidden := stopping(run.configuration, carried(run.journal.entry)):
         return Undone(forbidden_by=tuple(forbidden), found=(_forbidden(forbidden),))
-    run.journal.undoing(_continues(run, rolled))
+    _record(run, rolled, proven)
     # an undo gets a rollout's time of its own: it must not fail because the release took long or had little
     seconds = max(run.deadline.seconds, run.configuration.rollout.deadline)
     run = replace(run, deadline=Deadline(run.world.clock, seconds))
@@ -70,6 +71,21 @@ def undo(
         found.append(_not_restored(error))
     run.steps.mark(*(("rollout", "undone") if complete else ("undo", "failed")))
     return Undone(complete, after, found=tuple(found))
+
+
+def _record(run: Run, rolled: RolledOut, proven: Proven) -> None:
+    """Write down that the release failed, and why, before anything of it is undone: the next run continues there."""
+    journal = run.journal
+    journal.undoing(_continues(run, rolled))
+    if rolled.undoing is None:
+        why = rolled.why if proven.judgement is None else f"the release is unhealthy: {proven.judgement.reason}"
+        journal.note(
+            undo=UndoRecord(why, tuple(sorted(rolled.served))),
+            services=journal.tried,
+            findings=tuple(dict.fromkeys((*rolled.findings, *proven.findings))),
+            checks=proven.judgement.endpoints if proven.judgement else {},
+        )
+    journal.save()
 
 
 def _continues(run: Run, rolled: RolledOut) -> Hint:

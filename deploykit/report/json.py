@@ -27,6 +27,7 @@ _RUN: dict[str, Any] = {
     "way_back": None,
     "steps": [],
 }
+_LOCK: dict[str, Any] = {"lease": None, "hold": None, "note": ""}
 _SANDBOX: dict[str, Any] = {
     "running": False,
     "endpoint_url": None,
@@ -57,10 +58,12 @@ EMPTY: dict[str, Mapping[str, Any]] = {
         "services": {},
         "lease": None,
         "hold": None,
+        "unfinished": None,
         "drift": [],
         "way_back": None,
     },
     "history": {"releases": [], "stats": None},
+    **dict.fromkeys(("lock show", "lock hold", "lock release"), _LOCK),
     "logs": {"lines": []},
     "init": {"file": None, "services": [], "commands": [], "left_out": [], "warnings": [], "guesses": 0},
     "demo": {"chapters": [], "requests": 0, "failed": 0, "rate": None, "problems": []},

@@ -35,7 +35,8 @@ def of_status(document: Document, style: Style, now: datetime) -> list[str]:
     for drift in document["drift"]:
         what = f"{drift['service']}: {_path(drift['path'])} is {_brief(drift['running'])}"
         lines.append(style.warn(f"  drift  {what}, released was {_brief(drift['released'])}"))
-    lines += _lock_lines(document, style)
+    lines += _lock_lines(document, style, now)
+    lines += _unfinished(document, style, now)
     lines += of_way_back(document["way_back"], style)
     return lines
 
@@ -84,10 +85,42 @@ def _path(path: str) -> str:
     return re.sub(r"^containerDefinitions\.", "container ", path)
 
 
-def _lock_lines(document: Document, style: Style) -> list[str]:
+def _unfinished(document: Document, style: Style, now: datetime) -> list[str]:
+    found = document.get("unfinished")
+    if not found:
+        return []
+    what = f"the {found['doing']} of {short(found['sha'])}" if found["sha"] else f"the {found['doing']}"
+    whose = f"by {found['by']}, begun {ago(found['started'], now)}"
+    if found["under_way"]:
+        return [style.warn(f"  under way  {what} {whose}")]
+    return [Hint(style.warn(f"  cut off  {what} {whose}; "), command(found["command"]), " continues")]
+
+
+def of_lock(document: Document, style: Style, now: datetime) -> list[str]:
+    """Who holds the deploy lock, whether deploys are frozen, and what to type about either."""
+    lines = [document["note"]] if document["note"] else []
+    lines += _lock_lines(document, style, now)
+    if document["lease"] is None and document["hold"] is None:
+        lines.append(f"deploy lock  {style.good('free')}")
+    if document["lease"]:
+        waits, takes = command("deploy", "--wait", "10m"), command("rollback", "--take-over")
+        lines.append(Hint("  → ", waits, " waits for it; ", takes, " takes it over"))
+        gone = Hint("  → ", command("lock", "release"), " takes it away once its run is gone")
+        lines.append(gone)
+    if document["hold"]:
+        lines.append(Hint("  → ", command("lock", "release"), " ends the freeze"))
+    return lines
+
+
+def _lock_lines(document: Document, style: Style, now: datetime) -> list[str]:
     lines = []
     if lease := document["lease"]:
-        lines.append(style.warn(f"  locked by {lease['holder']} ({lease['command']}) since {lease['since']}"))
+        what = f"{lease['command']} {short(lease['sha'])}" if lease.get("sha") else lease["command"]
+        where = f" on {lease['host']}" if lease.get("host") else ""
+        heard = f"; last heard of {lease['silent']:.0f} s ago" if not lease.get("alive", True) else ""
+        url = f", {lease['run_url']}" if lease.get("run_url") else ""
+        since = f"since {lease['since']} ({ago(lease['since'], now)})"
+        lines.append(style.warn(f"  locked by {lease['holder']}{where}: {what} {since}{url}{heard}"))
     if hold := document["hold"]:
         lines.append(style.warn(f"  frozen by {hold['by']} since {hold['since']}: {hold['reason']}"))
     return lines
@@ -134,11 +167,12 @@ def of_history(document: Document, style: Style) -> list[str]:
     lines = []
     for entry in releases:
         verdict = entry["verdict"] or entry["outcome"] or "not finished"
+        left = style.warn("withdrawn") if entry.get("withdrawn") else ""
         paint = {"healthy": style.good, "unhealthy": style.bad}.get(verdict, style.warn)
         sha = short(entry["sha"]) if entry["sha"] else "-"
         took = spoken(entry["seconds"]) if entry["seconds"] is not None else ""
         started = (entry["started"] or "")[:19].replace("T", " ")
-        words = [started, sha.ljust(7), entry["kind"].ljust(8), paint(verdict.ljust(12)), took, entry["by"] or ""]
+        words = [started, sha.ljust(7), entry["kind"].ljust(8), paint(verdict.ljust(12)), left, took, entry["by"] or ""]
         lines.append("  ".join(word for word in words if word).rstrip())
         if entry["reason"]:
             lines.append(style.dim(f"    {entry['reason']}"))

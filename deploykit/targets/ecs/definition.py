@@ -12,6 +12,7 @@ from deploykit.model.observed import (
     TAG_RELEASE,
     TAG_SHA,
     TAG_VERDICT,
+    TAG_WITHDRAWN_BY,
     Definition,
     ObservedService,
 )
@@ -73,7 +74,8 @@ def has_variable(observed: ObservedService, name: str | None) -> bool:
 
 def release_tags(definition: Definition, release: str, sha: str, environment: str) -> dict[str, str]:
     """The live definition's tags with deploykit's own set; an old verdict is not copied, AWS's own cannot be."""
-    kept = {k: v for k, v in definition.tags.items() if k != TAG_VERDICT and not k.lower().startswith("aws:")}
+    judged = (TAG_VERDICT, TAG_WITHDRAWN_BY)
+    kept = {k: v for k, v in definition.tags.items() if k not in judged and not k.lower().startswith("aws:")}
     return {**kept, TAG_RELEASE: release, TAG_SHA: sha, TAG_ENVIRONMENT: environment}
 
 

@@ -14,6 +14,7 @@ from deploykit.edges.parallel import side_by_side
 from deploykit.errors import FailedBefore, Problem
 from deploykit.model.observed import Definition, ObservedService, ServiceName, split_revision
 from deploykit.model.progress import Progress
+from deploykit.targets.ecs.definition import registration, same_content
 
 _REVISIONS = 20  # of a family that are looked at, newest first
 
@@ -87,14 +88,22 @@ def observe_existing(
 def with_newer(
     observed: Mapping[str, ObservedService], aws: Aws, keys: Collection[str], progress: Progress
 ) -> dict[str, ObservedService]:
-    """``observed`` with the newest revision of each family that is not live and not deploykit's, for ``keys``."""
+    """``observed`` with the newest revision of each family that is not live and not deploykit's, for ``keys``.
 
-    def newer(service: ObservedService) -> Definition | None:
+    And with deploykit's own newest one where it has no verdict: a run that was killed, or `migrate`, registered it.
+    """
+
+    def newer(service: ObservedService) -> ObservedService:
         live = split_revision(service.definition.arn)[1]
         listed = itertools.islice(list_definitions(aws, service.definition.family), _REVISIONS)
         arns = itertools.takewhile(lambda arn: split_revision(arn)[1] > live, listed)
-        found = (describe_definition(aws, arn) for arn in arns)
-        return next((definition for definition in found if not definition.release), None)
+        pending: Definition | None = None
+        for place, definition in enumerate(describe_definition(aws, arn) for arn in arns):
+            if not definition.release:
+                return replace(service, newer=definition, pending=pending)
+            if place == 0 and not definition.verdict:
+                pending = definition
+        return replace(service, newer=None, pending=pending)
 
     try:
         calls = {key: partial(newer, observed[key]) for key in keys if key in observed}
@@ -102,7 +111,15 @@ def with_newer(
     except NotAllowed as refusal:
         progress.warn(f"revisions that nothing runs yet are not looked for: {refusal.message}")
         return dict(observed)
-    return {key: replace(service, newer=found.get(key)) for key, service in observed.items()}
+    return {**observed, **found}
+
+
+def active_copy(aws: Aws, definition: Definition) -> Definition | None:
+    """The newest revision of the family, where it is ``definition`` registered again, by a run that was cut off."""
+    newest = next(iter(list_definitions(aws, definition.family)), None)
+    found = describe_definition(aws, newest) if newest else None
+    same = found and found.release == definition.release and same_content(found, registration(definition))
+    return found if same else None
 
 
 def refuse_controllers(controllers: Mapping[str, str]) -> None:

@@ -10,23 +10,31 @@ from deploykit.edges.aws.session import Aws
 from deploykit.errors import DeploykitError
 from deploykit.ledger.journal import Run
 from deploykit.model.finding import Finding
+from deploykit.model.ledger import UndoRecord
 from deploykit.model.observed import Definition, ServiceState
 from deploykit.model.plan import Change
 from deploykit.model.release import ReleasedService
+from deploykit.targets.ecs.definition import registration, same_content
 from deploykit.targets.ecs.evidence import finding
 from deploykit.targets.ecs.follow import Rollouts
+from deploykit.targets.ecs.observe import active_copy
 from deploykit.targets.ecs.rollout import EndedRollout, StartedRollout
 from deploykit.targets.ecs.state import RolloutState
 
 
 @dataclass(frozen=True)
 class RolledOut:
-    """What became of a release's rollouts. ``trouble``: an error of AWS's on the way."""
+    """What became of a release's rollouts. ``trouble``: an error of AWS's on the way.
+
+    ``undoing``: an earlier run made them, found ``known`` of them, and had begun to undo them.
+    """
 
     complete: bool
     started: Mapping[str, StartedRollout] = field(default_factory=dict)
     ended: Mapping[str, EndedRollout] = field(default_factory=dict)
     trouble: DeploykitError | None = None
+    undoing: UndoRecord | None = None
+    known: tuple[Finding, ...] = ()
 
     @property
     def superseded(self) -> tuple[str, ...]:
@@ -36,17 +44,23 @@ class RolledOut:
     @property
     def served(self) -> set[str]:
         """The services whose new tasks may have answered requests: all that were begun, unless they crashed first."""
+        if self.undoing:
+            return self.started.keys() & set(self.undoing.served)
         return {key for key in self.started if key not in self.ended or self.ended[key].served}
 
     @property
-    def failures(self) -> tuple[str, ...]:
-        """How each rollout that did not complete ended, in words."""
-        return tuple(f"{key} {end.state}: {end.reason}" for key, end in self.ended.items() if not end.good)
+    def why(self) -> str:
+        """Why it is not complete, in one clause: the cause where a task told it, else what ECS said, else the error."""
+        said = [self.undoing.why] if self.undoing else []
+        said += [found.summary for found in self.findings if found.severity == "error"]
+        said += [f"{key} {end.state}: {end.reason}" for key, end in self.ended.items() if not end.good]
+        said += [self.trouble.message] if self.trouble else []
+        return said[0] if said else "the rollout failed"
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Why rollouts failed, and which proved nothing."""
-        found: list[Finding] = []
+        found = [*self.known]
         for key, end in self.ended.items():
             found += [finding(key, end.failure, end.last_words)] if end.failure else []
             found += [_nothing_runs(key)] if end.good and end.desired == 0 else []
@@ -87,6 +101,31 @@ def register(aws: Aws, change: Change) -> Definition:
         return found
     tag_definition(aws, found.arn, change.tags)
     return replace(found, tags={**found.tags, **change.tags})
+
+
+def registered_again(aws: Aws, definition: Definition) -> Definition:
+    """An active revision with the content and tags of a deregistered one: of an earlier run that was killed, or new.
+
+    UpdateService takes no deregistered revision.
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deregister-task-definition-v2.html
+    """
+    return active_copy(aws, definition) or register_definition(aws, registration(definition), definition.tags)
+
+
+def taken_up(run: Run) -> RolledOut:
+    """The rollouts that an earlier run had begun to undo, as they are now; those that are somebody else's by now."""
+    entry, begun, ended = run.journal.entry, dict[str, StartedRollout](), dict[str, EndedRollout]()
+    for key, change in run.plan.changes.items():
+        observed = run.plan.observed[key]
+        begun[key] = started(change, observed.definition, observed.state)
+        if entry.id != observed.definition.release and not _restored(change, observed.definition):
+            ended[key] = EndedRollout(begun[key], RolloutState.SUPERSEDED)
+        run.journal.began(entry.services[key])
+    return RolledOut(False, begun, ended, undoing=entry.undo, known=entry.findings)
+
+
+def _restored(change: Change, live: Definition) -> bool:
+    return change.before is not None and same_content(live, registration(change.before))
 
 
 def started(change: Change, definition: Definition, state: ServiceState, *, back: bool = False) -> StartedRollout:

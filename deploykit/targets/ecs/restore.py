@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deploykit.config.sequence import reversed_sequence
-from deploykit.edges.aws.ecs import describe_services, register_definition, update_service
+from deploykit.edges.aws.ecs import describe_services, update_service
 from deploykit.edges.aws.ecs_service_deployments import find_service_deployment, stop_service_deployment
 from deploykit.edges.aws.session import AwsRefused, NotAllowed
 from deploykit.edges.clock import Deadline
@@ -15,9 +15,9 @@ from deploykit.errors import DeploykitError, FailedBefore
 from deploykit.ledger.journal import Run
 from deploykit.model.observed import ObservedService, ServiceState
 from deploykit.model.plan import released_service
-from deploykit.targets.ecs.definition import registration, short
+from deploykit.targets.ecs.definition import short
 from deploykit.targets.ecs.follow import Rollouts
-from deploykit.targets.ecs.release import RolledOut, started
+from deploykit.targets.ecs.release import RolledOut, registered_again, started
 from deploykit.targets.ecs.rollout import StartedRollout
 from deploykit.targets.ecs.state import RolloutState
 
@@ -48,7 +48,7 @@ def restore(run: Run, rolled: RolledOut) -> Restored:
     rollouts = Rollouts(run, sequence, regardless=True)
     for key in rollouts.due():
         try:
-            rollouts.start(key, _begin(run, rolled.started[key], rollouts.deadline, stopped=key in stopped))
+            rollouts.start(key, _begin(run, rolled, key, rollouts.deadline, stopped=key in stopped))
         except DeploykitError as error:
             rollouts.refuse(key, error)
     return Restored(rollouts.good and len(keys) == len(rolled.started), rollouts.refused)
@@ -74,11 +74,13 @@ def _stop(run: Run, rolled: RolledOut, key: str) -> bool:
     return True
 
 
-def _begin(run: Run, forward: StartedRollout, deadline: Deadline, *, stopped: bool) -> StartedRollout:
-    aws, change = run.world.aws, run.plan.changes[forward.name.key]
+def _begin(run: Run, rolled: RolledOut, key: str, deadline: Deadline, *, stopped: bool) -> StartedRollout:
+    aws, change, forward = run.world.aws, run.plan.changes[key], rolled.started[key]
     before = change.before
     if before is None:
         raise FailedBefore(f"service {change.name.key}: what ran before is not known")
+    if forward.definition.release != run.journal.entry.id and rolled.undoing:  # restored by the run that began the undo
+        return _began(run, replace(forward, back=True))
     # StopServiceDeployment goes to ECS's previous service revision, which need not be what ran before this run:
     # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stop-service-deployment.html
     if stopped:
@@ -93,7 +95,7 @@ def _begin(run: Run, forward: StartedRollout, deadline: Deadline, *, stopped: bo
     except AwsRefused as refusal:
         if "inactive" not in refusal.text.lower():
             raise
-    again = register_definition(aws, registration(before), before.tags)
+    again = registered_again(aws, before)
     return _began(run, started(change, again, update_service(aws, change.name, again.arn), back=True))
 
 
