@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.flow.larger import many
-from tests.flow.world import World, healthy, shop
+from tests.flow.world import World, healthy, renews, shop
 from tests.simulator.ecs_state import Behaviour
 from tests.simulator.simulator import Call
 
@@ -36,6 +36,8 @@ SHAPES: dict[str, tuple[list[Behaviour], float]] = {
 def kinds(calls: list[Call]) -> Counter[str]:
     """How many are a ``poll`` (asked again until an end), a ``look`` (at stopped tasks meanwhile), or a ``call``.
 
+    A heartbeat of the lease is a ``renewal``, which comes with time and before each change.
+
     Tasks and targets are looked at once behind each COMPLETED; asking again for the same service is a poll. What
     describes listed tasks is of the kind of that listing.
     """
@@ -51,6 +53,8 @@ def kinds(calls: list[Call]) -> Counter[str]:
             asked |= set() if stopped else {("tasks", service)}
         if call.operation in ("ListTasks", "DescribeTasks"):
             found[listed] += 1
+        elif renews(call):
+            found["renewal"] += 1
         elif call.operation == "DescribeTargetHealth":
             group = ("targets", str(call.params["TargetGroupArn"]))
             found["poll" if group in asked else "call"] += 1

@@ -23,11 +23,11 @@ READING = ("BatchGet", "Describe", "Filter", "Get", "Head", "List")  # as AWS's 
 class OnlyReading(Faults):
     """Credentials that may look at everything and change nothing."""
 
-    def before(self, service: str, operation: str) -> Fault | None:
+    def before(self, service: str, operation: str, path: str = "") -> Fault | None:
         if not operation.startswith(READING):
             text = f"User: arn:aws:sts::{self.account}:assumed-role/auditor/x is not authorized to perform: "
             raise AwsError("AccessDeniedException", f"{text}{service}:{operation}", 403)
-        return super().before(service, operation)
+        return super().before(service, operation, path)
 
 
 @dataclass

@@ -88,7 +88,7 @@ def test_a_failing_load_balancer_check_is_named_as_the_cause(world: World) -> No
     world.commit("second", api=replace(healthy(), health_check_fails=True))
     done = world.run("deploy")
     says = "api: the load balancer's health check fails (container api: Task failed ELB health checks"
-    assert_end(done, 10, "rolled_back", says, (100, 250), PUT_BACK, 48, "unhealthy")
+    assert_end(done, 10, "rolled_back", says, (100, 250), PUT_BACK, 52, "unhealthy")
     assert done.document["findings"][0]["id"] == "load-balancer-check"
 
 

@@ -55,7 +55,7 @@ def test_throttling_that_never_ends_before_anything_changed_is_out_of_reach(worl
     world.commit("first")
     done = world.run("deploy")
     says = ("ecs:RegisterTaskDefinition was throttled", "wait a minute and run it again")
-    assert_end(done, 3, "failed", says, (0, 30), {**NOTHING, "RegisterTaskDefinition": 4}, 25)
+    assert_end(done, 3, "failed", says, (0, 30), {**NOTHING, "RegisterTaskDefinition": 4}, 26)
     assert world.running("api") == "dev-api:1"
 
 
@@ -189,7 +189,7 @@ def test_a_rollout_forced_by_others_of_our_own_revision_is_followed_to_its_end(w
 
     world.sim.clock.after(12, force)
     done = world.run("rollout", "api")
-    assert_end(done, 0, "deployed", "rolled out; `deploykit check` looks at it", (40, 70), BEGUN, 25)
+    assert_end(done, 0, "deployed", "rolled out; `deploykit check` looks at it", (40, 70), BEGUN, 26)
     assert world.running("api") == "dev-api:2"
 
 

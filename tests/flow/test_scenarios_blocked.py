@@ -118,7 +118,7 @@ def test_a_crash_loop_whose_looks_are_throttled_is_called_all_the_same(world: Wo
     world.sim.faults.throttle("ListTasks", times=2)
     done = world.run("deploy")
     says = ("ecs:ListTasks was throttled", "api: the program exits (container api: exit 3); restored")
-    assert_end(done, 10, "rolled_back", says, (45, 90), PUT_BACK, 40, "unhealthy")
+    assert_end(done, 10, "rolled_back", says, (45, 90), PUT_BACK, 42, "unhealthy")
     service = world.sim.state.services["dev", "dev-api"]
     crashed = [task for task in world.sim.state.tasks_of(service) if task.definition.revision == 3]
     assert len(crashed) <= 4  # two at a time, twice

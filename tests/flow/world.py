@@ -17,9 +17,10 @@ from deploykit.__main__ import main
 from tests.flow.proof import Proof, Recorder, planned_options
 from tests.simulator.ecs_state import Behaviour
 from tests.simulator.setup import Served, serve
-from tests.simulator.simulator import Simulator
+from tests.simulator.simulator import Call, Simulator
 
 Json = dict[str, Any]
+READING = ("Describe", "List", "Get", "BatchGet", "Head", "Filter")
 
 
 @dataclass
@@ -29,17 +30,17 @@ class Done:
     code: int
     document: Json
     people: str
-    calls: list[str]  # operations, in order
+    calls: list[str]  # operations, in order, without the heartbeats of the lease
     seconds: float  # virtual
+    changed: list[str] = field(default_factory=list)
 
     def count(self, operation: str) -> int:
         return self.calls.count(operation)
 
     @property
     def changing(self) -> list[str]:
-        """The calls that change something in AWS."""
-        reading = ("Describe", "List", "Get", "BatchGet", "Head", "Filter")
-        return [call for call in self.calls if not call.startswith(reading)]
+        """The calls that change something in AWS but the lease and the log of refusals."""
+        return self.changed
 
 
 @dataclass
@@ -116,8 +117,9 @@ class World:
             code,
             json.loads(stdout.getvalue()),
             stderr.getvalue(),
-            [call.operation for call in calls],
+            [call.operation for call in calls if not renews(call)],
             self.sim.clock.now - began,
+            [call.operation for call in calls if not (call.operation.startswith(READING) or keeps_apart(call))],
         )
 
     def _proven(self, *argv: str) -> Done:
@@ -154,6 +156,21 @@ class World:
         served = self.services[key]
         state = self.sim.state.services[served.cluster, served.name]
         return state.definition.arn.rsplit("/", 1)[-1]
+
+
+def keeps_apart(call: Call) -> bool:
+    """True for what takes the lease or gives it back, and for the log of refusals: no environment is changed by it."""
+    path = str(call.params.get("path", ""))
+    return call.operation in ("PutObject", "DeleteObject") and ("/lease.json" in path or "/refusals/" in path)
+
+
+def renews(call: Call) -> bool:
+    """True for a heartbeat of the lease, which comes with time and is counted apart."""
+    return (
+        call.operation == "PutObject"
+        and call.params["path"].endswith("/lease.json")
+        and b'"beat"' in call.params["body"]
+    )
 
 
 def interrupt() -> None:

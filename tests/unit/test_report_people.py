@@ -204,7 +204,17 @@ def test_status_names_services_drift_lock_and_the_way_back() -> None:
         "release": {"id": "20261121T055000Z-1a2b3c4", "sha": SHA, "verdict": "healthy"},
         "services": {"api": {**service, "by": "ann"}},
         "drift": [{"service": "api", "path": "cpu", "released": 256, "running": 512}],
-        "lease": {"holder": "bob", "command": "deploy", "since": "06:00"},
+        "lease": {
+            "holder": "bob",
+            "host": "laptop",
+            "command": "deploy",
+            "sha": SHA,
+            "since": "2026-11-21T06:10:00Z",
+            "expires": "2026-11-21T06:21:00Z",
+            "run_url": None,
+            "alive": True,
+            "silent": 3.0,
+        },
         "hold": None,
         "way_back": {"ready": False, "release": None, "problems": ["no verified release"]},
     }

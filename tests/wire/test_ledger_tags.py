@@ -92,7 +92,8 @@ def three_releases(there: Simulated) -> dict[str, str]:
 
 def went(there: Simulated, to: str | None = None, state: str | None = None) -> tuple[str, dict[str, str]]:
     configuration = there.configuration("api", "web", state=state)
-    found, _ = find_destination(configuration, there.aws, observe(configuration, there.aws), there.world.progress, to)
+    observed = observe(configuration, there.aws)
+    found, _, _ = find_destination(configuration, there.aws, observed, there.world.progress, to)
     return found.release, dict(found.revisions)
 
 
