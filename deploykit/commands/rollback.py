@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deploykit.deploy.hold import freeze_first, with_hold_hint
 from deploykit.deploy.lease import Held, lease_of
@@ -109,9 +109,8 @@ def _prepared(request: RollbackRequest, way: _Way, held: Held) -> Prepared:
     name = typed(destination.sha) if destination.sha else destination.release
     again = command("rollback", *request.services, "--to", name)
     resumes = way.unfinished is not None
-    return Prepared(
-        request.configuration, plan, way.ledger, held.noted(entry), again, request.deadline, resumes=resumes
-    )
+    ledger = way.ledger if held.lease else replace(way.ledger, store=None)  # what cannot be locked cannot be written
+    return Prepared(request.configuration, plan, ledger, held.noted(entry), again, request.deadline, resumes=resumes)
 
 
 def _startable(destination: Destination, request: RollbackRequest, world: World) -> dict[str, Definition]:

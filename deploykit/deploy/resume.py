@@ -30,12 +30,9 @@ def resumed(
         return None
     begun = entry.undo is not None or bool(entry.migrations) or entry.id in live.values()
     if not begun:
-        world.progress.say(f"continuing release {entry.id}, of which nothing was begun")
         return begin_anew(plan, entry), replace(entry, baseline=None, services=plan.released())
     keys = [key for key in plan.observed if live[key] == entry.id or key in plan.changes or key in entry.changing]
     before = _before(entry, plan.observed, world.aws, keys)
-    why = f"restoring what ran before release {entry.id}" if entry.undo else f"continuing release {entry.id}"
-    world.progress.say(f"{why}, which {entry.undo.why if entry.undo else 'was not judged'}")
     # what the step `rollout` began becomes a release by being judged
     continued = resume_undo if entry.undo else resume
     return continued(plan, configuration, entry, before), replace(entry, kind=plan.kind, command=command)
@@ -43,7 +40,6 @@ def resumed(
 
 def resumed_rollback(plan: Plan, configuration: Configuration, entry: LedgerEntry, world: World) -> Plan:
     """``plan`` (the way to the same destination from what runs now) as the rest of the rollback of ``entry``."""
-    world.progress.say(f"continuing rollback {entry.id}, which did not reach its end")
     reached = [key for key in entry.changing if key in plan.observed and key not in plan.changes]
     before = _before(entry, plan.observed, world.aws, entry.changing)
     return continued_rollback(plan, configuration, entry, before, reached)

@@ -49,6 +49,14 @@ class Prepared:
     resumes: bool = False
 
 
+def _continuing(entry: LedgerEntry) -> str:
+    """What the run does that continues the one of ``entry``, for people."""
+    if entry.undo:
+        return f"restoring what ran before release {entry.id}, which failed: {entry.undo.why}"
+    what = "rollback" if entry.kind == "rollback" else "release"
+    return f"continuing {what} {entry.id}, which was cut off or not judged"
+
+
 @contextmanager
 def run_of(prepared: Prepared, held: Held, steps: Steps) -> Iterator[Run]:
     """The run: its journal, steps and deadline; whatever happens inside, the ledger entry is closed and tells it.
@@ -59,6 +67,8 @@ def run_of(prepared: Prepared, held: Held, steps: Steps) -> Iterator[Run]:
     if held.lease:
         held.lease.names(plan.release)
     journal = Journal(prepared.ledger.store, prepared.entry, plan, held.outlasting, continues, resumes=prepared.resumes)
+    if prepared.resumes:
+        world.progress.say(_continuing(prepared.entry))
     deadline = Deadline(world.clock, prepared.seconds + plan.patience)
     outcome = Outcome.FAILED
     try:

@@ -22,6 +22,7 @@ from deploykit.model.progress import Progress
 
 LEASE = "lease.json"
 SCHEMA = 1
+_AGAIN = 3.0  # seconds after a heartbeat that did not get through
 UNKNOWN = "somebody"  # who wrote a record that cannot be read
 _Record = TypeVar("_Record", Lease, Hold)
 
@@ -69,6 +70,7 @@ class HeldLease:
         self._version = version
         self._clock = clock
         self._confirmed = confirmed  # when the last write that the store has for certain was sent, on our clock
+        self._tried = confirmed
         self._beats = 0
         self._lost = ""
         self._writing = threading.RLock()  # the heartbeat's thread and the run's own
@@ -76,7 +78,8 @@ class HeldLease:
     @property
     def until_beat(self) -> float:
         """Seconds until the next heartbeat is due."""
-        return max(0.0, self._confirmed + BEAT - self._clock.monotonic())
+        due = max(self._confirmed + BEAT, self._tried + _AGAIN)
+        return max(0.0, due - self._clock.monotonic())
 
     def names(self, release: str) -> None:
         """From the next heartbeat on it says which release it is for: the next run knows then what was left."""
@@ -114,7 +117,7 @@ class HeldLease:
         with self._writing:
             if self._lost:
                 return
-            sent = self._clock.monotonic()
+            sent = self._tried = self._clock.monotonic()
             self._beats += 1
             body = encode(self.lease, beat=self._beats)
             try:

@@ -130,6 +130,8 @@ def of_plan(document: Document, style: Style) -> list[str]:
     """What ``deploy`` would do: images, changed fields, invalidations, refusals, the way back."""
     sha = short(document["sha"]) if document["sha"] else "nothing"
     lines = [f"plan for {style.bold(sha)}"]
+    if document.get("continues"):
+        lines.append(f"  continues release {document['continues']}, which was cut off or not judged")
     width = max((len(name) for name in document["services"]), default=0)
     paints = {"build": style.warn, "reuse": style.good, "keep": style.dim}
     for name, service in document["services"].items():

@@ -23,7 +23,7 @@ class VirtualClock:
         self.now = 0.0
         self.lock = threading.RLock()
         self._order = itertools.count()
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._events: list[tuple[float, int, Callable[[], object]]] = []
 
     @property
     def stamp(self) -> float:
@@ -35,7 +35,7 @@ class VirtualClock:
         """The virtual wall clock, aware, in UTC."""
         return EPOCH + timedelta(seconds=self.now)
 
-    def after(self, seconds: float, action: Callable[[], None]) -> None:
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
         """Run ``action`` once the clock has moved ``seconds`` on from now."""
         heapq.heappush(self._events, (self.now + max(0.0, seconds), next(self._order), action))
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 from tests.simulator.conformance_ecs import EcsScript
@@ -87,6 +90,11 @@ EXPECTED: Seen = [
     ("write with If-Match where nothing is", "NoSuchKey"),
     ("delete with an old If-Match", "PreconditionFailed"),
     ("delete with the right If-Match", "done"),
+    ("delete with If-Match where nothing is", "NoSuchKey"),
+    ("eight first writes at once", "one done"),
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonResponseHeaders.html
+    ("Date, of what was just written", "as Last-Modified"),
+    ("Date, after a while", "later by as much"),
     ("reading what is gone", "NoSuchKey"),
     ("asking for what is gone", "404"),
     ("listing after a key", "b c"),
@@ -177,6 +185,9 @@ def objects(s3: Any, world: World, seen: Seen) -> None:
     new = s3.head_object(**place)["ETag"]
     seen.append(("delete with an old If-Match", word(lambda: s3.delete_object(**place, IfMatch=old))))
     seen.append(("delete with the right If-Match", word(lambda: s3.delete_object(**place, IfMatch=new))))
+    missing = word(lambda: s3.delete_object(**nothing, IfMatch=old))
+    seen.append(("delete with If-Match where nothing is", missing))
+    ages(s3, world, seen)
     seen.append(("reading what is gone", word(lambda: s3.get_object(**place))))
     seen.append(("asking for what is gone", word(lambda: s3.head_object(**place))))
     listed = f"{world.prefix}/list/"
@@ -184,6 +195,29 @@ def objects(s3: Any, world: World, seen: Seen) -> None:
         s3.put_object(Bucket=world.bucket, Key=listed + name, Body=b"")
     found = s3.list_objects_v2(Bucket=world.bucket, Prefix=listed, StartAfter=f"{listed}a")["Contents"]
     seen.append(("listing after a key", " ".join(entry["Key"].removeprefix(listed) for entry in found)))
+
+
+def ages(s3: Any, world: World, seen: Seen) -> None:
+    """Of several runs one gets a name, and how old its object is, the service's clock alone tells, in whole seconds."""
+    place: Json = {"Bucket": world.bucket, "Key": f"{world.prefix}/turn"}
+    with ThreadPoolExecutor() as threads:
+        done = [
+            threads.submit(word, partial(s3.put_object, **place, Body=f"{number}", IfNoneMatch="*"))
+            for number in range(8)
+        ]
+    won = [each.result() for each in done].count("done")
+    seen.append(("eight first writes at once", "one done" if won == 1 else f"{won} done"))
+
+    def age() -> float:
+        answer = s3.get_object(**place)
+        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return float((now - answer["LastModified"]).total_seconds())
+
+    new = age()
+    seen.append(("Date, of what was just written", "as Last-Modified" if new in (0, 1) else f"{new} s off"))
+    world.pass_time(3)
+    old = age()
+    seen.append(("Date, after a while", "later by as much" if old in (3, 4) else f"{old} s later"))
 
 
 def invalidations(cloudfront: Any, world: World, seen: Seen) -> None:

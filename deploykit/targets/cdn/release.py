@@ -138,8 +138,9 @@ def _wait(run: Run, asked: Sequence[tuple[InvalidationRecord, Invalidation]]) ->
                 world.progress.live(record.cdn, f"invalidation {each.id} in progress")
         return Waiting(f"{left()} in progress") if under_way else True
 
-    poll = Poll("CloudFront", run.deadline, _until_completed, world.progress, at_once=True)
-    if isinstance(poll.until(look), Overdue):
+    with run.journal.waiting():
+        seen = Poll("CloudFront", run.deadline, _until_completed, world.progress, at_once=True).until(look)
+    if isinstance(seen, Overdue):
         raise FailedBefore(
             f"CloudFront has not completed {left()} after {run.deadline.seconds:.0f} s",
             Hint("it continues by itself; ", command("deploy"), " again judges the release once it is done"),

@@ -97,8 +97,9 @@ class Rollouts:
             now = world.clock.monotonic()
             return together([watch.pause(now) for watch in active])
 
-        poll = Poll("ECS", self.deadline, pause, world.progress)
-        if isinstance(poll.until(look), Overdue) or self.deadline.passed:
+        with self._run.journal.waiting():
+            seen = Poll("ECS", self.deadline, pause, world.progress).until(look)
+        if isinstance(seen, Overdue) or self.deadline.passed:
             for watch in active:
                 if watch.key not in self.ended:
                     self._end(watch, watch.overdue(self.deadline.seconds))

@@ -26,7 +26,7 @@ from deploykit.targets.ecs.state import RolloutState
 class RolledOut:
     """What became of a release's rollouts. ``trouble``: an error of AWS's on the way.
 
-    ``undoing``: an earlier run made them, found ``known`` of them, and had begun to undo them.
+    ``undoing``: an earlier run made them, found ``known`` of them, and had begun to undo them: those ``restored``.
     """
 
     complete: bool
@@ -35,6 +35,7 @@ class RolledOut:
     trouble: DeploykitError | None = None
     undoing: UndoRecord | None = None
     known: tuple[Finding, ...] = ()
+    restored: frozenset[str] = frozenset()
 
     @property
     def superseded(self) -> tuple[str, ...]:
@@ -114,18 +115,16 @@ def registered_again(aws: Aws, definition: Definition) -> Definition:
 
 def taken_up(run: Run) -> RolledOut:
     """The rollouts that an earlier run had begun to undo, as they are now; those that are somebody else's by now."""
-    entry, begun, ended = run.journal.entry, dict[str, StartedRollout](), dict[str, EndedRollout]()
+    entry, begun, ended, back = run.journal.entry, dict[str, StartedRollout](), dict[str, EndedRollout](), set[str]()
     for key, change in run.plan.changes.items():
-        observed = run.plan.observed[key]
-        begun[key] = started(change, observed.definition, observed.state)
-        if entry.id != observed.definition.release and not _restored(change, observed.definition):
-            ended[key] = EndedRollout(begun[key], RolloutState.SUPERSEDED)
+        live = run.plan.observed[key].definition
+        begun[key] = started(change, live, run.plan.observed[key].state)
         run.journal.began(entry.services[key])
-    return RolledOut(False, begun, ended, undoing=entry.undo, known=entry.findings)
-
-
-def _restored(change: Change, live: Definition) -> bool:
-    return change.before is not None and same_content(live, registration(change.before))
+        if live.release != entry.id and change.before and same_content(live, registration(change.before)):
+            back.add(key)
+        elif live.release != entry.id:
+            ended[key] = EndedRollout(begun[key], RolloutState.SUPERSEDED)
+    return RolledOut(False, begun, ended, undoing=entry.undo, known=entry.findings, restored=frozenset(back))
 
 
 def started(change: Change, definition: Definition, state: ServiceState, *, back: bool = False) -> StartedRollout:

@@ -39,7 +39,7 @@ def restore(run: Run, rolled: RolledOut) -> Restored:
     A service that somebody else's rollout has taken over is theirs, and left alone.
     """
     keys = [key for key in rolled.started if key not in rolled.superseded and run.plan.changes[key].before is not None]
-    stopped = {key for key in reversed(keys) if _stop(run, rolled, key)}
+    stopped = {key for key in reversed(keys) if key not in rolled.restored and _stop(run, rolled, key)}
     sequence = {
         key: tuple(other for other in before if other in keys)
         for key, before in reversed_sequence(run.plan.sequence).items()
@@ -79,7 +79,7 @@ def _begin(run: Run, rolled: RolledOut, key: str, deadline: Deadline, *, stopped
     before = change.before
     if before is None:
         raise FailedBefore(f"service {change.name.key}: what ran before is not known")
-    if forward.definition.release != run.journal.entry.id and rolled.undoing:  # restored by the run that began the undo
+    if key in rolled.restored:
         return _began(run, replace(forward, back=True))
     # StopServiceDeployment goes to ECS's previous service revision, which need not be what ran before this run:
     # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stop-service-deployment.html
@@ -87,9 +87,8 @@ def _begin(run: Run, rolled: RolledOut, key: str, deadline: Deadline, *, stopped
         state = _once_stopped(run, forward, deadline)
         if state.primary is not None and state.primary.task_definition == before.arn:
             deployment = _stopped_deployment(run, forward) if state.shifting else ""
-            return _began(
-                run, StartedRollout(change.name, None, before, change.container, state, deployment, back=True)
-            )
+            back = StartedRollout(change.name, None, before, change.container, state, deployment, back=True)
+            return _began(run, back)
     try:
         return _began(run, started(change, before, update_service(aws, change.name, before.arn), back=True))
     except AwsRefused as refusal:

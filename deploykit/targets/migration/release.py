@@ -185,7 +185,8 @@ def _adopt(run: Run, item: PlannedMigration, earlier: Attempt) -> TaskEnd:
 
 def _followed(run: Run, item: PlannedMigration, one_off: OneOff, task: Task, deadline: Deadline) -> TaskEnd:
     run.journal.migration_started(item.service, task.arn)
-    return follow(run.world.aws, one_off, task, deadline, run.world.progress)
+    with run.journal.waiting():
+        return follow(run.world.aws, one_off, task, deadline, run.world.progress)
 
 
 def _ended(run: Run, item: PlannedMigration, end: TaskEnd) -> None:

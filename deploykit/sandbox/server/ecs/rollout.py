@@ -37,14 +37,19 @@ def next_step(counts: Counts, maximum_percent: int, minimum_percent: int) -> Ste
 
     Starts no more than ``maximum_percent`` of desired allows (rounded down) and stops old tasks only while
     ``minimum_percent`` of desired (rounded up) stay healthy. At 100 percent or less a task that is still
-    stopping counts, so that a service with a single writer never has two.
+    stopping counts, so that a service with a single writer never has two. Where there is no room for a new task, an old
+    one that is not healthy makes it, such as that of a rollout which was superseded on its way:
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html (minimumHealthyPercent)
     """
     most = max(1 if counts.desired else 0, counts.desired * maximum_percent // 100)
     least = -(-counts.desired * minimum_percent // 100)
     holding = counts.stopping if maximum_percent <= 100 else 0
     start = max(0, min(counts.desired - counts.new, most - counts.new - counts.old - holding))
     spare = max(0, counts.new_healthy + counts.old_healthy - least)
-    stop_old = min(counts.old, spare + (counts.old - counts.old_healthy if counts.new_healthy else 0))
+    unhealthy = counts.old - counts.old_healthy
+    stop_old = min(counts.old, spare + (unhealthy if counts.new_healthy else 0))
+    if start < counts.desired - counts.new:
+        stop_old = max(stop_old, min(1, unhealthy))
     if counts.new_healthy >= counts.desired:
         stop_old = counts.old
     stop_new = max(0, counts.new - counts.desired)
