@@ -32,9 +32,9 @@ class DeployRequest:
 
     @property
     def insisted(self) -> tuple[str, ...]:
-        """The options that allow what is refused without them."""
-        flags = ("--allow-dirty", "--allow-older", "--allow-withdrawn")
-        given = (self.allow_dirty, self.allow_older, self.allow_withdrawn)
+        """The options that allow what is refused, or skipped, without them."""
+        flags = ("--allow-dirty", "--allow-older", "--allow-withdrawn", "--force")
+        given = (self.allow_dirty, self.allow_older, self.allow_withdrawn, self.force)
         return tuple(flag for flag, is_given in zip(flags, given, strict=True) if is_given)
 
     def then(self, step: str, *options: str) -> Command:
