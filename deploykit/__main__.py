@@ -82,8 +82,9 @@ def _result(run: Run) -> Result:
         return result
     except DeploykitError as error:
         return failed(error.code, error.message, error.hint, error)
-    except KeyboardInterrupt:
-        return failed(ExitCode.INTERRUPTED, Hint("interrupted: ", _left(run)), "")
+    except KeyboardInterrupt as interrupt:  # or a lost lease, which says why
+        why = f"{interrupt}; " if str(interrupt) else ""
+        return failed(ExitCode.INTERRUPTED, Hint("interrupted: ", why, _left(run)), "")
     except BrokenPipeError:  # the reader of our stdout has left
         return Result(ExitCode.OK, None)
     except Exception as error:  # noqa: BLE001 (the last place that can still say something)

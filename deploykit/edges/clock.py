@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
+_ENDING = 1.0  # seconds
+
 
 class Clock(Protocol):
     """What deploykit knows of time."""
@@ -47,7 +49,7 @@ class SystemClock:
 
         def end() -> None:
             ended.set()
-            thread.join()
+            thread.join(_ENDING)  # one that waits for an answer is not waited for
 
         return end
 

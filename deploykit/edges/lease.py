@@ -105,13 +105,16 @@ class HeldLease:
 
     def give_back(self, progress: Progress) -> None:
         """Let the next run have it at once; where that cannot be written, it ends by itself."""
-        with self._writing:
-            if self._lost:
-                return
-            try:
+        if not self._writing.acquire(timeout=_AGAIN):  # a heartbeat waits for an answer that does not come
+            progress.warn(f"the deploy lock ends by itself in {TO_LIVE:.0f} s: the state store does not answer")
+            return
+        try:
+            if not self._lost:
                 self._delete()
-            except (OutOfReach, FailedBefore) as trouble:
-                progress.warn(f"the deploy lock ends by itself in {TO_LIVE:.0f} s: {trouble.message}")
+        except (OutOfReach, FailedBefore) as trouble:
+            progress.warn(f"the deploy lock ends by itself in {TO_LIVE:.0f} s: {trouble.message}")
+        finally:
+            self._writing.release()
 
     def _renew(self) -> None:
         with self._writing:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from deploykit.edges.aws.session import AwsUnreachable, Throttled
 from deploykit.edges.clock import Clock, Deadline, SystemClock
 from deploykit.edges.lease import LEASE, HeldLease, encode, read_lease
 from deploykit.edges.objects import AlreadyExists, Conflict, NotFound, Objects
@@ -74,6 +75,15 @@ class _Turn:
         self._told = ("", 0.0)
 
     def look(self) -> HeldLease | Waiting:
+        """Raises: OutOfReach only at the first look: what has answered before will again."""
+        try:
+            return self._look()
+        except (Throttled, AwsUnreachable) as trouble:
+            if self.seen is None:
+                raise
+            return Waiting(trouble.message, tell=True)
+
+    def _look(self) -> HeldLease | Waiting:
         sent = self._taking.clock.monotonic()
         objects = self._taking.objects
         try:

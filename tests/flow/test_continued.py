@@ -133,7 +133,7 @@ def test_without_a_ledger_the_history_names_the_rollback_that_left_a_release(wor
     assert left["withdrawn"] == tags(world, "dev-api:3")["deploykit:withdrawn-by"]
 
 
-# -- a step by itself ----------------------------------------------------------------------------------------------------
+# -- a step by itself --------------------------------------------------------------------------------------------------
 
 
 def test_after_migrate_by_itself_deploy_takes_the_revision_that_was_registered_for_it(

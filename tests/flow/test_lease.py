@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from deploykit.__main__ import main
 from tests.flow.world import Done, Json, World, healthy, renews
 from tests.simulator.protocol import Request
 
@@ -256,6 +259,31 @@ def test_a_rollback_that_takes_over_starts_from_what_it_observes(world: World) -
     assert (newest["allowed"], newest["reason"]) == (["--take-over"], "orders fail")
     assert (left["sha"], left["outcome"], left["withdrawn"]) == (third, "interrupted", newest["id"])
     assert first != second
+
+
+class Person(io.StringIO):
+    """Somebody at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n\n", 130), ("y\n", 0)])
+def test_on_a_terminal_a_take_over_is_asked_first_and_names_whom_it_stops(
+    world: World, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
+    world.released("first", "second")
+    lease(world)
+    monkeypatch.setattr(sys, "stdin", Person(answer))
+    stdout, environ = Person(), {**world.environ, "TERM": "dumb"}
+    ended = main(
+        ["rollback", "--take-over"], clock=world.sim.clock.wall(), environ=environ, stdout=stdout, stderr=io.StringIO()
+    )
+    assert ended == code
+    text = " ".join(stdout.getvalue().split())
+    asked = text.partition("go back? [y/N]")[0]
+    assert "this takes the deploy lock from bob on ci-7 (deploy 1a2b3c4)" in asked
+    assert (LEASE in bucket(world)) == (code == 130)
 
 
 def test_without_the_flag_a_rollback_takes_nothing_over(world: World) -> None:
