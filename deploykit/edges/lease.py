@@ -142,7 +142,10 @@ class HeldLease:
                 return
         except (OutOfReach, FailedBefore):
             return
-        if seen is None:
+        silent = sent - self._confirmed
+        if seen is None and silent > TO_LIVE:
+            self._lost = f"the deploy lock ran out, since it was not renewed for {silent:.0f} s"
+        elif seen is None:
             self._lost = "the deploy lock was released by somebody else"
         else:
             self._lost = f"{seen.lease.described} took over the deploy lock"

@@ -86,13 +86,15 @@ class _Turn:
     def _look(self) -> HeldLease | Waiting:
         sent = self._taking.clock.monotonic()
         objects = self._taking.objects
-        try:
-            version = objects.create(LEASE, encode(self._mine))
-            return self._held(version, sent)
-        except AlreadyExists:
-            self.seen = seen = read_lease(objects)
+        seen = read_lease(objects) if self.seen else None  # most often it is free, so the first look takes it
+        if seen is None:
+            try:
+                return self._held(objects.create(LEASE, encode(self._mine)), sent)
+            except AlreadyExists:
+                self.seen = seen = read_lease(objects)
         if seen is None:
             return Waiting("it was given back just now")
+        self.seen = seen
         if seen.expired or self._taking.take_over:
             try:
                 version = objects.replace(LEASE, encode(self._mine), seen.version)

@@ -1,13 +1,13 @@
 """What the lease costs where S3 is as far away as in AWS: `python -m tests.benchmarks.bench_lease`.
 
 Every call that only the lease makes (lease.json, hold.json, the second look at what runs) is answered 40 ms late, or at
-once, turn by turn; the difference is what it adds. S3 answers small requests in 10 to 40 ms from the same region.
-Exits 1 beyond 1 s a release, or 0.3 s before a rollback's first change.
+once, turn by turn; the difference of the best is what it adds. Heartbeats in the middle of a sleep are not late: they do
+not make it longer. S3 answers small requests in 10 to 40 ms from the same region. Exits 1 beyond 1 s a release, or 0.3 s
+before a rollback's first change.
 """
 
 from __future__ import annotations
 
-import statistics
 import sys
 import tempfile
 import time
@@ -19,6 +19,7 @@ from tests.flow.world import World, shop
 from tests.simulator.protocol import Request, Response
 
 LATE = 0.04  # seconds
+BEAT = 15.0  # virtual seconds
 REPEATS = 5
 LIMITS = {"a release": 1.0, "a rollback, to its first change": 0.3}
 
@@ -30,11 +31,12 @@ class Far:
         self.late = 0.0
         self.changed: float | None = None
         self.lists = 0
+        self._clock, self._last = world.sim.clock, world.sim.clock.now
         self._answer = world.sim.handle
         world.sim._server.answer = self.answer  # behind the socket, before the simulator's lock
 
     def begin(self, late: float) -> None:
-        self.late, self.changed, self.lists = late, None, 0
+        self.late, self.changed, self.lists, self._last = late, None, 0, self._clock.now
 
     def answer(self, request: Request) -> Response:
         operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
@@ -72,7 +74,7 @@ def main() -> int:
             found["a rollback, to its first change"][late].append(far.changed - began)
     worst = 0.0
     for name, turns in found.items():
-        added = statistics.median(turns[LATE]) - statistics.median(turns[0.0])
+        added = min(turns[LATE]) - min(turns[0.0])  # what else the machine did only adds
         worst = max(worst, added / LIMITS[name])
         share = added / LIMITS[name]
         print(f"{name}: the lease adds {added:.2f} s at {LATE * 1000:.0f} ms a call, {share:.2f} of what it may")
