@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from deploykit.config.schema import Configuration
 from deploykit.deploy.request import DeployRequest, RollbackRequest
+from deploykit.edges.identity import own_identity
 from deploykit.edges.lease import HeldLease, LeasedClock
 from deploykit.edges.world import World
 from deploykit.errors import FailedBefore, OutOfReach, Refused
@@ -69,7 +70,9 @@ def lease_of(
     by, host, run_url = author(world.environ)
     began = world.clock.monotonic()
     since = timestamp(world.clock.now())
-    mine = Lease(secrets.token_hex(8), by, host, name, sha, since, configuration.environment, run_url)
+    mine = Lease(
+        secrets.token_hex(8), by, host, name, sha, since, configuration.environment, run_url, process=own_identity()
+    )
     take_over = isinstance(request, RollbackRequest) and request.take_over
     refused = _refused_to_roll_back if isinstance(request, RollbackRequest) else _refused
     taking = Taking(store.objects, world.clock, world.progress, refused, request.wait, take_over)
@@ -94,10 +97,14 @@ def _held(request: DeployRequest | RollbackRequest, world: World, lease: HeldLea
         world.progress.warn(
             f"took over the deploy lock of {taken}"
             if taken
-            else f"the run of {before.lease.described} was cut off: it was last heard of {before.age:.0f} s ago"
+            else f"the run of {before.lease.described} was cut off, {_how_known(before)}"
         )
     alone = replace(world, aws=world.aws.guarded(lease.confirm), clock=LeasedClock(world.clock, lease))
     return Held(alone, world, request.insisted, waited, taken, left, lease)
+
+
+def _how_known(seen: SeenLease) -> str:
+    return "and its process is gone" if seen.gone else f"and last heard of {seen.age:.0f} s ago"
 
 
 def refuse_locked(configuration: Configuration, lock: Lock, *, waits: bool) -> None:

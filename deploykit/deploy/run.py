@@ -73,7 +73,8 @@ def run_of(prepared: Prepared, held: Held, steps: Steps) -> Iterator[Run]:
     outcome = Outcome.FAILED
     try:
         earlier, again = prepared.ledger.entries, prepared.again
-        yield Run(plan, prepared.configuration, world, journal, steps, deadline, earlier, again)
+        confirm = held.lease.confirm if held.lease else lambda: None
+        yield Run(plan, prepared.configuration, world, journal, steps, deadline, earlier, again, confirm)
     except KeyboardInterrupt as interrupt:
         outcome = Outcome.INTERRUPTED
         lost = str(interrupt) if isinstance(interrupt, LeaseLost) else ""
@@ -116,6 +117,8 @@ def finish(
     What is left out was not begun, because a phase before it failed, or is not this command's.
     """
     journal = run.journal
+    if rolled and rolled.superseded:
+        run.confirm()  # or it says who took over
     course = Course(
         run.plan,
         migrated,

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from deploykit.edges.clock import Clock
+from deploykit.edges.identity import is_gone
 from deploykit.edges.objects import Conflict, NotFound, Objects
 from deploykit.errors import FailedBefore, LeaseLost, OutOfReach
 from deploykit.model.lock import BEAT, TO_LIVE, Hold, Lease, SeenLease
@@ -34,7 +35,8 @@ def read_lease(objects: Objects) -> SeenLease | None:
     except NotFound:
         return None
     blank = Lease("", UNKNOWN, "", "deploy", None, "an unknown time", "")
-    return SeenLease(decode(blank, found.body), found.version, found.written, found.age)
+    lease = decode(blank, found.body)
+    return SeenLease(lease, found.version, found.written, found.age, is_gone(lease.process))
 
 
 def encode(record: Lease | Hold, **more: Any) -> bytes:

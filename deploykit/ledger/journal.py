@@ -198,6 +198,7 @@ class Run:
     deadline: Deadline
     entries: tuple[LedgerEntry, ...]  # of the releases before it, newest first
     again: Command  # what to type to continue
+    confirm: Callable[[], None] = lambda: None  # raises LeaseLost where another run has the lease
 
     @property
     def undoes(self) -> bool:

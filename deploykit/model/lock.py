@@ -27,6 +27,7 @@ class Lease:
     environment: str
     run_url: str | None = None
     release: str = ""  # the id of the run's ledger entry, once it has one
+    process: str = ""  # which one it is on its machine
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -40,12 +41,16 @@ class Lease:
 
 @dataclass(frozen=True)
 class SeenLease:
-    """A lease as the store has it. ``written``: its last heartbeat; ``age``: in seconds; both by the store's clock."""
+    """A lease as the store has it. ``written``: its last heartbeat; ``age``: in seconds; both by the store's clock.
+
+    ``gone``: its process ran on this machine, and no longer does.
+    """
 
     lease: Lease
     version: str
     written: datetime
     age: float
+    gone: bool = False
 
     @property
     def status(self) -> LeaseStatus:
@@ -56,12 +61,12 @@ class SeenLease:
 
     @property
     def expired(self) -> bool:
-        return self.age > TO_LIVE
+        return self.gone or self.age > TO_LIVE
 
     @property
     def alive(self) -> bool:
         """True where it was heard of within two beats."""
-        return self.age <= SILENT
+        return not self.gone and self.age <= SILENT
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """What the lease costs where S3 is as far away as in AWS: `python -m tests.benchmarks.bench_lease`.
 
 Every call that only the lease makes (lease.json, hold.json, the second look at what runs) is answered 40 ms late, or at
-once, turn by turn; the difference of the best is what it adds. Heartbeats in the middle of a sleep are not late: they do
-not make it longer. S3 answers small requests in 10 to 40 ms from the same region. Exits 1 beyond 1 s a release, or 0.3 s
-before a rollback's first change.
+once, turn by turn; the difference of the best is what it adds. Heartbeats in the middle of a sleep are not late, since
+they do not make it longer. S3 answers small requests in 10 to 40 ms from the same region.
+Exits 1 beyond 1 s a release, or 0.3 s before a rollback's first change.
 """
 
 from __future__ import annotations

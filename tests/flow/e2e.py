@@ -141,8 +141,9 @@ class Project:
         self._own("DELETE", "calls")
 
     def changes(self) -> list[str]:
-        """Those calls among them that change something."""
-        return [call for call in self.calls() if call.partition(":")[2].startswith(CHANGING)]
+        """Those calls among them that change something; what is written to the state bucket is not counted."""
+        calls = [call for call in self.calls() if call.partition(":")[2].startswith(CHANGING)]
+        return [call for call in calls if not call.startswith("s3:")]
 
     def fault(self, *faults: Json, edge: str | None = None) -> None:
         """What is to go wrong from now on, instead of what was."""

@@ -73,32 +73,46 @@ class RemoteClock:
 
 @dataclass(frozen=True)
 class Try:
-    """What a universe came to: the calls that were counted, and how the second run of the command ended."""
+    """What a universe came to: the calls that were counted, and how the second run of the command ended.
+
+    ``lies``: what `status` said in between and was not so.
+    """
 
     calls: list[str]
     end: Json
+    lies: str
     code: int
     people: str
 
 
-def undisturbed(world: World, argv: tuple[str, ...], ends: Callable[[World], Json]) -> Try:
+@dataclass(frozen=True)
+class Asked:
+    """A command and the questions about it: how the world looks at its end, and whether `status` tells the truth."""
+
+    argv: tuple[str, ...]
+    end: Callable[[World], Json]
+    lies: Callable[[World], str]
+    wait: float = ENOUGH  # virtual seconds until the command is run again
+
+
+def undisturbed(world: World, asked: Asked) -> Try:
     """The command without a kill."""
-    return in_universe(world, lambda there: _undisturbed(there, argv, ends))
+    return in_universe(world, lambda there: _undisturbed(there, asked))
 
 
-def killed(world: World, argv: tuple[str, ...], at: int, before_it: bool, ends: Callable[[World], Json]) -> Try:
+def killed(world: World, asked: Asked, at: int, before_it: bool) -> Try:
     """The command, killed at changing call ``at`` (before or after AWS carried it out), and then run again."""
-    return in_universe(world, lambda there: _killed(there, argv, at, before_it, ends))
+    return in_universe(world, lambda there: _killed(there, asked, at, before_it))
 
 
-def _undisturbed(world: World, argv: tuple[str, ...], ends: Callable[[World], Json]) -> Try:
+def _undisturbed(world: World, asked: Asked) -> Try:
     killer = _armed(world)
     killer.pid = -1
-    done = world.command(*argv)
-    return Try(killer.seen, ends(world), done.code, done.people)
+    done = world.command(*asked.argv)
+    return Try(killer.seen, asked.end(world), asked.lies(world), done.code, done.people)
 
 
-def _killed(world: World, argv: tuple[str, ...], at: int, before_it: bool, ends: Callable[[World], Json]) -> Try:
+def _killed(world: World, asked: Asked, at: int, before_it: bool) -> Try:
     killer = _armed(world)
     killer.at, killer.before_it = at, before_it
     gate_in, gate_out = os.pipe()
@@ -106,15 +120,16 @@ def _killed(world: World, argv: tuple[str, ...], at: int, before_it: bool, ends:
     if pid == 0:
         os.read(gate_in, 1)  # the killer must know whom to kill
         quiet = io.StringIO()
-        main(argv, clock=RemoteClock(world.sim.url), environ=world.environ, stdout=quiet, stderr=quiet)
+        main(asked.argv, clock=RemoteClock(world.sim.url), environ=world.environ, stdout=quiet, stderr=quiet)
         os._exit(99)
     killer.pid = pid
     os.write(gate_out, b"x")
     ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     assert ended == -signal.SIGKILL, f"it ended by itself with {ended}: {killer.seen}"
-    world.sim.clock.advance(ENOUGH)
-    done: Done = world.command(*argv)
-    return Try(killer.seen, ends(world), done.code, done.people)
+    lies = asked.lies(world)
+    world.sim.clock.advance(asked.wait)
+    done: Done = world.command(*asked.argv)
+    return Try(killer.seen, asked.end(world), lies, done.code, done.people)
 
 
 def _armed(world: World) -> Killer:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.flow.killing import Try, killed, undisturbed
+from tests.flow.killing import Asked, Try, killed, undisturbed
 from tests.flow.world import Json, World, crashing, sick
 
 
@@ -57,11 +57,12 @@ def test_a_run_that_is_killed_at_any_change_ends_as_if_it_had_not_been(world: Wo
     arrange, code = RUNS[name]
     argv = arrange(world)
     world.sim.stop()
-    whole = undisturbed(world, argv, end_of)
+    asked = Asked(argv, end_of, lies_of_status)
+    whole = undisturbed(world, asked)
     assert whole.code == code, whole.people
     points = [(at, before) for at, call in enumerate(whole.calls) for before in (True, False)]
     # what follows the last call, which gives the lock back, is another command's
-    tries = {point: killed(world, argv, *point, end_of) for point in points[:-1]}
+    tries = {point: killed(world, asked, *point) for point in points[:-1]}
     strayed = {
         f"{'before' if before else 'after'} {at} {whole.calls[at]}": difference(whole, tries[at, before])
         for at, before in tries
@@ -71,6 +72,7 @@ def test_a_run_that_is_killed_at_any_change_ends_as_if_it_had_not_been(world: Wo
         f"{k}: {v}" for k, v in strayed.items()
     )
     assert len(tries) >= 21
+    assert [f"{whole.calls[at]}: {tries[at, before].lies}" for at, before in tries if tries[at, before].lies] == []
 
 
 def difference(whole: Try, once_more: Try) -> str:
@@ -82,6 +84,16 @@ def difference(whole: Try, once_more: Try) -> str:
         if once_more.end[key] != whole.end[key]
     ]
     return "; ".join(ends) + (f"\n{once_more.people}" if ends else "")
+
+
+def lies_of_status(world: World) -> str:
+    """A release that `status` names, and that some service does not run; empty where it tells the truth."""
+    status = world.command("status").document
+    release, objects = status["release"], world.sim.s3.buckets["shop-state"]
+    entry = objects.get(f"dev/releases/{release['id']}.json")
+    changed = json.loads(entry.body)["changing"] if entry else list(world.services)
+    others = [key for key in changed if status["services"][key]["sha"] != release["sha"]]
+    return f"{release['sha']} does not run in {', '.join(others)}" if release["id"] and others else ""
 
 
 def end_of(world: World) -> Json:
@@ -124,3 +136,11 @@ def end_of(world: World) -> Json:
         # the next run has it at once, or it is one that a killed run left and that nobody had to take since
         "leases": [key for key in objects if key == "dev/lease.json" and clock.stamp - objects[key].modified <= 60],
     }
+
+
+def test_a_run_that_was_killed_on_this_machine_is_not_waited_for(world: World) -> None:
+    good(world)
+    world.sim.stop()
+    done = killed(world, Asked(("deploy",), end_of, lies_of_status, wait=0.0), 3, before_it=False)
+    assert done.code == 0, done.people
+    assert "was cut off, and its process is gone" in done.people

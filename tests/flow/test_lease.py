@@ -112,7 +112,7 @@ def test_a_holder_that_is_silent_is_waited_out_without_being_asked_to(world: Wor
     done = world.command("deploy")
     assert done.code == 0, done.people
     assert "the run of bob on ci-7 (deploy 1a2b3c4)" in done.people
-    assert "was cut off" in done.people
+    assert "was cut off, and last heard of" in done.people
     assert 20 <= entries(world)[0]["lock_seconds"] <= 26
 
 

@@ -21,6 +21,10 @@ from deploykit.sandbox.server.ecs.rollout import Counts, Step, breaker_threshold
         (Counts(1, 0, 0, 0, 0, 1), 100, 0, Step()),
         (Counts(1, 0, 0, 0, 0, 0), 100, 0, Step(start=1)),
         (Counts(3, 0, 0, 3, 3, 0), 150, 100, Step(start=1)),
+        (Counts(1, 0, 0, 2, 1, 0), 200, 100, Step(stop_old=1)),  # a rollout superseded before it was healthy
+        (Counts(1, 0, 0, 2, 2, 0), 200, 100, Step(stop_old=1)),
+        (Counts(2, 0, 0, 3, 2, 0), 200, 100, Step(start=1, stop_old=1)),
+        (Counts(1, 0, 0, 1, 0, 0), 100, 100, Step(stop_old=1)),
         (Counts(2, 3, 3, 0, 0, 0), 200, 100, Step(stop_new=1)),
         (Counts(0, 0, 0, 2, 2, 0), 200, 100, Step(stop_old=2)),
         (Counts(0, 0, 0, 0, 0, 0), 200, 100, Step(complete=True)),
