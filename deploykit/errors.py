@@ -90,4 +90,11 @@ class Interrupted(DeploykitError):
 
 
 class LeaseLost(KeyboardInterrupt):
-    """The environment's lock is no longer this run's; its text says why. As after Ctrl-C, no phase may catch it."""
+    """The environment's lock is no longer this run's; its text says why. As after Ctrl-C, no phase may catch it.
+
+    ``taken``: another run has it, or somebody took it away; else the store was out of reach for too long.
+    """
+
+    def __init__(self, text: str, *, taken: bool) -> None:
+        super().__init__(text)
+        self.taken = taken

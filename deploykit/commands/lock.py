@@ -19,8 +19,11 @@ from deploykit.model.release import Outcome
 
 
 def show(configuration: Configuration, world: World) -> LockStatus:
-    """The lease and the freeze as they are. Raises: ConfigError (no `state`), OutOfReach, FailedBefore."""
-    return read_lock(_store(configuration, world).objects).status
+    """The lease and the freeze as they are. Raises: OutOfReach, FailedBefore."""
+    store = open_store(configuration.state, world.aws, configuration.root)
+    if store is None:
+        return LockStatus(note=f"{_no_lock(configuration)}: nothing keeps two runs apart")
+    return read_lock(store.objects).status
 
 
 def hold(configuration: Configuration, reason: str, world: World) -> LockStatus:
@@ -54,13 +57,16 @@ def release(
     ``confirm`` asks before that. Raises: Refused (a living run has the lease); ConfigError, OutOfReach, FailedBefore.
     """
     store = _store(configuration, world)
-    lease, ended = read_lock(store.objects).lease, thaw(store.objects)
+    lease = read_lock(store.objects).lease
+    if lease is not None and lease.alive and force and confirm is not None and not confirm(_question(lease)):
+        return replace(read_lock(store.objects).status, note="nothing was changed")
+    ended = thaw(store.objects)
     done = [f"the freeze of {ended.by} is over ({ended.reason})"] if ended else []
     if lease is not None and lease.alive and not force:
         if not ended:
             raise _still_held(lease)
         done.append(f"the deploy lock stays: it is held by {lease.lease.described}")
-    elif lease is not None and (not lease.alive or confirm is None or confirm(_question(lease))):
+    elif lease is not None:
         taken = take_away(store.objects, lease)
         done += [f"the deploy lock of {lease.lease.described} was taken away"] if taken else []
     if done:
@@ -74,10 +80,14 @@ def _store(configuration: Configuration, world: World) -> Store:
     if store is None:
         name = configuration.environment
         raise ConfigError(
-            f"environment {name} has no deploy lock, because no `state` is configured for it",
+            _no_lock(configuration),
             f'add `state = "s3://BUCKET/{name}"` under [environments.{name}]',
         )
     return store
+
+
+def _no_lock(configuration: Configuration) -> str:
+    return f"environment {configuration.environment} has no deploy lock, because no `state` is configured for it"
 
 
 def _still_held(seen: SeenLease) -> Refused:

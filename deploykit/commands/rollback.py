@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from deploykit.deploy.hold import freeze_first, with_hold_hint
-from deploykit.deploy.lease import Held, lease_of
+from deploykit.deploy.lease import Held, lease_of, logging
 from deploykit.deploy.plan import plan_rollback
 from deploykit.deploy.prove import prove
 from deploykit.deploy.request import RollbackRequest
@@ -43,10 +43,11 @@ def rollback(request: RollbackRequest, world: World) -> RunReport:
     Raises: FailedBefore (no release to go to; its image, secrets or roles are gone), Refused, OutOfReach, Interrupted.
     """
     configuration, steps = request.configuration, Steps(world.clock, world.progress)
-    asked = _plan(request, world) if request.confirm else None
+    store = open_store(configuration.state, world.aws, configuration.root)
+    with logging(store, request.command, request.to, world):
+        asked = _plan(request, world) if request.confirm else None
     if asked and not asked.plan.empty:
         _confirm(request, asked, world)
-    store = open_store(configuration.state, world.aws, configuration.root)
     with lease_of(request, world, store, asked.plan.sha if asked else None) as held:
         way = _plan(request, held.world, held.left)
         if way.plan.empty:

@@ -17,7 +17,6 @@ from deploykit.images.lookup import FoundImage
 from deploykit.images.sources import refuse_uncommitted
 from deploykit.ledger.lock import read_hold, read_lock
 from deploykit.ledger.read import Ledger, read_ledger, told_by_tags
-from deploykit.ledger.refusals import log_refusal
 from deploykit.model.lock import Lock
 from deploykit.model.observed import ObservedService
 from deploykit.targets.ecs.observe import observe, with_newer
@@ -75,10 +74,8 @@ def gather(request: DeployRequest, world: World, source: Source | None = None) -
 
 
 def refuse(request: DeployRequest, world: World, facts: Facts) -> None:
-    """Raises: FailedBefore, Refused for the first thing that speaks against the release; Refused is logged."""
+    """Raises: FailedBefore, Refused for the first thing that speaks against the release."""
     if refused := refusals(request, world, facts):
-        if isinstance(refused[0], Refused):
-            log_refusal(facts.ledger.store, request.command, facts.source.commit.tag, refused[0], world)
         raise refused[0]
 
 

@@ -76,7 +76,7 @@ def lease_of(
     take_over = isinstance(request, RollbackRequest) and request.take_over
     refused = _refused_to_roll_back if isinstance(request, RollbackRequest) else _refused
     taking = Taking(store.objects, world.clock, world.progress, refused, request.wait, take_over)
-    with _logging(store, name, sha, world), ExitStack() as stack:
+    with logging(store, name, sha, world), ExitStack() as stack:
         lease = None
         try:
             lease = stack.enter_context(holding(mine, taking))
@@ -131,7 +131,8 @@ def _held_by(seen: SeenLease) -> str:
 
 
 @contextmanager
-def _logging(store: Store, command: str, sha: str | None, world: World) -> Iterator[None]:
+def logging(store: Store | None, command: str, sha: str | None, world: World) -> Iterator[None]:
+    """What is refused in here stands in the log of refusals, too."""
     try:
         yield
     except Refused as refusal:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deploykit.config.schema import Configuration
 from deploykit.deploy.facts import Facts, gather, refuse
 from deploykit.deploy.images import ReleaseImages, bring_images, name_images, plan_images
-from deploykit.deploy.lease import Held
+from deploykit.deploy.lease import Held, logging
 from deploykit.deploy.plan import plan_deploy
 from deploykit.deploy.request import DeployRequest
 from deploykit.deploy.resume import resumed
@@ -40,10 +40,11 @@ class Decided:
 def decide(request: DeployRequest, world: World, steps: Steps) -> Decided:
     """Gather the facts, refuse, bring the images, plan. Raises: FailedBefore, Refused, OutOfReach."""
     facts = gather(request, world)
-    refuse(request, world, facts)
-    planned = planned_images(request, facts)
-    if any(image.action == "build" for image in planned.values()):
-        refuse(request, world, facts.locked())  # nobody waits for a build to hear that
+    with logging(facts.ledger.store, request.command, facts.source.commit.tag, world):
+        refuse(request, world, facts)
+        planned = planned_images(request, facts)
+        if any(image.action == "build" for image in planned.values()):
+            refuse(request, world, facts.locked())  # nobody waits for a build to hear that
     images = bring_images(request, world, ReleaseImages(facts.source, facts.images, planned), steps)
     return plan_release(request, world, facts, images)
 

@@ -77,10 +77,11 @@ def run_of(prepared: Prepared, held: Held, steps: Steps) -> Iterator[Run]:
         yield Run(plan, prepared.configuration, world, journal, steps, deadline, earlier, again, confirm)
     except KeyboardInterrupt as interrupt:
         outcome = Outcome.INTERRUPTED
-        lost = str(interrupt) if isinstance(interrupt, LeaseLost) else ""
+        lost = f": {interrupt}" if isinstance(interrupt, LeaseLost) else ""
+        theirs = isinstance(interrupt, LeaseLost) and interrupt.taken
         raise Interrupted(
-            f"interrupted{f': {lost}' if lost else ''}; {journal.describe()}",
-            Hint(_THEIRS if lost else journal.continues, "; ", command("status"), " shows what runs"),
+            f"interrupted{lost}; {journal.describe()}",
+            Hint(_THEIRS if theirs else journal.continues, "; ", command("status"), " shows what runs"),
             RunReport(
                 outcome=outcome,
                 exit_code=ExitCode.INTERRUPTED,

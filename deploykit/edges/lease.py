@@ -75,6 +75,7 @@ class HeldLease:
         self._tried = confirmed
         self._beats = 0
         self._lost = ""
+        self._taken = True
         self._writing = threading.RLock()  # the heartbeat's thread and the run's own
 
     @property
@@ -92,8 +93,9 @@ class HeldLease:
         silent = self._clock.monotonic() - self._confirmed
         if not self._lost and silent > TO_LIVE:
             self._lost = f"the state store {self._objects.place} was out of reach for {silent:.0f} s"
+            self._taken = False
         if self._lost:
-            raise LeaseLost(self._lost)
+            raise LeaseLost(self._lost, taken=self._taken)
 
     def confirm(self) -> None:
         """Renew it now: before every call that changes something. Raises: LeaseLost."""

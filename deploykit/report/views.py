@@ -100,7 +100,7 @@ def of_lock(document: Document, style: Style, now: datetime) -> list[str]:
     """Who holds the deploy lock, whether deploys are frozen, and what to type about either."""
     lines = [document["note"]] if document["note"] else []
     lines += _lock_lines(document, style, now)
-    if document["lease"] is None and document["hold"] is None:
+    if document["lease"] is None and document["hold"] is None and not document["note"]:
         lines.append(f"deploy lock  {style.good('free')}")
     if document["lease"]:
         waits, takes = command("deploy", "--wait", "10m"), command("rollback", "--take-over")

@@ -308,6 +308,7 @@ def test_refusals_are_logged_beside_the_releases_with_who_and_why(world: World) 
     world.git("checkout", "-q", "HEAD~1")
     assert world.command("deploy").code == 4
     world.git("checkout", "-q", "main")
+    world.sim.clock.advance(5)
     lease(world)
     world.commit("third")
     assert world.command("deploy").code == 4
@@ -317,6 +318,21 @@ def test_refusals_are_logged_beside_the_releases_with_who_and_why(world: World) 
     assert {older["command"], held["command"]} == {"deploy"}
     assert older["by"]
     assert len(world.command("history").document["releases"]) == 2
+
+
+def test_what_is_refused_once_the_lock_was_waited_for_is_logged_once(world: World) -> None:
+    world.released("first")
+    second = world.commit("second")
+    world.commit("third")
+    beating(world, 30.0)
+    hold = {"schema": 1, "by": "eve", "reason": "stop", "since": "2026-11-21T06:00:00Z"}
+    request = Request("PUT", "/shop-state/dev/hold.json", {}, {}, json.dumps(hold).encode())
+    world.sim.clock.after(20, lambda: world.sim.s3.call("PutObject", request))
+    done = world.command("deploy", "--sha", second, "--wait", "5m")
+    assert (done.code, done.changing) == (4, []), done.people
+    (told,) = refusals(world)
+    assert "frozen by eve" in told["message"]
+    assert (told["sha"], LEASE in bucket(world)) == (second, False)
 
 
 def test_what_was_insisted_on_stands_in_the_ledger_with_its_reason(world: World) -> None:

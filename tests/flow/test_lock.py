@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from datetime import UTC, datetime
 
 import pytest
 
 from deploykit.__main__ import main
-from tests.flow.test_lease import LEASE, bucket, entries, lease
+from tests.flow.test_lease import LEASE, Person, bucket, entries, lease
 from tests.flow.world import World, healthy
 
 HOLD = "dev/hold.json"
@@ -63,13 +64,21 @@ def test_status_shows_lock_and_freeze(world: World) -> None:
     assert "the sale is on" in text
 
 
-@pytest.mark.parametrize("verb", [["show"], ["hold", "--reason", "x"], ["release"]])
+@pytest.mark.parametrize("verb", [["hold", "--reason", "x"], ["release"]])
 def test_without_a_state_store_there_is_no_lock_and_that_is_said(world: World, verb: list[str]) -> None:
     world.without_state()
     done = world.command("lock", *verb)
     assert done.code == 2
     assert "no `state` is configured" in done.document["error"]["message"]
     assert "[environments.dev]" in done.document["error"]["hint"]
+
+
+def test_without_a_state_store_show_says_that_nothing_keeps_two_runs_apart(world: World) -> None:
+    world.without_state()
+    done = world.command("lock", "show")
+    assert (done.code, done.document["lease"], done.document["hold"]) == (0, None, None)
+    assert "nothing keeps two runs apart" in done.document["note"]
+    assert "deploy lock  free" not in told(world, "lock", "show")
 
 
 # -- frozen ------------------------------------------------------------------------------------------------------------
@@ -180,6 +189,19 @@ def test_a_living_lock_is_released_only_by_force(world: World) -> None:
     entry = entries(world)[-1]
     assert (entry["command"], entry["outcome"]) == ("lock release", "released")
     assert "its runner hangs; the deploy lock of bob on ci-7" in entry["reason"]
+
+
+@pytest.mark.parametrize("answer", ["n\n", "y\n"])
+def test_on_a_terminal_force_is_asked_first(world: World, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    world.command("lock", "hold", "--reason", "wait")
+    lease(world)
+    monkeypatch.setattr(sys, "stdin", Person(answer))
+    out, err = io.StringIO(), io.StringIO()  # stdout need not be one
+    argv = ["lock", "release", "--force"]
+    assert main(argv, clock=world.sim.clock.wall(), environ=world.environ, stdout=out, stderr=err) == 0
+    assert "take the deploy lock from bob on ci-7 (deploy 1a2b3c4)" in out.getvalue()
+    kept = answer == "n\n"
+    assert (LEASE in bucket(world), HOLD in bucket(world)) == (kept, kept)
 
 
 def test_the_lock_of_a_run_that_is_gone_is_released_as_it_is(world: World) -> None:
