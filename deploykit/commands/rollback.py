@@ -50,10 +50,10 @@ def rollback(request: RollbackRequest, world: World) -> RunReport:
         _confirm(request, asked, world)
     with lease_of(request, world, store, asked.plan.sha if asked else None) as held:
         way = _plan(request, held.world, held.left)
+        freeze_first(request, world, store)
         if way.plan.empty:
             return unchanged(way.plan, steps, way.ledger)
         _announce(way, world, asked)
-        freeze_first(request, world, store)
         with run_of(_prepared(request, way, held), held, steps) as run:
             begin(run)
             rolled = roll_out(run)

@@ -109,9 +109,10 @@ def _how_known(seen: SeenLease) -> str:
 
 def refuse_locked(configuration: Configuration, lock: Lock, *, waits: bool) -> None:
     """Raises: Refused where the environment is frozen, or a living run holds its lease and it is not waited for."""
-    if lock.hold is not None:
+    environment = configuration.environment
+    if lock.hold is not None and lock.hold.environment in ("", environment):  # environments may share one state
         raise Refused(
-            f"environment {configuration.environment} is {lock.hold.described}",
+            f"environment {environment} is {lock.hold.described}",
             Hint(command("lock", "release"), " ends the freeze; ", command("rollback"), " works all the same"),
         )
     if lock.lease is not None and lock.lease.alive and not waits:
@@ -127,7 +128,8 @@ def _refused_to_roll_back(seen: SeenLease) -> Refused:
 
 
 def _held_by(seen: SeenLease) -> str:
-    return f"the deploy lock is held by {seen.lease.described}; last heard of {seen.age:.0f} s ago"
+    where = f" in environment {seen.lease.environment}" if seen.lease.environment else ""
+    return f"the deploy lock is held by {seen.lease.described}{where}; last heard of {seen.age:.0f} s ago"
 
 
 @contextmanager

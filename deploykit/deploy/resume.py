@@ -28,7 +28,8 @@ def resumed(
     entry = unfinished(ledger.entries, command, plan.sha or "", set(filter(None, live.values())), left)
     if entry is None:
         return None
-    begun = entry.undo is not None or bool(entry.migrations) or entry.id in live.values()
+    migrated = any(record.release == entry.id for record in entry.migrations.values())
+    begun = entry.undo is not None or migrated or entry.id in live.values()
     if not begun:
         return begin_anew(plan, entry), replace(entry, baseline=None, services=plan.released())
     keys = [key for key in plan.observed if live[key] == entry.id or key in plan.changes or key in entry.changing]

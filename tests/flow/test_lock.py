@@ -12,6 +12,7 @@ import pytest
 from deploykit.__main__ import main
 from tests.flow.test_lease import LEASE, Person, bucket, entries, lease
 from tests.flow.world import World, healthy
+from tests.simulator.protocol import Request
 
 HOLD = "dev/hold.json"
 
@@ -116,11 +117,9 @@ def test_a_freeze_during_a_deployment_leaves_it_to_its_end(world: World) -> None
     world.released("first")
     second = world.commit("second", healthy(start=60.0))
 
-    def freeze() -> None:
-        put = {"schema": 1, "by": "eve", "reason": "stop", "since": "2026-11-21T06:00:00Z"}
-        bucket(world)[HOLD] = type(next(iter(bucket(world).values())))(json.dumps(put).encode(), world.sim.clock.stamp)
-
-    world.sim.clock.after(30, freeze)
+    put = {"schema": 1, "by": "eve", "reason": "stop", "since": "2026-11-21T06:00:00Z"}
+    request = Request("PUT", f"/shop-state/{HOLD}", {}, {}, json.dumps(put).encode())
+    world.sim.clock.after(30, lambda: world.sim.s3.call("PutObject", request))
     done = world.command("deploy")
     assert (done.code, done.document["release"]["sha"]) == (0, second)
     world.commit("third")
@@ -256,3 +255,11 @@ def test_half_of_a_local_platform_is_refused_before_anything_is_asked(
 def test_a_whole_local_platform_is_not(world: World) -> None:
     world.environ["DEPLOYKIT_CONNECT_TO"] = "127.0.0.1:4566"
     assert world.command("status").code == 0
+
+
+def test_a_freeze_of_another_environment_that_shares_the_state_is_not_this_ones(world: World) -> None:
+    first = world.commit("first")
+    put = {"schema": 1, "by": "eve", "reason": "stop", "since": "2026-11-21T06:00:00Z", "environment": "prod"}
+    request = Request("PUT", f"/shop-state/{HOLD}", {}, {}, json.dumps(put).encode())
+    world.sim.s3.call("PutObject", request)
+    assert world.command("deploy").document["release"]["sha"] == first
