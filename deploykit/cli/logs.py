@@ -53,11 +53,11 @@ class _Shown:
     """Shows lines to people, and counts them. Raises: BrokenPipeError when the reader leaves."""
 
     def __init__(self, run: Run) -> None:
-        from deploykit.report.stream import PeopleStream
+        from deploykit.report.github_commands import people_stream
         from deploykit.report.style import Style, wants_colour
 
         self.count = 0
-        self._stream = PeopleStream(run.stdout)  # a line is as long as its service wrote it
+        self._stream = people_stream(run.stdout, run.environ)  # a line is as long as its service wrote it
         self._style = Style(wants_colour(run.stdout, run.environ))
         self._today = run.clock.now().date().isoformat()
 

@@ -28,6 +28,7 @@ _SHARED: dict[str, tuple[Any, Any]] = {
     "config": _value("--config", "-c", metavar="FILE", text="The configuration file."),
     "json": _flag("--json", "Print one JSON document on stdout."),
     "yes": _flag("--yes", "Answer every question with yes."),
+    "auth": _value("--auth", metavar="auto|oidc|env", text="Where AWS credentials come from; auto by default."),
 }
 """The options of every command, by the name of the parameter: its annotation and its default."""
 _RELEASE: dict[str, tuple[Any, Any]] = {
@@ -50,6 +51,7 @@ _RELEASE: dict[str, tuple[Any, Any]] = {
 """What the commands of a release choose from with ``takes``; they share its words and its defaults."""
 RELEASE = tuple(_RELEASE)
 STEP = ("services", "sha", "allow_dirty", "allow_older", "allow_withdrawn", "wait", "reason")
+AUTHS = ("auto", "oidc", "env")
 _LONGEST = 100 * 365 * 86400.0  # seconds: the longest that --since may look back
 
 
@@ -61,17 +63,22 @@ class GlobalOptions:
     config: str | None = None
     json: bool = False
     yes: bool = False
+    auth: str | None = None
 
     def under(self, outer: GlobalOptions) -> GlobalOptions:
         """These options; where one is not set, that of ``outer``, the options before the command."""
         return GlobalOptions(
-            self.env or outer.env, self.config or outer.config, self.json or outer.json, self.yes or outer.yes
+            self.env or outer.env,
+            self.config or outer.config,
+            self.json or outer.json,
+            self.yes or outer.yes,
+            self.auth or outer.auth,
         )
 
     @property
     def named(self) -> tuple[str, ...]:
-        """``--env`` and ``--config`` where they were given, for the commands to type next."""
-        given = (("--env", self.env), ("--config", self.config))
+        """``--env``, ``--config`` and ``--auth`` where they were given, for the commands to type next."""
+        given = (("--env", self.env), ("--config", self.config), ("--auth", self.auth))
         return tuple(word for option, value in given if value is not None for word in (option, value))
 
 
@@ -147,7 +154,17 @@ def _typed_again(verb: str, ctx: typer.Context, values: Mapping[str, Any]) -> Co
 
 
 def _taken_from(values: dict[str, Any]) -> GlobalOptions:
-    return GlobalOptions(**{name: values.pop(name) for name in _SHARED})
+    options = GlobalOptions(**{name: values.pop(name) for name in _SHARED})
+    if options.auth is not None:
+        known_auth("--auth", options.auth)
+    return options
+
+
+def known_auth(name: str, value: str) -> str:
+    """``value``, which the option or variable ``name`` has. Raises: UsageError where it is none that exists."""
+    if value not in AUTHS:
+        raise UsageError(f"{name} {value!r} must be one of {', '.join(AUTHS)}", "leave it out for auto")
+    return value
 
 
 def _set_signature(parsed: Callable[..., Any], function: Callable[..., Any], takes: Sequence[str], skip: int) -> None:

@@ -11,14 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from deploykit.cli.options import GlobalOptions, Invocation
+from deploykit.cli.options import GlobalOptions, Invocation, known_auth
+from deploykit.errors import OutOfReach
 
 if TYPE_CHECKING:
     from deploykit.config.schema import Configuration
-    from deploykit.edges.aws.session import Aws
+    from deploykit.edges.aws.session import Aws, Provider
     from deploykit.edges.clock import Clock
     from deploykit.edges.world import World
     from deploykit.report.terminal import Screen
+
+_DEPLOYING = frozenset(
+    ("deploy", "build", "push", "migrate", "rollout", "invalidate", "rollback", "lock hold", "lock release")
+)
+"""The commands that need the role ``deploy``; ``check`` has its own, and all others only read, as ``plan``."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Run:
     def __init__(
         self, invocation: Invocation, clock: Clock, environ: Mapping[str, str], stdout: TextIO, stderr: TextIO
     ) -> None:
-        from deploykit.report.stream import PeopleStream
+        from deploykit.report.github_commands import people_stream
         from deploykit.report.style import Style, wants_colour
         from deploykit.report.width import width_of
 
@@ -52,7 +58,7 @@ class Run:
         self.stderr = stderr
         self.began = clock.monotonic()
         self._people = stderr if self.options.json or invocation.own_format else stdout
-        self.people = PeopleStream(self._people, lambda: width_of(self._people, environ))
+        self.people = people_stream(self._people, environ, lambda: width_of(self._people, environ))
         self.style = Style(wants_colour(self._people, environ))
         self._screen: Screen | None = None
         self._aws: Aws | None = None
@@ -64,6 +70,11 @@ class Run:
         if self._configuration is not None:
             return self._configuration.environment
         return self.options.env or self.environ.get("DEPLOYKIT_ENV") or None
+
+    @property
+    def site(self) -> str | None:
+        """The URL of the environment's site, where it is known already."""
+        return self._configuration.url if self._configuration is not None else None
 
     @property
     def seconds(self) -> float:
@@ -115,7 +126,8 @@ class Run:
     def world(self, *, account: bool = True) -> World:
         """The world that the command acts in. ``account``: refuse the credentials of any account but the environment's.
 
-        Raises: Refused (wrong account, half of a local platform), OutOfReach (no credentials, no network).
+        Raises: Refused (wrong account, half of a local platform), OutOfReach (no credentials, no network),
+        UsageError (DEPLOYKIT_AUTH).
         """
         from deploykit.edges.aws.session import Aws
         from deploykit.edges.world import World
@@ -123,19 +135,60 @@ class Run:
 
         configuration = self.configuration()
         if self._aws is None:
-            self._aws = Aws(configuration.region)
+            self._aws = Aws(configuration.region, credentials=self._credentials(configuration))
             if account:
                 refuse_local_ends(configuration, self._aws)
                 verify_account(configuration, self._aws)
         return World(self.clock, self._aws, self.screen, self.environ)
 
     def world_in(self, region: str) -> World:
-        """The world for a command that comes before any configuration."""
+        """The world for a command that comes before any configuration, and so has no role.
+
+        Raises: OutOfReach (``--auth oidc``), UsageError (DEPLOYKIT_AUTH).
+        """
         from deploykit.edges.aws.session import Aws
         from deploykit.edges.world import World
 
+        if self.auth == "oidc":
+            raise OutOfReach(
+                f"--auth oidc needs a role, and {self.command} reads no configuration that has one",
+                "use --auth env, with the credentials that boto3 finds",
+            )
         self._aws = Aws(region)
         return World(self.clock, self._aws, self.screen, self.environ)
+
+    @property
+    def auth(self) -> str:
+        """``--auth``, else DEPLOYKIT_AUTH, else ``auto``. Raises: UsageError for a word that is none of them."""
+        named = self.options.auth or self.environ.get("DEPLOYKIT_AUTH") or "auto"
+        return known_auth("DEPLOYKIT_AUTH", named)
+
+    def _credentials(self, configuration: Configuration) -> Provider | None:
+        """Where this command's credentials come from; None: where boto3 finds them."""
+        from deploykit.edges.aws.web_identity import Wish, long_lived, provider_for
+
+        other = "check" if self.command == "check" else "plan"
+        kind = "deploy" if self.command in _DEPLOYING else other
+        roles = {str(name): arn for name, arn in configuration.roles.items()}
+        wish = Wish(self.auth, kind, configuration.environment, roles, configuration.region)
+        if long_lived(wish, self.environ) and not self.environ.get("DEPLOYKIT_SANDBOX"):
+            self.screen.warn(
+                "AWS_ACCESS_KEY_ID is a long-lived key, although this environment has roles: without it, and with "
+                "`permissions: id-token: write`, the job gets short-lived credentials through GitHub's OIDC token"
+            )
+        return provider_for(wish, self.environ, self.clock, self._mask)
+
+    def _mask(self, secret: str) -> None:
+        """Let GitHub's runner hide ``secret`` in the job's log from here on; nothing is written anywhere else.
+
+        It reads these lines from both streams. stdout may be kept in a file or a variable, so they are for stderr.
+        https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#masking-a-value-in-a-log
+        """
+        from deploykit.report.stream import PeopleStream
+
+        if self.environ.get("GITHUB_ACTIONS") == "true":
+            for line in filter(None, map(str.strip, secret.splitlines())):
+                PeopleStream(self.stderr).line(f"::add-mask::{line.replace('%', '%25')}")
 
     def emit(self, part: Mapping[str, Any], exit_code: int = 0) -> None:
         """One document of a stream (``--watch``, ``--follow``), on a line of its own."""
@@ -145,10 +198,12 @@ class Run:
     def document(self, part: Mapping[str, Any], exit_code: int, *, line: bool) -> str:
         """The text of a document with ``part``, the command's own keys."""
         from deploykit.report import json as documents
+        from deploykit.report.github_commands import disarmed_json, on_github
 
         calls = self._aws.calls if self._aws is not None else {}
         document = documents.envelope(self.command, self.environment, exit_code, self.seconds, calls) | dict(part)
-        return documents.write(document, self.options.named, line=line)
+        text = documents.write(document, self.options.named, line=line)
+        return disarmed_json(text) if on_github(self.environ) else text
 
     def close(self) -> None:
         """Take live lines off the terminal."""

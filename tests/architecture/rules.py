@@ -127,7 +127,7 @@ def only_the_aws_edges_and_the_sandbox_know_boto3(tree: Sequence[Module]) -> lis
 
 
 def only_probes_and_the_http_edges_know_requests(tree: Sequence[Module]) -> list[str]:
-    own = ("deploykit/probes/", "deploykit/edges/http", "deploykit/edges/github")
+    own = ("deploykit/probes/", "deploykit/edges/http", "deploykit/edges/github", "deploykit/edges/oidc")
     return _imported(tree, {"requests", "urllib3"}, own)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from tests.simulator.clock import VirtualClock
@@ -11,11 +15,25 @@ from tests.simulator.errors import AwsError
 Json = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Trust:
+    """Whom a role trusts: tokens of this ``aud`` whose ``sub`` matches one of the patterns, as in ``StringLike``."""
+
+    sub: tuple[str, ...]
+    aud: str = "sts.amazonaws.com"
+
+
 class Sts:
-    """https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
+    """Who calls, and roles by GitHub's tokens. ``trusts``: by role ARN; without any, every token is good for any role.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+    """
 
     def __init__(self, clock: VirtualClock, account: str) -> None:
         self.clock, self.account = clock, account
+        self.trusts: dict[str, Trust] = {}
+        self.lasts: float | None = None  # seconds that credentials are good for; by default as asked
+        self.handed: dict[str, float] = {}  # access key id → POSIX seconds when it ends
 
     def get_caller_identity(self, p: Json) -> Json:
         arn = f"arn:aws:sts::{self.account}:assumed-role/tests/session"
@@ -24,14 +42,40 @@ class Sts:
     def assume_role(self, p: Json) -> Json:
         name = p["RoleArn"].rpartition("/")[2]
         arn = f"arn:aws:sts::{p['RoleArn'].split(':')[4]}:assumed-role/{name}/{p['RoleSessionName']}"
-        keys = {"AccessKeyId": "ASIASIMULATED", "SecretAccessKey": "simulated", "SessionToken": "simulated"}
+        key, ends = f"ASIASIMULATED{len(self.handed):04d}", self.clock.stamp + (self.lasts or p["DurationSeconds"])
+        self.handed[key] = ends
+        keys = {"AccessKeyId": key, "SecretAccessKey": f"secret of {key}", "SessionToken": f"session of {key}"}
         return {
-            "Credentials": {**keys, "Expiration": self.clock.stamp + 3600},
+            "Credentials": {**keys, "Expiration": ends},
             "AssumedRoleUser": {"AssumedRoleId": "AROASIMULATED:session", "Arn": arn},
         }
 
     def assume_role_with_web_identity(self, p: Json) -> Json:
-        return self.assume_role(p)
+        """https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#API_AssumeRoleWithWebIdentity_Errors"""
+        name = p["RoleSessionName"]
+        if not re.fullmatch(r"[\w+=,.@-]{2,64}", name, re.ASCII):
+            rule = "Member must have length less than or equal to 64"
+            text = (
+                f"1 validation error detected: Value '{name}' at 'roleSessionName' failed to satisfy constraint: {rule}"
+            )
+            raise AwsError("ValidationError", text)
+        if self.trusts:
+            self._verify(p["WebIdentityToken"], self.trusts.get(p["RoleArn"]))
+        return self.assume_role({"DurationSeconds": 3600, **p})
+
+    def _verify(self, token: str, trust: Trust | None) -> None:
+        try:
+            payload = token.split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        except (IndexError, ValueError):
+            raise AwsError("InvalidIdentityToken", "The ID Token provided is not a valid JWT.") from None
+        if claims["exp"] <= self.clock.stamp:
+            raise AwsError("ExpiredTokenException", "Token must be issued within the last 24 hours: it is expired")
+        if claims["aud"] not in {each.aud for each in self.trusts.values()}:
+            raise AwsError("InvalidIdentityToken", "Incorrect token audience")
+        like = [] if trust is None or trust.aud != claims["aud"] else trust.sub
+        if not any(fnmatchcase(claims["sub"], pattern) for pattern in like):
+            raise AwsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403)
 
 
 class Iam:

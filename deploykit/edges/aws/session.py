@@ -17,10 +17,13 @@ import boto3
 import botocore
 import botocore.config
 import botocore.exceptions as boto
+import botocore.session
 
 from deploykit.errors import FailedBefore, OutOfReach
 
 _Answer = TypeVar("_Answer")
+Provider = Callable[[botocore.session.Session, Callable[..., None]], None]
+"""Puts credentials into a new session; the other function is a handler of ``before-send`` that counts calls of STS."""
 
 _DENIED = {
     "AccessDenied",
@@ -45,7 +48,7 @@ _BAD_CREDENTIALS = {
 }
 _READS = ("BatchCheck", "BatchGet", "Describe", "Filter", "Get", "Head", "List", "Lookup", "Simulate")
 """How the operations begin that change nothing."""
-_THROTTLED = {
+THROTTLED = {
     "PriorRequestNotComplete",
     "RequestLimitExceeded",
     "RequestThrottled",
@@ -94,6 +97,7 @@ class _Shared:
 
     region: str
     profile: str | None
+    credentials: Provider | None = None
     calls: Counter[str] = field(default_factory=Counter)
     session: Any = None  # boto3.Session, whose typed overloads know literal service names only
     regions: dict[str, Aws] = field(default_factory=dict)
@@ -106,10 +110,17 @@ class Aws:
     ``calls`` counts requests to all regions by operation (``ecs:UpdateService``); a retry counts as a request.
     """
 
-    def __init__(self, region: str, profile: str | None = None, *, beside: Aws | None = None) -> None:
-        """``beside``: the Aws of another region, whose credentials this one shares."""
+    def __init__(
+        self,
+        region: str,
+        profile: str | None = None,
+        *,
+        credentials: Provider | None = None,
+        beside: Aws | None = None,
+    ) -> None:
+        """``credentials``: instead of those that boto3 finds. ``beside``: the Aws of another region, to share with."""
         self.region = region
-        self._shared: _Shared = beside._shared if beside else _Shared(region, profile)
+        self._shared: _Shared = beside._shared if beside else _Shared(region, profile, credentials)
         self._shared.regions[region] = self
         self._clients: dict[tuple[str, bool], Any] = {}
         self._remembered: dict[tuple[str, ...], Any] = {}
@@ -220,7 +231,12 @@ class Aws:
             if found is None:
                 shared = self._shared
                 if shared.session is None:
-                    shared.session = boto3.Session(region_name=shared.region, profile_name=shared.profile)
+                    core = botocore.session.get_session()
+                    if shared.credentials is not None:
+                        shared.credentials(core, functools.partial(self._count, "sts"))
+                    shared.session = boto3.Session(
+                        botocore_session=core, region_name=shared.region, profile_name=shared.profile
+                    )
                 found = shared.session.client(
                     service,
                     region_name=self.region,
@@ -264,7 +280,7 @@ class Aws:
                 f"AWS does not accept these credentials ({code}: {text})",
                 "log in again (`aws sso login`), or check AWS_PROFILE and the keys with `aws sts get-caller-identity`",
             )
-        if code in _THROTTLED or status == 429:
+        if code in THROTTLED or status == 429:
             return Throttled(f"{service}:{operation} was throttled by AWS ({text})", "wait a minute and run it again")
         if status is not None and status >= 500:
             return AwsUnreachable(
