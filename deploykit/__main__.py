@@ -15,6 +15,7 @@ from deploykit.model.hint import Hint, shown
 if TYPE_CHECKING:
     from deploykit.cli.run import Result, Run
     from deploykit.edges.clock import Clock
+    from deploykit.report.stream import PeopleStream
 
 _LOCAL = {"sandbox", "demo"}  # they change only this machine
 
@@ -59,8 +60,11 @@ def main(
     run.close()
     for line in result.lines:
         run.people.line(shown(line, run.options.named))
-    if run.options.json and result.document is not None:
-        _write(run.stdout, run.document(result.document, result.exit_code, line=run.invocation.stream))
+    if result.document is not None and (run.options.json or _github_listens(environ)):
+        text = run.document(result.document, result.exit_code, line=run.invocation.stream)
+        if run.options.json:
+            _write(run.stdout, text)
+        _tell_github(text, environ, run.people.stream, run.site)
     return int(result.exit_code)
 
 
@@ -90,8 +94,10 @@ def _result(run: Run) -> Result:
     except Exception as error:  # noqa: BLE001 (the last place that can still say something)
         import traceback
 
+        from deploykit.report.github_commands import people_stream
+
         run.close()
-        run.stderr.write(traceback.format_exc())
+        people_stream(run.stderr, run.environ).line(traceback.format_exc().rstrip("\n"))
         return failed(ExitCode.BUG, f"{type(error).__name__}: {error}", "this is a bug in deploykit: please report it")
 
 
@@ -111,24 +117,45 @@ def _refuse_to_parse(
     from deploykit.cli import app
 
     _say_error(stderr, environ, error.message, error.hint, error)
-    if "--json" in app.before_dashes(argv):
+    as_json = "--json" in app.before_dashes(argv)
+    if as_json or _github_listens(environ):
         from deploykit.report import json as documents
 
         command, environment = app.name_in(argv), environ.get("DEPLOYKIT_ENV") or None
         document = documents.envelope(command, environment, error.code, 0.0, {})
         document |= documents.empty_part(command, error.code)
         document["error"] = documents.error_part(error.message, error.hint, error)
-        _write(stdout, documents.write(document, line=not {"--follow", "--watch"}.isdisjoint(argv)))
+        text = documents.write(document, line=not {"--follow", "--watch"}.isdisjoint(argv))
+        if as_json:
+            _write(stdout, text)
+        _tell_github(text, environ, stderr)
     return int(error.code)
+
+
+def _github_listens(environ: Mapping[str, str]) -> bool:
+    return any(environ.get(name) for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"))
+
+
+def _tell_github(text: str, environ: Mapping[str, str], stream: TextIO, site: str | None = None) -> None:
+    """Give GitHub what the document ``text`` says, where it listens; the command has ended, and nothing changes how."""
+    if not _github_listens(environ):
+        return
+    import json
+
+    from deploykit.report import github
+
+    try:
+        github.tell(json.loads(text), environ, stream, site)
+    except Exception as error:  # noqa: BLE001 (a bug in showing a release must not make it look failed)
+        _people(stream, environ).line(
+            f"warning: GitHub could not be told how it ended: {type(error).__name__}: {error}"
+        )
 
 
 def _say_error(
     stderr: TextIO, environ: Mapping[str, str], message: str, hint: str, error: DeploykitError | None
 ) -> None:
-    from deploykit.report.stream import PeopleStream
-    from deploykit.report.width import width_of
-
-    stream = PeopleStream(stderr, lambda: width_of(stderr, environ))
+    stream = _people(stderr, environ)
     if error is not None and error.code == ExitCode.INTERRUPTED and hint:
         message, hint = f"{message}; {hint}", ""  # one last line: what was left and which command continues
     stream.line(f"error: {message}")
@@ -136,6 +163,13 @@ def _say_error(
         stream.line(f"  {problem}")
     if hint:
         stream.line("  → " + hint.replace("\n", "\n    "))
+
+
+def _people(stream: TextIO, environ: Mapping[str, str]) -> PeopleStream:
+    from deploykit.report.github_commands import people_stream
+    from deploykit.report.width import width_of
+
+    return people_stream(stream, environ, lambda: width_of(stream, environ))
 
 
 def _write(stream: TextIO, text: str) -> None:

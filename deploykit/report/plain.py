@@ -29,6 +29,10 @@ class PlainProgress:
     def step(self, name: str) -> None:
         with self._lock:
             self._live.clear()
+        self.announce(name)
+
+    def announce(self, name: str) -> None:
+        """The line that a step begins with."""
         self._line("", self._style.bold(f"== {name}"))
 
     def say(self, text: str, subject: str = "") -> None:

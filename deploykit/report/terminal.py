@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from deploykit.model.progress import Progress
+from deploykit.report.github_commands import GitHubStream, GroupedProgress, on_github
 from deploykit.report.plain import PlainProgress, said_yes
 from deploykit.report.stream import PeopleStream
 from deploykit.report.style import Style, is_terminal, wants_colour
@@ -29,9 +30,14 @@ class Screen(Progress, Protocol):
 
 
 def screen_for(stream: TextIO, environ: Mapping[str, str], now: Callable[[], datetime]) -> Screen:
-    """Live lines where ``stream`` is a terminal, else plain lines with the time. Only the former loads rich."""
+    """Live lines where ``stream`` is a terminal, else plain lines with the time. Only the former loads rich.
+
+    On GitHub the plain lines of each step are a group.
+    """
     if is_terminal(stream, environ):
         return LiveProgress(stream, colour=wants_colour(stream, environ), now=now)
+    if on_github(environ):
+        return GroupedProgress(GitHubStream(stream), now, Style(False))
     return PlainProgress(PeopleStream(stream), now, Style(False))
 
 
