@@ -126,8 +126,12 @@ class Lock:
 
     @property
     def status(self) -> LockStatus:
+        """A lease that has run out is nobody's."""
         lease, hold = self.lease, self.hold
-        return LockStatus(lease.status if lease else None, hold.status if hold else None)
+        note = ""
+        if lease is not None and lease.expired:
+            note, lease = f"the run of {lease.lease.described} was cut off; the next one has its lock at once", None
+        return LockStatus(lease.status if lease else None, hold.status if hold else None, note)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,26 @@ def test_a_held_lock_is_shown_with_its_holder_and_what_to_type(world: World) -> 
         assert words in text, text
 
 
+def test_a_lock_that_has_run_out_is_nobodys_and_its_run_is_told(world: World) -> None:
+    world.released("first")
+    lease(world)
+    world.sim.clock.advance(62)
+    done = world.command("lock", "show")
+    assert (done.code, done.document["lease"]) == (0, None)
+    assert "the run of bob on ci-7 (deploy 1a2b3c4)" in done.document["note"]
+    assert "was cut off" in done.document["note"]
+    assert world.command("status").document["lease"] is None
+
+
+def test_freezes_count_as_no_deployment(world: World) -> None:
+    world.released("first")
+    before = world.command("history", "--stats").document["stats"]
+    world.command("lock", "hold", "--reason", "wait")
+    world.command("lock", "release")
+    after = world.command("history", "--stats").document["stats"]
+    assert after["deployment_frequency"]["deployments"] == before["deployment_frequency"]["deployments"] == 1
+
+
 def test_status_shows_lock_and_freeze(world: World) -> None:
     world.released("first")
     lease(world)
