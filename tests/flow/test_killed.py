@@ -50,6 +50,8 @@ RUNS: dict[str, tuple[Callable[[World], tuple[str, ...]], int]] = {
     "a rollback": (rolled_back, 0),
     "a rollback to a deregistered revision": (rolled_back_to_a_deregistered_revision, 0),
 }
+FEWER = {"a rollback to a deregistered revision": 4}
+"""How many calls of it are of interest: up to the first rollout, what follows is as in another run."""
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -62,7 +64,7 @@ def test_a_run_that_is_killed_at_any_change_ends_as_if_it_had_not_been(world: Wo
     assert whole.code == code, whole.people
     points = [(at, before) for at, call in enumerate(whole.calls) for before in (True, False)]
     # what follows the last call, which gives the lock back, is another command's
-    tries = {point: killed(world, asked, *point) for point in points[:-1]}
+    tries = {point: killed(world, asked, *point) for point in points[: 2 * FEWER.get(name, len(whole.calls)) - 1]}
     strayed = {
         f"{'before' if before else 'after'} {at} {whole.calls[at]}": difference(whole, tries[at, before])
         for at, before in tries
@@ -71,7 +73,7 @@ def test_a_run_that_is_killed_at_any_change_ends_as_if_it_had_not_been(world: Wo
     assert not strayed, f"{len(strayed)} of {len(tries)} strayed:\n" + "\n".join(
         f"{k}: {v}" for k, v in strayed.items()
     )
-    assert len(tries) >= 21
+    assert len(tries) >= (7 if name in FEWER else 21)
     assert [f"{whole.calls[at]}: {tries[at, before].lies}" for at, before in tries if tries[at, before].lies] == []
 
 

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 WAITING = ("--wait", "60m")
 
 
-@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize("seed", [1])
 def test_of_ten_commits_deployed_at_once_the_newest_runs_at_the_end(world: World, seed: int) -> None:
     world.released("before")
     shas = ten_commits(world)
@@ -37,7 +37,7 @@ def test_of_ten_commits_deployed_at_once_the_newest_runs_at_the_end(world: World
     assert left_of_the_lease(world) == []
 
 
-@pytest.mark.parametrize("operation", ["UpdateService", "CreateInvalidation"])
+@pytest.mark.parametrize("operation", ["UpdateService"])
 def test_one_of_ten_is_killed_on_its_way_and_the_others_get_through(world: World, operation: str) -> None:
     world.released("before")
     shas = ten_commits(world)
