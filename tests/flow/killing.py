@@ -35,6 +35,8 @@ class Killer(Faults):
     before_it: bool = True
     pid: int = 0
     seen: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    now: Callable[[], float] = lambda: 0.0
 
     def before(self, service: str, operation: str, path: str = "") -> Fault | None:
         if operation.startswith(READING) or not self.pid:
@@ -43,6 +45,7 @@ class Killer(Faults):
         if said == "PutObject lease.json" and said in self.seen:  # a heartbeat: to be killed there is to be killed next
             return super().before(service, operation, path)
         self.seen.append(said)
+        self.times.append(self.now())
         if len(self.seen) - 1 == self.at:
             os.kill(self.pid, signal.SIGKILL)
             self.pid = 0
@@ -76,10 +79,11 @@ class RemoteClock:
 class Try:
     """What a universe came to: the calls that were counted, and how the second run of the command ended.
 
-    ``lies``: what `status` said in between and was not so.
+    ``times``: when each call came, in virtual seconds. ``lies``: what `status` said in between and was not so.
     """
 
     calls: list[str]
+    times: list[float]
     end: Json
     lies: str
     code: int
@@ -110,7 +114,7 @@ def _undisturbed(world: World, asked: Asked) -> Try:
     killer = _armed(world)
     killer.pid = -1
     done = world.command(*asked.argv)
-    return Try(killer.seen, asked.end(world), asked.lies(world), done.code, done.people)
+    return Try(killer.seen, killer.times, asked.end(world), asked.lies(world), done.code, done.people)
 
 
 def _killed(world: World, asked: Asked, at: int, before_it: bool) -> Try:
@@ -130,11 +134,12 @@ def _killed(world: World, asked: Asked, at: int, before_it: bool) -> Try:
     lies = asked.lies(world) if not before_it else ""
     world.sim.clock.advance(asked.wait)
     done: Done = world.command(*asked.argv)
-    return Try(killer.seen, asked.end(world), lies, done.code, done.people)
+    return Try(killer.seen, killer.times, asked.end(world), lies, done.code, done.people)
 
 
 def _armed(world: World) -> Killer:
-    killer = Killer(world.sim.account)
+    clock = world.sim.clock
+    killer = Killer(world.sim.account, now=lambda: clock.now)
     world.sim.faults = killer
     return killer
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -167,28 +166,6 @@ def verified(ferry: Project) -> str:
     assert (done.code, done.document["release"]["verdict"]) == (0, "healthy"), done.people
     ferry.forget_calls()
     return str(done.document["release"]["sha"])
-
-
-def test_the_lease_of_a_killed_deploy_keeps_nobody_out_and_its_release_is_continued(
-    ferry: Project, verified: str
-) -> None:
-    sha = _commit(ferry, "Killed on its way", slow=3)
-    with ferry.start("deploy") as running:
-        running.hears("rolling out engine:")
-        assert running.end(signal.SIGKILL).code == -signal.SIGKILL
-    killed = time.monotonic()
-    begun = ferry.run("history").document["releases"][0]
-    done = ferry.run("deploy")  # on the machine where it was killed: nobody has to wait
-    print(f"done {time.monotonic() - killed:.1f} s after the kill")
-    assert f"(deploy {short(sha)})" in done.people
-    assert "was cut off, and its process is gone" in " ".join(done.people.split())
-    _deployed(done, sha)
-    assert (done.document["release"]["id"], done.document["release"]["previous_sha"]) == (begun["id"], verified)
-    latest = ferry.run("history").document["releases"][0]
-    assert (latest["id"], latest["outcome"]) == (begun["id"], "deployed")
-    assert latest["lock_seconds"] < 5
-    assert ferry.calls().count("ecs:UpdateService") == len(SERVICES)  # in two runs
-    assert _served(ferry) == {sha}
 
 
 def test_a_rollback_takes_over_from_a_deploy_that_is_under_way(ferry: Project, verified: str) -> None:
