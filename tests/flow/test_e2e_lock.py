@@ -1,4 +1,4 @@
-"""Two runs at once in the sandbox: refused, queued, killed, and taken over by a rollback that is in a hurry."""
+"""Two runs at once in the sandbox: a rollback that is in a hurry takes over from a deployment."""
 
 from __future__ import annotations
 
@@ -130,33 +130,6 @@ def _deployed(done: Ended, sha: str) -> None:
 
 def _lease(ferry: Project) -> Any:
     return ferry.run("lock", "show").document["lease"]
-
-
-def test_a_second_deploy_is_refused_at_once_or_waits_for_its_turn(ferry: Project) -> None:
-    first = _commit(ferry, "The first one", slow=8)
-    with ferry.start("deploy") as running, ThreadPoolExecutor() as threads:
-        running.hears("rolling out cabin:")
-        second = _commit(ferry, "The second one")
-        queued = threads.submit(ferry.run, "deploy", "--wait", "5m")
-        refused, seconds = _timed(lambda: ferry.run("deploy"))
-        print(f"refused after {seconds:.1f} s")
-        assert (refused.code, refused.document["outcome"]) == (4, "refused"), refused.people
-        holder = _lease(ferry)
-        error = refused.document["error"]
-        for named in (holder["holder"], "deploy", short(first), holder["since"]):
-            assert named in error["message"]
-        assert "--wait" in error["hint"]
-        assert "`deploykit lock show`" in error["hint"]
-        assert refused.document["api_calls"]["by_operation"].get("ecr:GetAuthorizationToken") is None  # no push before
-        assert seconds < 10
-
-        _deployed(running.end(), first)
-        done = queued.result()
-    assert f"(deploy {short(first)})" in done.people  # whom it waits for
-    _deployed(done, second)
-    assert done.document["release"]["previous_sha"] == first
-    assert _served(ferry) == {second}
-    assert _lease(ferry) is None
 
 
 @pytest.fixture
