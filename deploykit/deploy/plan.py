@@ -55,14 +55,7 @@ def resume(plan: Plan, configuration: Configuration, unfinished: LedgerEntry, be
             changes[key] = replace(changes[key], before=before.get(key) or changes[key].before, tags=tags)
         elif ours:
             changes[key] = as_it_runs(service, before.get(key))
-    return replace(
-        plan,
-        release=unfinished.id,
-        previous_sha=unfinished.previous_sha,
-        changes=changes,
-        sequence=sequence_of(configuration, changes),
-        invalidations=needed(configuration.cdn, changes),
-    )
+    return _in_entry(plan, configuration, unfinished, changes)
 
 
 def resume_undo(
@@ -71,14 +64,7 @@ def resume_undo(
     """Nothing is left to do but the undo that ``unfinished`` began: of the services that it had begun to change."""
     begun = [key for key, service in unfinished.services.items() if service.changed and key in plan.observed]
     changes = {key: as_it_runs(plan.observed[key], before.get(key)) for key in begun}
-    return replace(
-        plan,
-        release=unfinished.id,
-        previous_sha=unfinished.previous_sha,
-        changes=changes,
-        sequence=sequence_of(configuration, changes),
-        invalidations=(),
-    )
+    return replace(_in_entry(plan, configuration, unfinished, changes), invalidations=())
 
 
 def begin_anew(plan: Plan, unfinished: LedgerEntry) -> Plan:
@@ -106,6 +92,11 @@ def continued_rollback(
         if key in reached or key in plan.changes
     }
     changes = {key: replace(change, before=before.get(key) or change.before) for key, change in changes.items()}
+    return replace(_in_entry(plan, configuration, entry, changes), withdraws=entry.withdraws)
+
+
+def _in_entry(plan: Plan, configuration: Configuration, entry: LedgerEntry, changes: Mapping[str, Change]) -> Plan:
+    """``plan`` with ``changes``, as the rest of the run that ``entry`` is of."""
     return replace(
         plan,
         release=entry.id,
@@ -113,7 +104,6 @@ def continued_rollback(
         changes=changes,
         sequence=sequence_of(configuration, changes),
         invalidations=needed(configuration.cdn, changes),
-        withdraws=entry.withdraws,
     )
 
 
